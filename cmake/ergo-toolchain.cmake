@@ -1,0 +1,104 @@
+# How this project's own sources are compiled: warnings, hardening, sanitizers, a fast linker, a compiler cache.
+# Everything hangs on the interface target `ergo_build_flags`, which is linked privately and never exported.
+include_guard(GLOBAL)
+
+include(CheckCXXCompilerFlag)
+include(CheckLinkerFlag)
+include(CheckPIESupported)
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12.2)
+  message(FATAL_ERROR "libergo needs GCC 12.2 or newer; this is ${CMAKE_CXX_COMPILER_VERSION}.")
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  message(FATAL_ERROR "libergo needs clang 19 or newer; this is ${CMAKE_CXX_COMPILER_VERSION}.")
+endif()
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(ERGO_CCACHE ccache)
+  if(ERGO_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${ERGO_CCACHE}")
+  endif()
+endif()
+
+add_library(ergo_build_flags INTERFACE)
+
+target_compile_options(ergo_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi
+  -Wcast-align -Wimplicit-fallthrough -Wformat=2 -Wundef
+  # Options are set by designated initialisers here, and the fields left out have defaults.
+  -Wno-missing-field-initializers)
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(ergo_build_flags INTERFACE -Wduplicated-cond -Wlogical-op -fdiagnostics-color=auto)
+  # These look through inlining and are wrong too often on std::string, std::variant, small buffers and coroutine
+  # frames to be errors; clang, the sanitizers and clang-tidy watch the same ground.
+  target_compile_options(ergo_build_flags INTERFACE
+    -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-mismatched-new-delete
+    -Wno-use-after-free -Wno-nonnull -Wno-address)
+else()
+  target_compile_options(ergo_build_flags INTERFACE -fcolor-diagnostics)
+endif()
+
+# ----- sanitizers, fuzzers, coverage --------------------------------------------------------------------------------
+
+set(ergo_instrument)
+if(ERGO_SANITIZE)
+  string(REPLACE ";" "," ergo_sanitizers "${ERGO_SANITIZE}")
+  list(APPEND ergo_instrument -fsanitize=${ergo_sanitizers} -fno-omit-frame-pointer)
+  if(ergo_sanitizers MATCHES "undefined")
+    list(APPEND ergo_instrument -fno-sanitize-recover=all)
+  endif()
+endif()
+if(ERGO_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "ERGO_FUZZ needs clang; this is ${CMAKE_CXX_COMPILER_ID}.")
+  endif()
+  list(APPEND ergo_instrument -fsanitize=fuzzer-no-link)
+endif()
+if(ERGO_COVERAGE)
+  list(APPEND ergo_instrument --coverage)
+endif()
+if(PROJECT_IS_TOP_LEVEL AND ergo_instrument)
+  add_compile_options(${ergo_instrument})
+  add_link_options(${ergo_instrument})
+endif()
+
+# ----- hardening ----------------------------------------------------------------------------------------------------
+
+if(ERGO_HARDENING)
+  check_pie_supported(LANGUAGES CXX)
+  if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
+    # Programs become PIE, and the static libraries fit into PIE programs and shared objects alike.
+    set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  endif()
+  target_compile_options(ergo_build_flags INTERFACE -fstack-protector-strong -fno-semantic-interposition)
+  foreach(flag IN ITEMS -fstack-clash-protection -fcf-protection)
+    string(MAKE_C_IDENTIFIER "ergo_has${flag}" has)
+    check_cxx_compiler_flag(${flag} ${has})
+    if(${has})
+      target_compile_options(ergo_build_flags INTERFACE ${flag})
+    endif()
+  endforeach()
+  if(NOT ergo_instrument)
+    # FORTIFY needs an optimised build, and sanitizers check the same calls better.
+    target_compile_options(ergo_build_flags INTERFACE
+      $<$<NOT:$<CONFIG:>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:>>:-D_FORTIFY_SOURCE=2>)
+  endif()
+  target_link_options(ergo_build_flags INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+endif()
+
+# ----- linker -------------------------------------------------------------------------------------------------------
+
+if(PROJECT_IS_TOP_LEVEL)
+  foreach(linker IN ITEMS mold lld-19 lld)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND linker STREQUAL "lld-19")
+      continue() # GCC knows its linkers by their plain names only
+    endif()
+    string(MAKE_C_IDENTIFIER "ergo_has_${linker}" has)
+    check_linker_flag(CXX -fuse-ld=${linker} ${has})
+    if(${has})
+      add_link_options(-fuse-ld=${linker})
+      break()
+    endif()
+  endforeach()
+endif()
