@@ -1,0 +1,36 @@
+// Calls at the level of processes: request, monitor, answer or failure, deadline. `ergo/otp/call.hpp` gives them types.
+#pragma once
+
+#include <ergo/process.hpp>
+
+namespace ergo::inline v0 {
+
+/// Sends `request` as `gen_server:call/3` does and waits for the answer: a term, `timeout`, `noproc`, `nodedown`, `exited`, `calling_self`.
+///
+/// The request leaves when the awaiter is made. A late answer never reaches the mailbox. Lives in the awaiting frame; not movable.
+class [[nodiscard]] call_awaiter final : public detail::waiting {
+ public:
+  call_awaiter(process& self, const destination& to, term request, duration timeout);
+  ~call_awaiter();
+  [[nodiscard]] bool await_ready() const noexcept;
+  [[nodiscard]] result<term> await_resume();
+  bool over(process& self) override;
+
+ private:
+  detail::call_record record_;
+  bool to_self_ = false;
+};
+
+/// The pieces of a call, for request-id collections: start, look, abandon. The record must stay where it is until it is closed.
+void start_call(process& self, detail::call_record& record, const destination& to, term request);
+/// Takes the record out of the process; a later answer is dropped. Needed exactly once for each started record.
+void close_call(process& self, detail::call_record& record) noexcept;
+/// The outcome of a record that is no longer waiting.
+[[nodiscard]] result<term> outcome_of(const detail::call_record& record);
+
+/// Asks `target` for its process info, as `process_info/1`: a property list, or `noproc`. Works for processes of this runtime.
+[[nodiscard]] inline call_awaiter call(process& self, const destination& to, term request, duration timeout) {
+  return call_awaiter{self, to, std::move(request), timeout};
+}
+
+}  // namespace ergo::inline v0

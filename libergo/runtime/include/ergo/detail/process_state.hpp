@@ -1,0 +1,121 @@
+// The data of a process: what its slot holds. Touched only by the core that runs it, but for the inbox and the serial.
+#pragma once
+
+#include <ergo/clock.hpp>
+#include <ergo/detail/schedulable.hpp>
+#include <ergo/events.hpp>
+#include <ergo/message.hpp>
+#include <ergo/task.hpp>
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace ergo::inline v0 {
+
+class behaviour;
+class process;
+class local_node;
+enum class exits : std::uint8_t;
+
+namespace detail {
+
+struct process_extras;
+struct runtime_state;
+
+/// What a suspended process waits for. Lives in the suspended frame.
+struct waiter {
+  std::coroutine_handle<> handle;
+
+  /// Whether the wait is over; asked in the process's slices. It may look at the mailbox and at the time.
+  [[nodiscard]] virtual bool over(process& self) = 0;
+
+ protected:
+  ~waiter() = default;
+};
+
+/// A call of this process that has no answer yet. Lives in the awaiting frame or in a request-id collection.
+struct call_record {
+  call_record* next = nullptr;
+  std::uint64_t ref = 0;
+  pid target{};               ///< local server; no process where the call went to another node
+  enum class state : std::uint8_t { waiting, answered, failed } status = state::waiting;
+  bool remote = false;
+  destination sent_to{pid{}};
+  term answer;                ///< the answer, or the exit reason
+};
+
+/// Something outside of the process that will report into its frames: a side-pool job, an Asio operation.
+///
+/// While one is under way the process's frames are not destroyed. `finished` may be called by any thread, exactly once.
+class external_operation {
+ public:
+  virtual ~external_operation() = default;
+  /// Asks the operation to end early; called on the process's thread when the process dies or loses interest.
+  virtual void cancel() noexcept = 0;
+
+  external_operation* next = nullptr;  ///< in the list of the process
+  bool done = false;                   ///< set in the process's slice after `finished`
+
+  /// Reports the end; the process sees `done` in one of its next slices.
+  void finished() noexcept;
+
+ private:
+  friend struct process_state;
+  signal ended_{};
+  process_state* owner_ = nullptr;
+};
+
+struct process_state : schedulable {
+  // Identity. The serial is read by senders on other threads.
+  std::atomic<std::uint32_t> serial{0};
+  std::uint32_t slot = 0;
+  pid id_{};
+  local_node* node_ = nullptr;
+  atom name_;
+  ergo::exits exits_{};
+  enum class life : std::uint8_t { unused, starting, running, dying, zombie } life_ = life::unused;
+  bool now_known_ = false;
+  bool time_is_up_ = false;
+
+  // Unread messages, oldest first.
+  signal* first_ = nullptr;
+  signal** last_link_ = &first_;
+  std::size_t unread_ = 0;
+  std::size_t mailbox_bound_ = SIZE_MAX;
+
+  // Running code.
+  std::unique_ptr<behaviour> body_;
+  waiter* waiting_ = nullptr;
+  promise_base* innermost_ = nullptr;
+  std::coroutine_handle<> root_;
+  worker* worker_ = nullptr;
+  std::uint32_t work_done_ = 0;
+
+  // Time.
+  time_point now_{};
+  time_point deadline_ = time_point::max();    // of the present wait or idle timeout
+  time_point armed_ = time_point::max();       // earliest entry on some core's timer heap
+  std::atomic<bool> wake_pending_{false};
+  signal wake_signal_{};
+
+  // Relations.
+  std::uint64_t next_ref_ = 1;
+  call_record* calls_ = nullptr;
+  signal* open_calls_ = nullptr;               // calls taken from the mailbox and not answered yet
+  external_operation* operations_ = nullptr;
+  std::unique_ptr<process_extras> extras_;
+  pid group_leader_{};
+  term ancestors_;
+  term initial_call_;
+  exit_reason dying_of_;
+
+  process_state();
+  ~process_state();
+  process_state(const process_state&) = delete;
+  process_state& operator=(const process_state&) = delete;
+};
+
+}  // namespace detail
+}  // namespace ergo::inline v0

@@ -1,0 +1,43 @@
+// What a core runs: processes, and the connections of the node.
+#pragma once
+
+#include <ergo/detail/inbox.hpp>
+
+#include <atomic>
+
+namespace ergo::inline v0::detail {
+
+class core;
+class worker;
+
+/// What a slice ended with.
+enum class slice_end : std::uint8_t {
+  again,    ///< more to do: run again after others
+  waiting,  ///< nothing to do until a signal arrives
+  gone,     ///< the object must not be touched any more
+};
+
+/// Where a runnable object is queued.
+enum class placement : std::uint8_t {
+  anywhere,  ///< any core may steal it
+  pinned,    ///< its home core only
+  lazy,      ///< its home core only, and only when nothing else is runnable or after many slices: connections, so that writes gather
+};
+
+/// Something with an inbox that a core runs in slices. Runnable exactly while its inbox is not blocked.
+struct schedulable {
+  inbox signals;
+  schedulable* next_runnable = nullptr;
+  std::atomic<core*> home{nullptr};
+  placement place = placement::anywhere;
+
+  /// Runs one slice on the calling worker's core.
+  virtual slice_end run_slice(worker& on) = 0;
+  /// Called after a slice that ended `waiting`, still on the core: the time at which it wants to be woken, `time_point::max()` for never.
+  virtual void before_wait(core& on) = 0;
+
+ protected:
+  ~schedulable() = default;
+};
+
+}  // namespace ergo::inline v0::detail

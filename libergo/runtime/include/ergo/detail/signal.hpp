@@ -1,0 +1,70 @@
+// The envelope of everything that one process tells another: messages and control signals share one inbox and one order.
+// Sixty-four bytes, from a pool whose memory stays with the thread that frees it.
+#pragma once
+
+#include <ergo/error.hpp>
+
+#include <cstdint>
+
+namespace ergo::inline v0::detail {
+
+/// What a signal means. Up to `node_down` they are messages that a process may receive; the rest act when the inbox is fetched.
+enum class signal_kind : std::uint8_t {
+  message,         ///< payload = any term
+  cast,            ///< payload = what `gen_server:cast` sent
+  call,            ///< from, tag = caller; payload = request
+  exit_message,    ///< from, payload = reason: an exit signal that was trapped
+  down,            ///< tag = reference, from = the process or its node, name, payload = reason
+  node_down,       ///< payload = node name
+  timer_message,   ///< payload = the message of a timer that went off
+  reply,           ///< tag = the call's reference, payload = answer
+  reply_failed,    ///< tag = the call's reference, payload = why there is no answer: an exit reason
+  call_done,       ///< from, tag: the caller no longer waits
+  link,            ///< from
+  unlink,          ///< from, payload = id (0: the old protocol)
+  unlink_ack,      ///< from, payload = id
+  link_exit,       ///< from, payload = reason: a link broke
+  exit,            ///< from, payload = reason: `exit/2`
+  monitor,         ///< from, tag = reference, name
+  demonitor,       ///< from, tag = reference
+  group_leader,    ///< payload = the new leader's pid
+  inspect,         ///< payload = pointer to an external_operation that runs inside the process
+  wake,            ///< look at timers, operations and deadlines
+  operation_done,  ///< payload = pointer to the external_operation that has ended
+};
+
+/// One envelope, one cache line. Fields not named for a kind are unused.
+struct signal {
+  signal* next = nullptr;
+  std::uint32_t to_serial = 0;  ///< serial of the pid it was sent to: a slot may have a new tenant meanwhile
+  signal_kind kind = signal_kind::message;
+  std::uint8_t flags = 0;
+  std::uint16_t weight = 0;  ///< for the node: KiB of payload, rounded up, saturating
+  pid from{};
+  atom name;  ///< down, monitor: the registered name the monitor was made by; `''` where it was by pid
+  term tag;
+  term payload;
+
+  static constexpr std::uint8_t embedded = 1;  ///< not from the pool: `release` leaves it alone
+};
+
+static_assert(sizeof(signal) == 64);
+
+/// Takes an envelope from the calling thread's pool. Throws `std::bad_alloc`.
+[[nodiscard]] signal* make_signal(signal_kind kind);
+/// Ends an envelope: its terms are released and it returns to the calling thread's pool. Embedded ones are left alone.
+void release(signal* envelope) noexcept;
+
+/// Builds an envelope of `kind` that carries a sender and one term.
+[[nodiscard]] signal* make_signal(signal_kind kind, const pid& from, term payload);
+/// Builds an envelope of `kind` that carries a sender, a reference (or call tag) and one term.
+[[nodiscard]] signal* make_signal(signal_kind kind, const pid& from, term tag, term payload);
+
+/// A pointer inside a term, for the kinds that carry one; it never leaves the program.
+[[nodiscard]] inline term pointer_term(const void* pointer) { return term{static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(pointer))}; }
+template <typename T>
+[[nodiscard]] T* pointer_in(const term& value) noexcept {
+  return reinterpret_cast<T*>(static_cast<std::intptr_t>(value.as_integer().value_or(0)));
+}
+
+}  // namespace ergo::inline v0::detail

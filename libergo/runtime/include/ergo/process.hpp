@@ -1,0 +1,203 @@
+// A process: the handle through which its own code acts on itself and on others.
+// Everything here is called by the process itself, on the thread that runs it; others reach it only by signals.
+#pragma once
+
+#include <ergo/clock.hpp>
+#include <ergo/detail/awaiters.hpp>
+#include <ergo/detail/process_state.hpp>
+#include <ergo/message.hpp>
+#include <ergo/spawn_options.hpp>
+#include <ergo/task.hpp>
+
+#include <concepts>
+#include <initializer_list>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace ergo::inline v0 {
+
+class runtime;
+class local_node;
+
+namespace detail {
+struct process_kernel;
+/// A term of whatever the user sends.
+template <typename T>
+[[nodiscard]] term as_term(const T& content) {
+  if constexpr (std::convertible_to<const T&, term>) {
+    return term(content);
+  } else {
+    return etf::to_term(content);
+  }
+}
+}  // namespace detail
+
+/// A monitor that is active until its `down` is received or it is taken back with `demonitor`.
+struct [[nodiscard]] monitor_ref {
+  reference ref;
+  friend bool operator==(const monitor_ref&, const monitor_ref&) = default;
+};
+
+/// A timer that has been started.
+struct timer_ref {
+  reference ref;
+};
+
+/// Whether exit signals end this process or arrive as `exit_message`.
+enum class exits : std::uint8_t { deadly, trapped };
+
+/// What `demonitor` does about a `down` that has arrived already.
+enum class demonitor_mode : std::uint8_t {
+  keep,   ///< leaves it in the mailbox, as `erlang:demonitor/1`
+  flush,  ///< removes it, as `erlang:demonitor(Ref, [flush])`
+};
+
+/// A process's behaviour when it is no coroutine: an object that is given one message after the other.
+class behaviour {
+ public:
+  behaviour() = default;
+  behaviour(const behaviour&) = delete;
+  behaviour& operator=(const behaviour&) = delete;
+  virtual ~behaviour() = default;
+
+  /// The first slice, before any message. May start a task with `process::run`.
+  virtual void start(process& self) = 0;
+  /// One message; never called while a task runs. May start a task.
+  virtual void receive(process& self, message received) = 0;
+  /// The task that was started with `process::run` has ended, by return or exception; the behaviour takes the result and drops the frame.
+  virtual void task_ended(process& self) = 0;
+  /// No message came within the time set by `process::set_idle_timeout`.
+  virtual void idle_timeout(process& self) { (void)self; }
+  /// What `sys:get_state/1` and process info show; `[]` where there is nothing to show.
+  [[nodiscard]] virtual term state() const { return {}; }
+};
+
+/// A process seen by itself.
+///
+/// Not thread-safe and not to be kept beyond the body's life: all calls are made by the code of this process, within its slices. Operations
+/// that "suspend" are awaited; everything else returns at once.
+class process : public detail::process_state {
+ public:
+  [[nodiscard]] const pid& id() const noexcept { return id_; }
+  [[nodiscard]] ergo::runtime& runtime() const noexcept;
+  [[nodiscard]] local_node& node() const noexcept { return *node_; }
+  /// The registered name, or `''`.
+  [[nodiscard]] atom name() const noexcept { return name_; }
+  /// The time at which this slice began, or later; one clock read per slice.
+  [[nodiscard]] time_point now();
+
+  /// Sends `content` (a term or anything that converts to one). Never blocks and never fails; order per receiver is kept.
+  ///
+  /// The result may be ignored, or awaited: then a process that floods a busy connection waits, and one that has used up its slice yields.
+  template <typename T>
+  detail::send_awaiter send(const destination& to, const T& content) {
+    return send_term(to, detail::as_term(content));
+  }
+  /// As `send`, for a message wrapped as `gen_server:cast/2` does.
+  detail::send_awaiter send_cast(const destination& to, term content);
+  /// As `send`, but refuses with `busy` when the connection to `to` is over its busy limit.
+  [[nodiscard]] result<void> try_send(const destination& to, term content);
+  /// Answers a call; from any process, at most once. A late answer is dropped at the caller.
+  void reply(const caller& to, term answer);
+
+  /// Ends this process with `reason`, from any depth; destructors run, `terminate` of a server too.
+  [[noreturn]] void exit(exit_reason reason);
+  /// Sends an exit signal, as `exit/2`: `kill` cannot be trapped and becomes `killed`.
+  void exit(const pid& target, exit_reason reason);
+  /// Chooses whether exit signals are deadly (the default) or trapped; returns what it was.
+  exits trap_exits(exits mode) noexcept { return std::exchange(exits_, mode); }
+
+  void link(const pid& other);    ///< as `link/1`; a dead `other` gives an exit signal `noproc`
+  void unlink(const pid& other);  ///< as `unlink/1`: afterwards no exit signal of that link arrives
+  /// Watches a process by pid or name; exactly one `down` follows, at once with `noproc` if it is not there.
+  monitor_ref monitor(const destination& target);
+  /// Takes a monitor back; false when it was not active any more.
+  bool demonitor(const monitor_ref& watch, demonitor_mode mode = demonitor_mode::keep);
+  /// Watches a node; one `node_down` follows when it goes, at once when it cannot be reached.
+  void monitor_node(atom node);
+  /// Takes one `monitor_node` of that node back.
+  void demonitor_node(atom node);
+
+  /// A reference that is unique while this node lives.
+  [[nodiscard]] reference make_ref();
+
+  /// Registers this process; fails with `name_taken` (also when it has a name already) or `badarg` for `undefined` and `''`.
+  [[nodiscard]] result<void> register_name(atom name);
+  void unregister_name() noexcept;
+
+  /// Sends `content` to `to` after `delay` (0 … 2^32-1 ms as in OTP; longer ones are clamped).
+  timer_ref send_after(duration delay, const destination& to, term content);
+  /// As `send_after`, but sends `{timeout, Ref, Content}`, as `erlang:start_timer/3`.
+  timer_ref start_timer(duration delay, const destination& to, term content);
+  /// Stops a timer of this process and returns the time that was left; empty when it went off or is unknown.
+  std::optional<duration> cancel_timer(const timer_ref& timer);
+
+  /// Suspends for `delay`; messages stay in the mailbox.
+  [[nodiscard]] detail::sleep_awaiter sleep(duration delay) { return {*this, delay}; }
+  /// Lets other runnable processes go first.
+  [[nodiscard]] detail::sleep_awaiter yield() { return {*this, duration::zero()}; }
+
+  /// Selective receive: suspends until a message is one of `T`, and leaves all others queued; gives up after `timeout`.
+  ///
+  /// Looks at each unread message once per wait, in order of arrival. `T` may be `message` (anything), `down`, `exit_message`, `node_down`,
+  /// or a type that a plain message's term converts to.
+  template <typename... T>
+  [[nodiscard]] detail::receive_awaiter<T...> receive(duration timeout = forever) {
+    return detail::receive_awaiter<T...>{*this, timeout};
+  }
+  /// The next message, whatever it is.
+  [[nodiscard]] detail::any_awaiter receive_any() { return detail::any_awaiter{*this}; }
+  /// Selective receive with a predicate `bool(const message&)`.
+  template <std::predicate<const message&> Predicate>
+  [[nodiscard]] detail::predicate_awaiter<Predicate> receive_if(Predicate wanted, duration timeout = forever) {
+    return {*this, std::move(wanted), timeout};
+  }
+
+  /// Runs `work` on a thread of the side pool and suspends meanwhile; its exceptions arrive here.
+  template <std::invocable Work>
+  [[nodiscard]] detail::blocking_awaiter<Work> blocking(Work work) {
+    return {*this, std::move(work)};
+  }
+
+  /// Spawns a process on this node: see spawn.hpp.
+  template <typename Body, typename... Argument>
+  pid spawn(Body body, Argument... argument);
+  template <typename Body, typename... Argument>
+  pid spawn_link(Body body, Argument... argument);
+  template <typename Body, typename... Argument>
+  std::pair<pid, monitor_ref> spawn_monitor(Body body, Argument... argument);
+  /// Spawns `body` with options; the behaviour may be an object or a coroutine.
+  pid spawn(const spawn_options& options, std::unique_ptr<behaviour> body);
+
+  [[nodiscard]] const pid& group_leader() const noexcept { return group_leader_; }
+  void group_leader(const pid& leader) noexcept { group_leader_ = leader; }
+  [[nodiscard]] const term& ancestors() const noexcept { return ancestors_; }        ///< pids or names, parent first
+  [[nodiscard]] const term& initial_call() const noexcept { return initial_call_; }  ///< `{M, F, A}`
+  [[nodiscard]] std::size_t unread() const noexcept { return unread_; }              ///< messages in the mailbox that nobody took
+
+  /// Reports something that happened, structured: it reaches the runtime's event subscribers, and through them a logger.
+  void log(log_level level, std::string_view text, std::initializer_list<std::pair<std::string_view, term>> fields = {});
+
+  // For behaviours.
+
+  /// Makes `root` the running task: it starts when the behaviour's callback returns, and no message is given to the behaviour until it has
+  /// ended. The behaviour owns the frame, must keep it until `task_ended`, and must not destroy it earlier.
+  template <typename T>
+  void run(std::coroutine_handle<detail::promise<T>> root) {
+    adopt_root(root, root.promise());
+  }
+  /// Calls `behaviour::idle_timeout` unless a message arrives within `delay`; `forever` takes it back.
+  void set_idle_timeout(duration delay);
+
+ private:
+  friend struct detail::process_kernel;
+  friend class ergo::runtime;
+
+  detail::send_awaiter send_term(const destination& to, term content);
+  void adopt_root(std::coroutine_handle<> root, detail::promise_base& promise) noexcept;
+  detail::slice_end run_slice(detail::worker& on) override;
+  void before_wait(detail::core& on) override;
+};
+
+}  // namespace ergo::inline v0

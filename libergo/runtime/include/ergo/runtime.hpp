@@ -1,0 +1,95 @@
+// The runtime of a program: cores, threads, processes, nodes.
+#pragma once
+
+#include <ergo/events.hpp>
+#include <ergo/local_node.hpp>
+#include <ergo/parker.hpp>
+#include <ergo/spawn.hpp>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace ergo::inline v0 {
+
+namespace detail {
+struct runtime_state;
+}
+
+/// Widths of the identifiers that this program makes.
+enum class compatibility : std::uint8_t {
+  modern,  ///< pids of 28 + 32 bits, accepted by OTP 24 and newer
+  otp23,   ///< pids of 15 + 13 bits, accepted by OTP 23 as well; they repeat after 268 million processes
+};
+
+/// Options of a runtime.
+struct runtime_options {
+  unsigned cores = 0;                                ///< 0: one per hardware thread
+  std::size_t processes = std::size_t{1} << 24;      ///< at most so many at a time; 2^28 is the hard limit
+  ergo::compatibility compatibility = ergo::compatibility::otp23;
+  duration takeover = std::chrono::milliseconds{10};   ///< a slice that runs longer loses its core to a spare thread
+  duration slow_slice = std::chrono::milliseconds{50}; ///< a slice that runs longer is reported as an event
+  unsigned spare_threads = 256;                      ///< at most so many threads beside the cores for late slices
+  unsigned blocking_threads = 64;                    ///< at most so many threads of the side pool
+  parker_factory make_parker;                        ///< how a core sleeps; empty: a condition variable
+  const clock_source* clock = nullptr;               ///< not owned; null: the steady clock
+  event_handler on_event;                            ///< receives crashes, slow slices, log lines; empty: dropped
+  bool manual = false;                               ///< no threads: the owner calls `step`; for simulation
+};
+
+/// Owns cores, threads and processes. Made and destroyed by a thread that is none of its own.
+class runtime {
+ public:
+  explicit runtime(runtime_options options = {});
+  ~runtime();  ///< stops at once what still runs, within bounds
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  [[nodiscard]] const runtime_options& options() const noexcept;
+  /// The node without a name that every runtime has: `nonode@nohost`.
+  [[nodiscard]] local_node& anonymous() noexcept;
+  /// Adds a node with a name and creation.
+  local_node& add_node(etf::node_id identity);
+  /// The node of this program that `identity` names, or null.
+  [[nodiscard]] local_node* find_node(etf::node_id identity) noexcept;
+
+  /// Starts a process from outside. Any thread. Fails with `system_limit`, `name_taken` or `stopped`.
+  result<pid> spawn(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body);
+  template <typename Body, typename... Argument>
+  result<pid> spawn(local_node& on, Body body, Argument... argument) {
+    return spawn(on, spawn_options{}, make_body(std::move(body), std::move(argument)...));
+  }
+  /// Sends from outside. Any thread; never blocks.
+  void send(const destination& to, term content) { anonymous().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content))); }
+  void exit(const pid& target, exit_reason reason);
+
+  /// Blocks the calling thread, which must not be one of the runtime's, until `process` has ended; fails with `timeout`.
+  result<exit_reason> wait(const pid& process, duration timeout);
+  [[nodiscard]] bool alive(const pid& process) const noexcept;
+  [[nodiscard]] std::size_t process_count() const noexcept;
+  /// The live processes of a node. A snapshot.
+  [[nodiscard]] std::vector<pid> processes(const local_node& of) const;
+
+  /// Ends all processes with `shutdown`, then kills those left after `grace`, and joins the threads. Idempotent; outside threads only.
+  void stop(duration grace = std::chrono::seconds{5});
+
+  /// Number of cores; core 0 is the one that outside work lands on.
+  [[nodiscard]] unsigned cores() const noexcept;
+  /// Runs `work` soon on the thread that has core `index`, between slices. Any thread.
+  void post(unsigned index, std::move_only_function<void()> work);
+  /// What a core sleeps with, as `make_parker` made it.
+  [[nodiscard]] parker& parker_of(unsigned index) noexcept;
+  void report(const event& happened) const;
+
+  /// Manual mode: runs one slice of the runnable object that `choose(count)` picks; false when nothing is runnable.
+  bool step(const std::function<std::size_t(std::size_t)>& choose);
+  /// Manual mode: fires what is due on the clock; returns the time of the next timer.
+  time_point fire_timers();
+
+  [[nodiscard]] detail::runtime_state& state() noexcept { return *state_; }
+
+ private:
+  std::unique_ptr<detail::runtime_state> state_;
+};
+
+}  // namespace ergo::inline v0
