@@ -1,0 +1,110 @@
+// Registration, creations and listings.
+#include "ergo/epmd/directory.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ergo::inline v0::epmd {
+namespace {
+
+/// Creations below 4 look like those of old nodes.
+constexpr std::uint32_t lowest_counter = 4;
+
+}  // namespace
+
+std::expected<void, errc> directory::admit(const node_record& node) const {
+  if (auto good = check_name(node.name); !good) return good;
+  if (node.extra.size() > max_name_bytes) return std::unexpected{errc::extra_too_long};
+  if (living_by_name_.contains(node.name)) return std::unexpected{errc::name_taken};
+  if (living_.size() >= limits_.names) return std::unexpected{errc::too_many_names};
+  return {};
+}
+
+std::expected<const directory_entry*, errc> directory::add(node_record node, owner_id owner, int descriptor,
+                                                           std::uint32_t now) {
+  if (auto good = admit(node); !good) return std::unexpected{good.error()};
+  const auto entry = take_unused(node.name, now);
+  // The key of the map pointed into the old name, so the entry is complete before it is entered anew.
+  entry->node = std::move(node);
+  entry->owner = owner;
+  entry->descriptor = descriptor;
+  living_by_name_.emplace(entry->node.name, entry);
+  living_by_owner_.emplace(owner, entry);
+  return &*entry;
+}
+
+/// Moves the remembered entry of `name`, or a new one, to the front of the living ones and gives it a new counter.
+directory::entries::iterator directory::take_unused(std::string_view name, std::uint32_t now) {
+  if (const auto known = unused_by_name_.find(name); known != unused_by_name_.end()) {
+    const auto entry = known->second;
+    unused_by_name_.erase(known);
+    living_.splice(living_.begin(), unused_, entry);
+  } else {
+    forget_oldest();
+    living_.emplace_front();
+    living_.front().counter = now;
+  }
+  auto& counter = living_.front().counter;
+  counter = std::max(counter + 1, lowest_counter);
+  return living_.begin();
+}
+
+/// Keeps the memory within its limit. As in Erlang's daemon that happens when a new name comes, not when one goes.
+void directory::forget_oldest() {
+  if (unused_.size() <= limits_.unused) return;
+  unused_by_name_.erase(unused_.front().node.name);
+  unused_.pop_front();
+}
+
+const directory_entry* directory::remove(owner_id owner) {
+  const auto found = living_by_owner_.find(owner);
+  return found == living_by_owner_.end() ? nullptr : retire(found->second);
+}
+
+const directory_entry* directory::remove(std::string_view name) {
+  const auto found = living_by_name_.find(name);
+  return found == living_by_name_.end() ? nullptr : retire(found->second);
+}
+
+const directory_entry* directory::retire(entries::iterator entry) {
+  living_by_owner_.erase(entry->owner);
+  living_by_name_.erase(entry->node.name);
+  unused_.splice(unused_.end(), living_, entry);
+  unused_by_name_.emplace(entry->node.name, entry);
+  return &*entry;
+}
+
+const directory_entry* directory::find(std::string_view name) const {
+  const auto found = living_by_name_.find(name);
+  return found == living_by_name_.end() ? nullptr : &*found->second;
+}
+
+std::string directory::names_answer(std::uint32_t epmd_port) const {
+  std::string out = encode_listing_head(epmd_port);
+  for (const auto& entry : living_) out += "name " + entry.node.name + " at port " + std::to_string(entry.node.port) + '\n';
+  return out;
+}
+
+std::string directory::dump_answer(std::uint32_t epmd_port) const {
+  std::string out = encode_listing_head(epmd_port);
+  const auto numbers = [&out](const directory_entry& entry, std::string_view before_port) {
+    out += entry.node.name;
+    out += before_port;
+    out += std::to_string(entry.node.port) + ", fd = " + std::to_string(entry.descriptor);
+  };
+  for (const auto& entry : living_) {
+    out += "active name     <";
+    numbers(entry, "> at port ");
+    out += '\n';
+    out += '\0';
+  }
+  for (const auto& entry : unused_) {
+    out += "old/unused name <";
+    numbers(entry, ">, port = ");
+    out += " \n";
+    out += '\0';
+  }
+  return out;
+}
+
+}  // namespace ergo::inline v0::epmd
