@@ -83,6 +83,7 @@ class server::impl : public std::enable_shared_from_this<impl> {
   static asio::awaitable<void> serve(std::shared_ptr<impl> self, client_ptr client);
   static asio::awaitable<void> pause(asio::any_io_executor on, std::chrono::milliseconds time);
 
+  std::expected<std::vector<tcp::acceptor>, listen_failure> open_all();
   void start(tcp::acceptor acceptor);
   void admit(tcp::socket socket);
   bool make_room(const asio::ip::address& source);
@@ -118,28 +119,37 @@ class server::impl : public std::enable_shared_from_this<impl> {
 // ----- listening ----------------------------------------------------------------------------------------------------
 
 std::expected<void, listen_failure> server::impl::listen() {
+  stopped_ = false;
+  auto opened = open_all();
+  // A port that the system chose for the first address may be taken at another one: then it chooses again.
+  for (int tries = 1; tries < 32 && !opened && options_.port == 0 && opened.error().what.code == errc::address_in_use; ++tries)
+    opened = open_all();
+  if (!opened) return std::unexpected{opened.error()};
+  port_ = opened->front().local_endpoint().port();
+  for (auto& acceptor : *opened) start(std::move(acceptor));
+  return {};
+}
+
+/// Listens on every planned address, all at the same port, or on none.
+std::expected<std::vector<tcp::acceptor>, listen_failure> server::impl::open_all() {
   std::vector<tcp::acceptor> opened;
-  std::optional<listen_failure> skipped;
+  listen_failure skipped{{errc::cannot_listen, {}}, {}};
   auto port = options_.port;
   for (const auto& [address, need] : plan_listening(options_.addresses)) {
     const tcp::endpoint where{address, port};
     auto acceptor = open_acceptor(executor_, where);
     if (acceptor) {
-      if (port == 0) port = acceptor->local_endpoint().port();
+      port = acceptor->local_endpoint().port();
       opened.push_back(std::move(*acceptor));
-    } else if (need == demand::optional && acceptor.error().code == errc::cannot_listen &&
-               is_absent(acceptor.error().cause)) {
+    } else if (need == demand::optional && is_absent(acceptor.error().cause)) {
       skipped = {acceptor.error(), where};
       report(server_event::kind::address_skipped, where, acceptor.error().cause);
     } else {
       return std::unexpected{listen_failure{acceptor.error(), where}};
     }
   }
-  if (opened.empty()) return std::unexpected{skipped.value_or(listen_failure{{errc::cannot_listen, {}}, {}})};
-  port_ = port;
-  stopped_ = false;
-  for (auto& acceptor : opened) start(std::move(acceptor));
-  return {};
+  if (opened.empty()) return std::unexpected{skipped};
+  return opened;
 }
 
 std::expected<void, listen_failure> server::impl::adopt(int descriptor) {

@@ -1,0 +1,173 @@
+// The server under pressure: too many clients, no descriptors, ten thousand idle ones.
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "support.hpp"
+
+using namespace ergo::epmd;
+using namespace ergo::test;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+namespace {
+
+/// The n-th address of 127.0.0.0/8, but for the common one.
+std::uint32_t loopback(std::uint32_t n) { return 0x7f010001 + n; }
+
+std::size_t resident_bytes(pid_t process) {
+  std::size_t total = 0, resident = 0;
+  std::FILE* file = std::fopen(("/proc/" + std::to_string(process) + "/statm").c_str(), "r");
+  if (!file) return 0;
+  const int read = std::fscanf(file, "%zu %zu", &total, &resident);
+  std::fclose(file);
+  return read == 2 ? resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+/// Raises this process's own limit; false when the hard limit is lower.
+bool may_open(rlim_t descriptors) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= descriptors) return true;
+  limit.rlim_cur = std::min(descriptors, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= descriptors;
+}
+
+/// How long a look-up takes.
+std::chrono::microseconds time_lookup(std::uint16_t port, const std::string& name) {
+  const auto start = steady_clock::now();
+  const auto answer = ask(port, port_please2_request{name});
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start);
+  CHECK(parse_port2_answer(answer).has_value());
+  return took;
+}
+
+}  // namespace
+
+TEST_CASE("Over the cap of one address its oldest idle client goes, and nobody else") {
+  running_server server{{.request_deadline = 60s, .max_idle_per_address = 3}};
+  const auto port = server.port();
+  raw_client node{port}, stranger{port, loopback(1)};
+  REQUIRE(node.enlist("a")->result == 0);
+  raw_client first{port}, second{port}, third{port};
+  CHECK(eventually([&] { return server.clients() == 5; }));
+  raw_client fourth{port};
+  CHECK(first.is_closed_within());
+  raw_client fifth{port};
+  CHECK(second.is_closed_within());
+  for (auto* living : {&node, &stranger, &third, &fourth, &fifth}) CHECK(living->is_open());
+  CHECK(eventually([&] { return server.count(errc::displaced) == 2; }));
+  CHECK(server.knows("a"));
+}
+
+TEST_CASE("A full server drops its oldest idle client, never a registration") {
+  running_server server{{.request_deadline = 60s, .max_clients = 16}};
+  const auto port = server.port();
+  std::vector<raw_client> nodes, idle;
+  for (int i = 0; i < 8; ++i) REQUIRE(nodes.emplace_back(port).enlist("n" + std::to_string(i))->result == 0);
+  for (std::uint32_t i = 0; i < 20; ++i) idle.emplace_back(port, loopback(i));
+  for (int i = 0; i < 12; ++i) CHECK(idle[static_cast<std::size_t>(i)].is_closed_within());
+  for (int i = 12; i < 20; ++i) CHECK(idle[static_cast<std::size_t>(i)].is_open());
+  for (auto& node : nodes) CHECK(node.is_open());
+  CHECK(server.clients() == 16);
+}
+
+TEST_CASE("A server full of registrations still answers queries") {
+  running_server server{{.max_clients = 16}};
+  const auto port = server.port();
+  std::vector<raw_client> nodes;
+  for (int i = 0; i < 12; ++i) REQUIRE(nodes.emplace_back(port).enlist("n" + std::to_string(i))->result == 0);
+  raw_client late{port};
+  CHECK_FALSE(late.enlist("late"));
+  CHECK(eventually([&] { return server.count(errc::too_many_names) == 1; }));
+  CHECK(parse_port2_answer(ask(port, port_please2_request{"n0"})).has_value());
+  nodes.pop_back();
+  CHECK(eventually([&] { return !server.knows("n11"); }));
+  raw_client next{port};
+  CHECK(next.enlist("next")->result == 0);
+}
+
+TEST_CASE("A server without room for anybody turns clients away and goes on") {
+  // Two places, one of them for queries: the second client holds it until it asks.
+  running_server server{{.max_clients = 1}};
+  const auto port = server.port();
+  raw_client first{port};
+  CHECK(eventually([&] { return server.clients() == 1; }));
+  raw_client second{port};
+  CHECK(first.is_closed_within());
+  second.send(names_request{});
+  CHECK(second.read_all().size() == 4);
+}
+
+TEST_CASE("With 64 descriptors the server stays up, serves registered nodes and recovers") {
+  server_process server{{.request_deadline = 60s}, 64};
+  const auto port = server.port();
+  std::vector<raw_client> nodes;
+  for (int i = 0; i < 30; ++i) REQUIRE(nodes.emplace_back(port).enlist("n" + std::to_string(i))->result == 0);
+  {
+    std::vector<raw_client> idle;
+    for (std::uint32_t i = 0; i < 300; ++i) idle.emplace_back(port, loopback(i));
+    for (int i = 0; i < 30; ++i)
+      CHECK(parse_port2_answer(ask(port, port_please2_request{"n" + std::to_string(i)})).has_value());
+    for (auto& node : nodes) CHECK(node.is_open());
+    REQUIRE(server.is_alive());
+  }
+  raw_client late{port};
+  CHECK(late.enlist("late")->result == 0);
+  CHECK(names_in(parse_listing(ask(port, names_request{})).value()).size() == 31);
+}
+
+TEST_CASE("With no descriptor but registrations' the server turns clients away until one is free") {
+  server_process server{{.request_deadline = 60s}, 40};
+  const auto port = server.port();
+  std::vector<raw_client> nodes;
+  for (;;) {
+    raw_client next{port};
+    const auto answer = next.enlist("n" + std::to_string(nodes.size()));
+    if (!answer) break;
+    REQUIRE(answer->result == 0);
+    nodes.push_back(std::move(next));
+    REQUIRE(nodes.size() < 40);
+  }
+  CHECK(nodes.size() > 20);
+  for (int i = 0; i < 20; ++i) CHECK(ask(port, names_request{}).empty());  // turned away, not left waiting
+  REQUIRE(server.is_alive());
+  for (auto& node : nodes) CHECK(node.is_open());
+  nodes.pop_back();
+  nodes.pop_back();
+  CHECK(eventually([&] { return ask(port, names_request{}).size() > 4; }));
+}
+
+TEST_CASE("Ten thousand idle clients and five thousand registrations do not slow queries down") {
+  constexpr std::uint32_t idle_count = 10'000, node_count = 5'000;
+  if (!may_open(idle_count + node_count + 200)) SKIP("the hard limit of open files is too low for 15,000 clients");
+  server_process server{{.request_deadline = 120s}, 16'500};
+  const auto port = server.port();
+  std::vector<raw_client> idle, nodes;
+  idle.reserve(idle_count);
+  nodes.reserve(node_count);
+  CHECK(ask(port, names_request{}).size() == 4);
+  const auto before = resident_bytes(server.process());
+  for (std::uint32_t i = 0; i < idle_count; ++i) {
+    idle.emplace_back(port, loopback(i % 1000));
+    if (i % 1000 == 999) CHECK(ask(port, names_request{}).size() == 4);
+  }
+  const auto after_idle = resident_bytes(server.process());
+  for (std::uint32_t i = 0; i < node_count; ++i)
+    REQUIRE(nodes.emplace_back(port, loopback(i % 1000)).enlist("n" + std::to_string(i))->result == 0);
+
+  std::vector<std::chrono::microseconds> times;
+  for (int i = 0; i < 1000; ++i) times.push_back(time_lookup(port, "n" + std::to_string(i * 5)));
+  std::ranges::sort(times);
+  CHECK(times[990] < 50ms);
+  for (std::uint32_t i = 0; i < idle_count; i += 97) CHECK(idle[i].is_open());
+  CHECK(server.is_alive());
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK((after_idle - before) / idle_count < 4096);
+#endif
+  WARN("p50 " << times[500].count() << " us, p99 " << times[990].count() << " us, "
+              << (after_idle - before) / idle_count << " bytes for an idle client");
+}
