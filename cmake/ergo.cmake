@@ -133,26 +133,37 @@ endfunction()
 
 # ergo_add_test_program(NAME sim_links LABEL sim SOURCES … DEPENDS … [TIMEOUT seconds])
 #
-# A Catch2 program that CTest runs as one entry. It is left out when a room it needs is not part of this build.
+# A Catch2 program that CTest runs as one entry; without a LABEL it is built but not run. It is left out when a room it needs is not part of this build.
 function(ergo_add_test_program)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL;TIMEOUT" "SOURCES;DEPENDS;ARGUMENTS;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL;TIMEOUT" "SOURCES;DEPENDS")
   ergo_find_packages(${arg_DEPENDS})
   ergo_resolve(targets missing ${arg_DEPENDS})
   if(missing)
     message(STATUS "Test ${arg_NAME} is left out: it needs ${missing}")
     return()
   endif()
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_link_libraries(${arg_NAME} PRIVATE ${targets} ergo_test_support ergo_build_flags)
+  if(arg_LABEL)
+    ergo_run_as_test(${arg_NAME} PROGRAM ${arg_NAME} LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+  endif()
+endfunction()
+
+# Registers one run of a Catch2 program. A run in which every test case was skipped counts as skipped, visibly.
+function(ergo_run_as_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "PROGRAM;TIMEOUT" "LABELS;ENVIRONMENT")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
-  add_executable(${arg_NAME} ${arg_SOURCES})
-  target_link_libraries(${arg_NAME} PRIVATE ${targets} ergo_test_support ergo_build_flags)
-  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} --durations no --allow-running-no-tests ${arg_ARGUMENTS})
-  set_tests_properties(${arg_NAME} PROPERTIES
-    LABELS "${arg_LABEL}"
-    TIMEOUT ${arg_TIMEOUT}
-    ENVIRONMENT "${arg_ENVIRONMENT}"
-    SKIP_RETURN_CODE 4)
+  if(ERGO_SANITIZE)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 3")
+  endif()
+  add_test(NAME ${name} COMMAND ${arg_PROGRAM})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT "${arg_ENVIRONMENT}" SKIP_RETURN_CODE 4)
+  if(arg_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
 endfunction()
 
 # ergo_add_unit_tests(ROOM etf SOURCES … [DEPENDS …])
@@ -162,6 +173,31 @@ function(ergo_add_unit_tests)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "ROOM;TIMEOUT" "SOURCES;DEPENDS")
   ergo_add_test_program(NAME unit_${arg_ROOM} LABEL unit TIMEOUT "${arg_TIMEOUT}" SOURCES ${arg_SOURCES}
     DEPENDS ergo::${arg_ROOM} ${arg_DEPENDS})
+endfunction()
+
+# ergo_add_interop_tests(NAME interop_dist SOURCES … DEPENDS … [TIMEOUT seconds] [INSTALLED_ONLY])
+#
+# A test program that talks to a live Erlang. It is run once with ERGO_TEST_OTP=installed (label interop) and, unless
+# INSTALLED_ONLY, once for each of the releases 23, 25, 27 and 29 that is not the installed one (label releases). The
+# program finds them by `cmake/otp-releases list` (ERGO_OTP_RELEASES names the script) and skips what is not there.
+function(ergo_add_interop_tests)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "INSTALLED_ONLY" "NAME;TIMEOUT" "SOURCES;DEPENDS")
+  ergo_add_test_program(NAME ${arg_NAME} SOURCES ${arg_SOURCES} DEPENDS ${arg_DEPENDS})
+  if(NOT TARGET ${arg_NAME})
+    return()
+  endif()
+  set(script "ERGO_OTP_RELEASES=${PROJECT_SOURCE_DIR}/cmake/otp-releases")
+  ergo_run_as_test(${arg_NAME} PROGRAM ${arg_NAME} LABELS interop SERIAL TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT ERGO_TEST_OTP=installed ${script})
+  if(arg_INSTALLED_ONLY)
+    return()
+  endif()
+  foreach(release IN ITEMS 23 25 27 29)
+    if(NOT release STREQUAL ERGO_INSTALLED_OTP)
+      ergo_run_as_test(${arg_NAME}_otp${release} PROGRAM ${arg_NAME} LABELS releases SERIAL TIMEOUT ${arg_TIMEOUT}
+        ENVIRONMENT ERGO_TEST_OTP=${release} ${script})
+    endif()
+  endforeach()
 endfunction()
 
 # ergo_add_fuzzer(NAME etf_decode SOURCES … ROOMS etf …)
@@ -181,7 +217,10 @@ function(ergo_add_fuzzer)
   target_link_libraries(fuzz_${arg_NAME} PRIVATE ${targets} ergo_build_flags)
   target_link_options(fuzz_${arg_NAME} PRIVATE -fsanitize=fuzzer)
   set_target_properties(fuzz_${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
-  set_property(GLOBAL APPEND PROPERTY ERGO_FUZZERS fuzz_${arg_NAME})
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers fuzz_${arg_NAME})
 endfunction()
 
 # ergo_add_app(NAME ergo-demo SOURCES … DEPENDS … [INSTALL])
