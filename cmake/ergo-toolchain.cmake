@@ -79,10 +79,10 @@ if(ERGO_HARDENING)
       target_compile_options(ergo_build_flags INTERFACE ${flag})
     endif()
   endforeach()
-  if(NOT ergo_instrument)
-    # FORTIFY needs an optimised build, and sanitizers check the same calls better.
-    target_compile_options(ergo_build_flags INTERFACE
-      $<$<NOT:$<CONFIG:>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:>>:-D_FORTIFY_SOURCE=2>)
+  # FORTIFY needs an optimised build, and sanitizers check the same calls better.
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" ergo_config)
+  if(NOT ergo_instrument AND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${ergo_config}}" MATCHES "-O[123sz]")
+    target_compile_options(ergo_build_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
   endif()
   target_link_options(ergo_build_flags INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
 endif()
