@@ -144,6 +144,8 @@ function(ergo_add_test_program)
   endif()
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_link_libraries(${arg_NAME} PRIVATE ${targets} ergo_test_support ergo_build_flags)
+  # So that the stacks which the watchdog prints have names in them.
+  set_target_properties(${arg_NAME} PROPERTIES ENABLE_EXPORTS ON)
   if(arg_LABEL)
     ergo_run_as_test(${arg_NAME} PROGRAM ${arg_NAME} LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
   endif()

@@ -154,7 +154,7 @@ class watchdog {
 /// Adds a line "passed failed skipped" to the file that ERGO_TEST_COUNTS names, from which CI makes its sum.
 void count(const Catch::Counts& cases) {
   const char* path = std::getenv("ERGO_TEST_COUNTS");
-  if (!path) return;
+  if (!path || !*path) return;
   std::FILE* file = std::fopen(path, "a");
   if (!file) return;
   std::fprintf(file, "%llu %llu %llu\n", static_cast<unsigned long long>(cases.passed + cases.failedButOk),
