@@ -104,9 +104,9 @@ template <literal Text>
   if constexpr (known < well_known_texts.size()) {
     return atom::from_index(known);
   } else {
-    if (const auto cached = literal_cache<Text>.load(std::memory_order_relaxed); cached != 0) return atom::from_index(cached - 1);
+    if (const auto cached = literal_cache<Text>.load(std::memory_order_acquire); cached != 0) return atom::from_index(cached - 1);
     const auto made = atom::of(Text.view());
-    literal_cache<Text>.store(made.index() + 1, std::memory_order_relaxed);
+    literal_cache<Text>.store(made.index() + 1, std::memory_order_release);
     return made;
   }
 }

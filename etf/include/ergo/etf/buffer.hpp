@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +41,8 @@ class buffer {
     if (capacity_ - size_ < count) grow(count);
     return data_.get() + size_;
   }
+  /// Bytes that can be written before the memory has to grow.
+  [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
   /// Adds `count` bytes that were written into reserved room.
   void commit(std::size_t count) noexcept { size_ += count; }
   void append(std::string_view bytes) {

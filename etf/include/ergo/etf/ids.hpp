@@ -60,7 +60,10 @@ struct reference {
   std::array<std::uint32_t, 5> words{};  ///< in wire order; unused words are 0
 
   [[nodiscard]] constexpr bool empty() const noexcept { return size == 0; }
-  friend constexpr bool operator==(const reference&, const reference&) noexcept = default;
+  /// As in Erlang, words that are missing count as 0.
+  friend constexpr bool operator==(const reference& left, const reference& right) noexcept {
+    return left.node == right.node && left.words == right.words && left.empty() == right.empty();
+  }
 };
 
 /// Orders pids as Erlang does: serial, id, node name, creation.
@@ -77,6 +80,13 @@ struct std::hash<ergo::etf::pid> {
   std::size_t operator()(const ergo::etf::pid& value) const noexcept {
     const auto low = (std::uint64_t{value.serial} << 32) | value.id;
     return (low ^ (std::uint64_t{value.node.index()} << 40)) * 0x9E3779B97F4A7C15ULL;
+  }
+};
+
+template <>
+struct std::hash<ergo::etf::port> {
+  std::size_t operator()(const ergo::etf::port& value) const noexcept {
+    return (value.id ^ (std::uint64_t{value.node.index()} << 40)) * 0x9E3779B97F4A7C15ULL;
   }
 };
 

@@ -50,7 +50,7 @@ class term {
   term(atom value) noexcept;                                   // NOLINT: values are terms; an implicit conversion is the point
   term(const pid& value) noexcept;                             // NOLINT
   term(const reference& value);                                // NOLINT: throws std::invalid_argument for an empty reference
-  term(const port& value);                                     // NOLINT
+  term(const port& value) noexcept;                            // NOLINT
   term(double value);                                          // NOLINT: throws std::domain_error for NaN and infinities
   term(const big_integer& value);                              // NOLINT: throws std::length_error from 2^4194304 on, which no OTP takes
   template <std::same_as<bool> Bool>
@@ -105,7 +105,7 @@ class term {
   /// The characters of a list of code points, as UTF-8; empty when it is no such list. `""` for `[]`.
   [[nodiscard]] std::optional<std::string> as_text() const;
 
-  /// A copy that keeps neither a receive buffer nor the rest of a decoded message alive: what lies in one of them is copied, the rest is shared.
+  /// A copy that keeps neither a receive buffer nor the rest of a decoded message alive; for small parts that outlive a large message.
   [[nodiscard]] term detach() const;
 
   /// Exact equality, Erlang's `=:=`: 1 and 1.0 differ; 0.0 and -0.0 are equal, as in OTP up to 26.
@@ -218,7 +218,7 @@ template <typename... Element>
 /// Whether `value` is a tuple of `arity` elements whose first is the atom `tag`.
 [[nodiscard]] bool is_tagged(const term& value, atom tag, std::size_t arity) noexcept;
 
-/// Reads a call or alias tag: the reference itself, or the one inside OTP 24's `[alias | Ref]` and 27's `[[alias | A] | MRef]`.
+/// The reference that a reply goes to: `tag` itself, the one in OTP 24's `[alias | Ref]`, or `A` in 27's `[[alias | A] | Monitor]`.
 [[nodiscard]] std::optional<reference> reference_in_tag(const term& tag) noexcept;
 
 }  // namespace ergo::inline v0::etf

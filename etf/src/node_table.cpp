@@ -1,0 +1,109 @@
+// The program-wide table of node incarnations, and the seed of the room's hashes.
+#include <ergo/etf/ids.hpp>
+
+#include "append_table.hpp"
+#include "hashing.hpp"
+#include "intern.hpp"
+
+#include <sys/random.h>
+
+#include <chrono>
+#include <mutex>
+
+namespace ergo::inline v0::etf {
+
+namespace {
+
+constexpr std::size_t node_capacity = 1'048'576;
+
+struct incarnation {
+  atom name;
+  std::uint32_t creation = 0;
+  friend bool operator==(const incarnation&, const incarnation&) = default;
+};
+
+constexpr auto unnamed = atom::from_index(detail::well_known_index("nonode@nohost"));
+
+class table {
+ public:
+  [[nodiscard]] incarnation operator[](std::uint32_t index) const noexcept {
+    return index == 0 ? incarnation{unnamed, 0} : entries_[index];
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> find(const incarnation& node) const noexcept {
+    if (node == incarnation{unnamed, 0}) return 0;
+    return index_.find(hash_of(node), [this, &node](std::uint32_t position) { return entries_[position] == node; });
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> insert(const incarnation& node) {
+    const std::lock_guard lock{mutex_};
+    if (const auto found = find(node)) return found;
+    if (entries_.size() >= node_capacity) return std::nullopt;
+    if (entries_.size() == 0) entries_.push({unnamed, 0});
+    index_.prepare(entries_.size() + 1);
+    const auto position = entries_.push(node);
+    index_.add(hash_of(node), position);
+    return position;
+  }
+
+ private:
+  [[nodiscard]] static std::uint32_t hash_of(const incarnation& node) noexcept {
+    return static_cast<std::uint32_t>(mix(((std::uint64_t{node.creation} << 32) | node.name.index()) ^ process_seed(), 0xE7037ED1A0B428DBULL));
+  }
+
+  append_chunks<incarnation, node_capacity> entries_;
+  append_index index_;
+  std::mutex mutex_;
+};
+
+constinit table nodes;
+
+std::uint64_t random_bits() noexcept {
+  std::uint64_t bits = 0;
+  if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) {
+    const auto now = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+    bits = mix(now, reinterpret_cast<std::uintptr_t>(&bits) | 1);  // an early boot: as random as it gets
+  }
+  return bits | 1;  // 0 stands for "not chosen yet"
+}
+
+constinit std::atomic<std::uint64_t> chosen_seed{0};
+
+}  // namespace
+
+std::uint64_t process_seed() noexcept {
+  if (const auto seed = chosen_seed.load(std::memory_order_relaxed); seed != 0) return seed;
+  std::uint64_t nothing = 0;
+  const auto bits = random_bits();
+  return chosen_seed.compare_exchange_strong(nothing, bits, std::memory_order_relaxed) ? bits : nothing;
+}
+
+std::expected<node_id, error> node_id::make(atom name, std::uint32_t creation) {
+  const incarnation node{name, creation};
+  if (const auto found = nodes.find(node)) return node_id{*found};
+  if (const auto added = nodes.insert(node)) return node_id{*added};
+  return std::unexpected{error{errc::node_table_full}};
+}
+
+atom node_id::name() const noexcept { return nodes[index_].name; }
+std::uint32_t node_id::creation() const noexcept { return nodes[index_].creation; }
+
+errc intern_node(atom name, std::uint32_t creation, const decode_limits& limits, node_id& made) {
+  if (const auto found = nodes.find({name, creation})) {
+    made = node_id::from_index(*found);
+    return errc::ok;
+  }
+  if (limits.budget != nullptr && !limits.budget->take()) {
+    limits.budget->give_back();
+    return errc::atom_budget_spent;
+  }
+  const auto added = node_id::make(name, creation);
+  if (added) {
+    made = *added;
+    return errc::ok;
+  }
+  if (limits.budget != nullptr) limits.budget->give_back();
+  return added.error().code;
+}
+
+}  // namespace ergo::inline v0::etf

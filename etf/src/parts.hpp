@@ -1,0 +1,72 @@
+// How compound terms lie in memory: what stands at which position of a fun's or record's node, and big integers' limbs.
+#pragma once
+
+#include <ergo/etf/term.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace ergo::inline v0::etf::detail {
+
+/// Positions in the node of a local fun. What Erlang compares comes first, in its order.
+namespace fun_part {
+enum : std::size_t { module, old_index, old_uniq, index, uniq_high, uniq_low, arity, creator, environment };
+}
+
+/// Positions in the node of an external fun.
+namespace external_part {
+enum : std::size_t { module, function, arity, count };
+}
+
+/// Positions in the node of a record; behind `names` as many values.
+namespace record_part {
+enum : std::size_t { module, name, names };
+}
+
+/// The magnitude of a big integer, least significant limb first, the last one not 0.
+struct big_view {
+  bool negative = false;
+  std::span<const std::uint64_t> limbs;
+};
+
+[[nodiscard]] inline big_view big_of(const term& value) noexcept {
+  const auto* at = term_access::node_of(value);
+  return {term_access::spare(value) != 0, {reinterpret_cast<const std::uint64_t*>(at + 1), at->size}};
+}
+
+/// Significant bytes of a magnitude.
+[[nodiscard]] std::size_t byte_count(std::span<const std::uint64_t> limbs) noexcept;
+
+/// Whether sign and magnitude are a number of 64 bits, and which.
+[[nodiscard]] constexpr bool fits_64_bits(bool negative, std::uint64_t magnitude) noexcept {
+  return magnitude <= static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1U : 0U);
+}
+[[nodiscard]] constexpr std::int64_t to_signed(bool negative, std::uint64_t magnitude) noexcept {
+  return static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+}
+
+/// The three words of a short reference in one term; only for three words, the first below 2^28.
+[[nodiscard]] constexpr bool is_short(std::size_t size, std::uint32_t first) noexcept { return size == 3 && first < (1U << 28); }
+inline void set_short_reference(term& to, node_id node, const std::uint32_t* words) noexcept {
+  term_access::set(to, {tag::short_reference, uncounted, static_cast<std::uint16_t>(words[0]), node.index() | ((words[0] >> 16) << 20)},
+                   std::uint64_t{words[1]} | (std::uint64_t{words[2]} << 32));
+}
+
+/// Exact order of an integer and a float.
+[[nodiscard]] std::weak_ordering compare_integer_float(std::int64_t left, double right) noexcept;
+[[nodiscard]] std::weak_ordering compare_big_float(const big_view& left, double right) noexcept;
+[[nodiscard]] std::weak_ordering compare_bigs(const big_view& left, const big_view& right) noexcept;
+
+/// The map in `entries`: sorted by key, of equal keys the last one kept. Returns the number of terms left; gives nothing up, so
+/// the dropped pairs stand behind that number.
+[[nodiscard]] std::size_t sort_entries(std::span<term> entries);
+
+/// Sorts the pairs of a map by key; false when a key comes twice.
+[[nodiscard]] bool sort_unique_entries(std::span<term> entries);
+
+/// Whether some name of a record is no atom, or stands there twice.
+[[nodiscard]] bool repeats_or_is_no_atom(std::span<const term> names);
+
+}  // namespace ergo::inline v0::etf::detail
