@@ -11,6 +11,8 @@ namespace ergo::inline v0 {
 class [[nodiscard]] call_awaiter final : public detail::waiting {
  public:
   call_awaiter(process& self, const destination& to, term request, duration timeout);
+  /// Asks for the process info of `inspected` instead.
+  call_awaiter(process& self, const pid& inspected, duration timeout);
   ~call_awaiter();
   [[nodiscard]] bool await_ready() const noexcept;
   [[nodiscard]] result<term> await_resume();
@@ -28,7 +30,10 @@ void close_call(process& self, detail::call_record& record) noexcept;
 /// The outcome of a record that is no longer waiting.
 [[nodiscard]] result<term> outcome_of(const detail::call_record& record);
 
-/// Asks `target` for its process info, as `process_info/1`: a property list, or `noproc`. Works for processes of this runtime.
+/// Asks `target`, a process of this program, for its process info, as `process_info/1`: a property list, or `noproc`.
+[[nodiscard]] call_awaiter process_info(process& self, const pid& target, duration timeout = std::chrono::seconds{5});
+
+/// Calls `to` and waits for the answer as a term: see `call_awaiter`.
 [[nodiscard]] inline call_awaiter call(process& self, const destination& to, term request, duration timeout) {
   return call_awaiter{self, to, std::move(request), timeout};
 }

@@ -79,6 +79,8 @@ class local_node {
   [[nodiscard]] reference make_ref() noexcept;
   /// The process that a reference made by `process::make_ref` or a call belongs to, when it is one of this node's.
   [[nodiscard]] std::optional<pid> owner_of(const reference& ref) const noexcept;
+  /// Whether a reference of this program belongs to a call: an answer to it is a `reply`, and never a message.
+  [[nodiscard]] static bool is_call(const reference& ref) noexcept;
 
  private:
   friend struct detail::process_state;

@@ -122,6 +122,9 @@ class process : public detail::process_state {
   /// A reference that is unique while this node lives.
   [[nodiscard]] reference make_ref();
 
+  /// The next 64-bit reference value of this process, with `mark` set in it; for calls.
+  [[nodiscard]] std::uint64_t next_reference(std::uint64_t mark) noexcept;
+
   /// Registers this process; fails with `name_taken` (also when it has a name already) or `badarg` for `undefined` and `''`.
   [[nodiscard]] result<void> register_name(atom name);
   void unregister_name() noexcept;
@@ -162,10 +165,13 @@ class process : public detail::process_state {
 
   /// Spawns a process on this node: see spawn.hpp.
   template <typename Body, typename... Argument>
+    requires std::invocable<Body&, process&, Argument...>
   pid spawn(Body body, Argument... argument);
   template <typename Body, typename... Argument>
+    requires std::invocable<Body&, process&, Argument...>
   pid spawn_link(Body body, Argument... argument);
   template <typename Body, typename... Argument>
+    requires std::invocable<Body&, process&, Argument...>
   std::pair<pid, monitor_ref> spawn_monitor(Body body, Argument... argument);
   /// Spawns `body` with options; the behaviour may be an object or a coroutine.
   pid spawn(const spawn_options& options, std::unique_ptr<behaviour> body);
@@ -179,6 +185,9 @@ class process : public detail::process_state {
   /// Reports something that happened, structured: it reaches the runtime's event subscribers, and through them a logger.
   void log(log_level level, std::string_view text, std::initializer_list<std::pair<std::string_view, term>> fields = {});
 
+  /// Announces an operation that will write into this process's frames; it must call `finished` exactly once.
+  void begin_operation(detail::external_operation& operation) noexcept;
+
   // For behaviours.
 
   /// Makes `root` the running task: it starts when the behaviour's callback returns, and no message is given to the behaviour until it has
@@ -187,6 +196,8 @@ class process : public detail::process_state {
   void run(std::coroutine_handle<detail::promise<T>> root) {
     adopt_root(root, root.promise());
   }
+  /// Ends this process with `reason` as soon as the behaviour's present callback has returned; nothing more is given to it.
+  void stop(exit_reason reason) noexcept;
   /// Calls `behaviour::idle_timeout` unless a message arrives within `delay`; `forever` takes it back.
   void set_idle_timeout(duration delay);
 
@@ -195,9 +206,11 @@ class process : public detail::process_state {
   friend class ergo::runtime;
 
   detail::send_awaiter send_term(const destination& to, term content);
+  detail::send_awaiter after_send(const destination& to);
   void adopt_root(std::coroutine_handle<> root, detail::promise_base& promise) noexcept;
   detail::slice_end run_slice(detail::worker& on) override;
   void before_wait(detail::core& on) override;
+  [[nodiscard]] pid who() const noexcept override { return id_; }
 };
 
 }  // namespace ergo::inline v0

@@ -26,7 +26,7 @@ enum class compatibility : std::uint8_t {
 struct runtime_options {
   unsigned cores = 0;                                ///< 0: one per hardware thread
   std::size_t processes = std::size_t{1} << 24;      ///< at most so many at a time; 2^28 is the hard limit
-  ergo::compatibility compatibility = ergo::compatibility::otp23;
+  ergo::compatibility compatibility = ergo::compatibility::modern;
   duration takeover = std::chrono::milliseconds{10};   ///< a slice that runs longer loses its core to a spare thread
   duration slow_slice = std::chrono::milliseconds{50}; ///< a slice that runs longer is reported as an event
   unsigned spare_threads = 256;                      ///< at most so many threads beside the cores for late slices
@@ -52,10 +52,13 @@ class runtime {
   local_node& add_node(etf::node_id identity);
   /// The node of this program that `identity` names, or null.
   [[nodiscard]] local_node* find_node(etf::node_id identity) noexcept;
+  /// The node of this program with that name, or null.
+  [[nodiscard]] local_node* find_node_by_name(atom name) noexcept;
 
   /// Starts a process from outside. Any thread. Fails with `system_limit`, `name_taken` or `stopped`.
   result<pid> spawn(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body);
   template <typename Body, typename... Argument>
+    requires std::invocable<Body&, process&, Argument...>
   result<pid> spawn(local_node& on, Body body, Argument... argument) {
     return spawn(on, spawn_options{}, make_body(std::move(body), std::move(argument)...));
   }
@@ -89,6 +92,9 @@ class runtime {
   [[nodiscard]] detail::runtime_state& state() noexcept { return *state_; }
 
  private:
+  friend class process;
+  result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, process* parent);
+
   std::unique_ptr<detail::runtime_state> state_;
 };
 

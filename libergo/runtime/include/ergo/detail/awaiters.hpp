@@ -62,6 +62,8 @@ class waiting : public waiter {
   ~waiting() = default;
 
   void suspend(std::coroutine_handle<> suspended) noexcept;
+  /// As `suspend`, and the slice ends: the wait is looked at again after others have run.
+  void yield(std::coroutine_handle<> suspended) noexcept;
   [[nodiscard]] bool time_is_up() const noexcept;
   /// The next message that was not looked at in this wait, or null. `take_seen` removes the one that was looked at last.
   [[nodiscard]] const signal* look() noexcept;
@@ -80,25 +82,26 @@ class [[nodiscard]] sleep_awaiter final : public waiting {
  public:
   sleep_awaiter(process& self, duration delay) noexcept : waiting{self, delay} {}
   [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> suspended) noexcept { timeout_ == duration::zero() ? yield(suspended) : suspend(suspended); }
   void await_resume() const noexcept {}
-  bool over(process& self) override;
-
- private:
-  bool asked_ = false;
+  bool over(process& /*self*/) override { return time_is_up(); }
 };
 
 /// Awaits a send: ready at once unless the slice is used up or the connection is busy.
 class send_awaiter final : public waiting {
  public:
-  explicit send_awaiter(process& self, bool wait) noexcept : waiting{self, duration::zero()}, wait_{wait} {}
-  send_awaiter(send_awaiter&& other) noexcept : waiting{*other.self_, duration::zero()}, wait_{other.wait_} {}
-  [[nodiscard]] bool await_ready() const noexcept { return !wait_; }
+  /// Ready; or, with `busy_node`, waits until the connection to that node has drained; or lets others run.
+  explicit send_awaiter(process& self) noexcept : waiting{self, forever} {}
+  send_awaiter(process& self, atom busy_node) noexcept : waiting{self, forever}, busy_node_{busy_node}, waits_{true} {}
+  send_awaiter(send_awaiter&& other) noexcept : waiting{*other.self_, forever}, busy_node_{other.busy_node_}, waits_{other.waits_} {}
+  [[nodiscard]] bool await_ready() const noexcept { return !waits_; }
+  void await_suspend(std::coroutine_handle<> suspended) noexcept { yield(suspended); }
   void await_resume() const noexcept {}
   bool over(process& self) override;
 
  private:
-  bool wait_;
-  bool asked_ = false;
+  atom busy_node_;
+  bool waits_ = false;
 };
 
 /// Waits for any message.

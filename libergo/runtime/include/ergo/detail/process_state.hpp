@@ -10,7 +10,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
-#include <type_traits>
+#include <vector>
 
 namespace ergo::inline v0 {
 
@@ -22,6 +22,7 @@ enum class exits : std::uint8_t;
 namespace detail {
 
 struct process_extras;
+struct process_state;
 struct runtime_state;
 
 /// What a suspended process waits for. Lives in the suspended frame.
@@ -62,14 +63,14 @@ class external_operation {
   void finished() noexcept;
 
  private:
-  friend struct process_state;
+  friend class ergo::process;
   signal ended_{};
   process_state* owner_ = nullptr;
 };
 
 struct process_state : schedulable {
-  // Identity. The serial is read by senders on other threads.
-  std::atomic<std::uint32_t> serial{0};
+  // Identity. The tenant is read by senders on other threads.
+  std::atomic<std::uint64_t> tenant{0};        // node index and serial of who lives here
   std::uint32_t slot = 0;
   pid id_{};
   local_node* node_ = nullptr;
@@ -77,13 +78,17 @@ struct process_state : schedulable {
   ergo::exits exits_{};
   enum class life : std::uint8_t { unused, starting, running, dying, zombie } life_ = life::unused;
   bool now_known_ = false;
-  bool time_is_up_ = false;
+  bool time_is_up_ = false;                    // of the present wait
+  bool yields_ = false;                        // ends the slice although there is more to do
+  bool root_started_ = false;
 
   // Unread messages, oldest first.
   signal* first_ = nullptr;
   signal** last_link_ = &first_;
   std::size_t unread_ = 0;
   std::size_t mailbox_bound_ = SIZE_MAX;
+  std::size_t dropped_ = 0;
+  bool fail_senders_ = false;
 
   // Running code.
   std::unique_ptr<behaviour> body_;
@@ -91,7 +96,8 @@ struct process_state : schedulable {
   promise_base* innermost_ = nullptr;
   std::coroutine_handle<> root_;
   worker* worker_ = nullptr;
-  std::uint32_t work_done_ = 0;
+  std::uint32_t work_done_ = 0;                // steps in this slice
+  std::uint32_t sent_ = 0;                     // messages in this slice
 
   // Time.
   time_point now_{};
@@ -103,13 +109,23 @@ struct process_state : schedulable {
   // Relations.
   std::uint64_t next_ref_ = 1;
   call_record* calls_ = nullptr;
-  signal* open_calls_ = nullptr;               // calls taken from the mailbox and not answered yet
+  struct open_call {
+    std::uint64_t ref;
+    pid from;
+  };
+  std::vector<open_call> open_calls_;          // local calls taken from the mailbox and not answered yet
   external_operation* operations_ = nullptr;
   std::unique_ptr<process_extras> extras_;
   pid group_leader_{};
   term ancestors_;
   term initial_call_;
   exit_reason dying_of_;
+
+  /// Makes the process look at its timers and deadline. Any thread; nothing happens if `serial` is not the tenant's.
+  void wake_up(std::uint32_t serial) noexcept;
+  [[nodiscard]] static constexpr std::uint64_t tenant_of(const pid& process) noexcept {
+    return (std::uint64_t{process.node.index()} << 32) | process.serial;
+  }
 
   process_state();
   ~process_state();

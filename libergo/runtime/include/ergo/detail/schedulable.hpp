@@ -35,6 +35,8 @@ struct schedulable {
   virtual slice_end run_slice(worker& on) = 0;
   /// Called after a slice that ended `waiting`, still on the core: the time at which it wants to be woken, `time_point::max()` for never.
   virtual void before_wait(core& on) = 0;
+  /// What it is called in reports; asked by the thread that ran its slice.
+  [[nodiscard]] virtual pid who() const noexcept { return {}; }
 
  protected:
   ~schedulable() = default;

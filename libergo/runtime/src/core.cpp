@@ -1,0 +1,219 @@
+// Queues, timers and sleep of one core.
+#include "core.hpp"
+
+#include "runtime_state.hpp"
+#include "worker.hpp"
+
+#include <algorithm>
+
+namespace ergo::inline v0::detail {
+
+void run_list::push(schedulable* added) noexcept {
+  added->next_runnable = nullptr;
+  (last_ == nullptr ? first_ : last_->next_runnable) = added;
+  last_ = added;
+  ++size_;
+}
+
+schedulable* run_list::pop() noexcept {
+  auto* const taken = first_;
+  if (taken == nullptr) return nullptr;
+  first_ = taken->next_runnable;
+  if (first_ == nullptr) last_ = nullptr;
+  --size_;
+  return taken;
+}
+
+schedulable* run_list::take(std::size_t index) noexcept {
+  schedulable* before = nullptr;
+  auto* taken = first_;
+  for (; index > 0; --index) {
+    before = taken;
+    taken = taken->next_runnable;
+  }
+  (before == nullptr ? first_ : before->next_runnable) = taken->next_runnable;
+  if (last_ == taken) last_ = before;
+  --size_;
+  return taken;
+}
+
+bool steal_ring::push(schedulable* added) noexcept {
+  const auto tail = tail_.load(std::memory_order_relaxed);
+  if (tail - head_.load(std::memory_order_acquire) == capacity) return false;
+  slots_[tail % capacity].store(added, std::memory_order_relaxed);
+  tail_.store(tail + 1, std::memory_order_release);
+  return true;
+}
+
+schedulable* steal_ring::pop() noexcept {
+  auto head = head_.load(std::memory_order_acquire);
+  if (head == tail_.load(std::memory_order_acquire)) return nullptr;
+  auto* const taken = slots_[head % capacity].load(std::memory_order_relaxed);
+  // The slot cannot be reused before head moves, and then this exchange fails.
+  return head_.compare_exchange_strong(head, head + 1, std::memory_order_acq_rel, std::memory_order_relaxed) ? taken : nullptr;
+}
+
+std::uint32_t steal_ring::size() const noexcept {
+  return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_relaxed);
+}
+
+core::core(runtime_state& owner, unsigned position, std::unique_ptr<ergo::parker> how)
+    : runtime{owner}, index{position}, sleeper{std::move(how)} {}
+
+void core::enqueue(schedulable* ready) noexcept {
+  if (runtime.options.manual || ready->place == placement::pinned) {
+    pinned_.push(ready);
+  } else if (ready->place == placement::lazy) {
+    lazy_.push(ready);
+  } else if (run_next_ == nullptr) {
+    run_next_ = ready;
+  } else {
+    enqueue_last(ready);
+  }
+}
+
+void core::enqueue_last(schedulable* ready) noexcept {
+  if (ready->place != placement::anywhere || runtime.options.manual) {
+    (ready->place == placement::lazy && !runtime.options.manual ? lazy_ : pinned_).push(ready);
+    return;
+  }
+  if (!overflow_.empty() || !ring_.push(ready)) overflow_.push(ready);
+  offer_help();
+}
+
+// A second runnable object wakes at most one parked core; that one wakes the next.
+void core::offer_help() noexcept {
+  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0) runtime.wake_parked_core(this);
+}
+
+schedulable* core::next() noexcept {
+  constexpr unsigned longest_chain = 64;  // run-next must not starve the queue
+  if (run_next_ != nullptr && chain_ < longest_chain) {
+    ++chain_;
+    return std::exchange(run_next_, nullptr);
+  }
+  chain_ = 0;
+  if (run_next_ != nullptr) {
+    auto* const moved = std::exchange(run_next_, nullptr);
+    if (!overflow_.empty() || !ring_.push(moved)) overflow_.push(moved);
+  }
+  if ((slices & 7) == 0) {
+    if (incoming_.load(std::memory_order_relaxed) != nullptr) take_incoming();
+    if (auto* const fixed = pinned_.pop()) return fixed;
+  }
+  while (!overflow_.empty() && ring_.size() < steal_ring::capacity / 2) (void)ring_.push(overflow_.pop());
+  while (ring_.size() != 0) {
+    if (auto* const taken = ring_.pop()) return taken;
+  }
+  return pinned_.pop();
+}
+
+void core::take_incoming() noexcept {
+  auto* newest = incoming_.exchange(nullptr, std::memory_order_acquire);
+  schedulable* oldest = nullptr;
+  while (newest != nullptr) {
+    auto* const following = newest->next_runnable;
+    newest->next_runnable = oldest;
+    oldest = newest;
+    newest = following;
+  }
+  while (oldest != nullptr) {
+    auto* const following = oldest->next_runnable;
+    enqueue_last(oldest);
+    oldest = following;
+  }
+}
+
+void core::push_incoming(schedulable* ready) noexcept {
+  auto* head = incoming_.load(std::memory_order_relaxed);
+  do {
+    ready->next_runnable = head;
+  } while (!incoming_.compare_exchange_weak(head, ready, std::memory_order_seq_cst, std::memory_order_relaxed));
+  wake();
+}
+
+void core::wake() noexcept {
+  if (parked_.load(std::memory_order_seq_cst) && parked_.exchange(false, std::memory_order_acq_rel)) {
+    runtime.parked_cores.fetch_sub(1, std::memory_order_relaxed);
+    sleeper->unpark();
+  }
+}
+
+void core::post(std::move_only_function<void()> work) {
+  {
+    const std::scoped_lock lock{posted_mutex_};
+    posted_.push_back(std::move(work));
+  }
+  has_posted_.store(true, std::memory_order_seq_cst);
+  wake();
+}
+
+void core::run_posted() {
+  if (!has_posted_.load(std::memory_order_relaxed) || !has_posted_.exchange(false, std::memory_order_acq_rel)) return;
+  std::vector<std::move_only_function<void()>> work;
+  {
+    const std::scoped_lock lock{posted_mutex_};
+    work.swap(posted_);
+  }
+  for (auto& one : work) one();
+}
+
+schedulable* core::steal(std::uint32_t spare) noexcept { return ring_.size() > spare ? ring_.pop() : nullptr; }
+
+namespace {
+constexpr auto later = [](const timer_entry& left, const timer_entry& right) { return left.when > right.when; };
+}
+
+void core::add_timer(const timer_entry& entry) {
+  timers_.push_back(entry);
+  std::ranges::push_heap(timers_, later);
+}
+
+time_point core::next_timer() const noexcept { return timers_.empty() ? time_point::max() : timers_.front().when; }
+
+void core::fire_timers(time_point now) {
+  while (!timers_.empty() && timers_.front().when <= now) {
+    const auto due = timers_.front();
+    std::ranges::pop_heap(timers_, later);
+    timers_.pop_back();
+    due.process->wake_up(due.serial);
+  }
+}
+
+bool core::nothing_to_do() const noexcept {
+  return incoming_.load(std::memory_order_seq_cst) == nullptr && !has_posted_.load(std::memory_order_seq_cst) && run_next_ == nullptr &&
+         ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
+}
+
+void core::park(time_point limit) {
+  parked_.store(true, std::memory_order_seq_cst);
+  runtime.parked_cores.fetch_add(1, std::memory_order_relaxed);
+  if (nothing_to_do() && !runtime.halted.load(std::memory_order_seq_cst)) {
+    sleeper->park(has_late() ? std::min(limit, runtime.now() + std::chrono::milliseconds{1}) : limit);
+  }
+  if (parked_.exchange(false, std::memory_order_acq_rel)) runtime.parked_cores.fetch_sub(1, std::memory_order_relaxed);
+  if (runtime.watchdog_asleep.load(std::memory_order_seq_cst)) runtime.wake_watchdog();
+}
+
+void core::collect_late() {
+  std::erase_if(late_, [this](worker* slow) {
+    const bool ended = slow->finished.load(std::memory_order_acquire);
+    slow->drain_wakes(*this);
+    if (ended) runtime.worker_is_spare(slow);
+    return ended;
+  });
+}
+
+void core::housekeeping(time_point now) {
+  constexpr auto poll_interval = std::chrono::microseconds{100};
+  take_incoming();
+  run_posted();
+  if (!late_.empty()) collect_late();
+  if (!timers_.empty()) fire_timers(now);
+  if (now - last_poll_ >= poll_interval && sleeper->worth_polling()) {
+    last_poll_ = now;
+    sleeper->poll();
+  }
+}
+
+}  // namespace ergo::inline v0::detail

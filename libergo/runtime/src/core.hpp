@@ -1,0 +1,126 @@
+// A core: run queues, timers and a parker. A thread holds it on lease; everything but the atomics belongs to the lease holder.
+#pragma once
+
+#include <ergo/detail/schedulable.hpp>
+#include <ergo/parker.hpp>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+struct runtime_state;
+struct process_state;
+class worker;
+
+/// A chain of schedulables in order of arrival; not thread-safe.
+class run_list {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+  void push(schedulable* added) noexcept;
+  [[nodiscard]] schedulable* pop() noexcept;
+  /// Removes the one at `index`; for the simulator's choice.
+  [[nodiscard]] schedulable* take(std::size_t index) noexcept;
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  schedulable* first_ = nullptr;
+  schedulable* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Runnable objects that other cores may take: the lease holder appends, anybody removes from the front.
+///
+/// Bounded; the holder keeps what does not fit in a list of its own. Same algorithm as the local run queue of Go's scheduler.
+class steal_ring {
+ public:
+  static constexpr std::uint32_t capacity = 256;
+
+  [[nodiscard]] bool push(schedulable* added) noexcept;  ///< lease holder; false when full
+  [[nodiscard]] schedulable* pop() noexcept;             ///< any thread; null when empty or another thread was faster
+  [[nodiscard]] std::uint32_t size() const noexcept;     ///< any thread; a moment's truth
+
+ private:
+  alignas(64) std::atomic<std::uint32_t> head_{0};
+  alignas(64) std::atomic<std::uint32_t> tail_{0};
+  std::array<std::atomic<schedulable*>, capacity> slots_{};
+};
+
+/// When to wake a process. Entries may be stale: the serial tells, and the process knows its real deadline.
+struct timer_entry {
+  time_point when;
+  process_state* process;
+  std::uint32_t serial;
+};
+
+class core {
+ public:
+  core(runtime_state& runtime, unsigned index, std::unique_ptr<ergo::parker> sleeper);
+
+  // Lease holder.
+
+  void enqueue(schedulable* ready) noexcept;        ///< made runnable by a slice that ended: the first becomes run-next
+  void enqueue_last(schedulable* ready) noexcept;   ///< has had its turn
+  [[nodiscard]] schedulable* next() noexcept;
+  [[nodiscard]] schedulable* next_lazy() noexcept { return lazy_.pop(); }
+  void take_incoming() noexcept;
+  void add_timer(const timer_entry& entry);
+  /// Wakes the processes whose time has come.
+  void fire_timers(time_point now);
+  [[nodiscard]] time_point next_timer() const noexcept;
+  /// Runs what `post` brought.
+  void run_posted();
+  /// Waits for work; returns after at most `limit`.
+  void park(time_point limit);
+  /// Drains the wake rings of late workers and dismisses those that have finished.
+  void collect_late();
+  /// After many slices: sockets, timers, connections' writes.
+  void housekeeping(time_point now);
+  [[nodiscard]] bool has_late() const noexcept { return !late_.empty(); }
+  void add_late(worker* slow) { late_.push_back(slow); }  ///< by the watchdog, between two leases
+  [[nodiscard]] run_list& pinned() noexcept { return pinned_; }
+
+  // Any thread.
+
+  void push_incoming(schedulable* ready) noexcept;
+  void post(std::move_only_function<void()> work);
+  void wake() noexcept;
+  [[nodiscard]] bool parked() const noexcept { return parked_.load(std::memory_order_relaxed); }
+  /// Takes something that waits here, if more than `spare` do.
+  [[nodiscard]] schedulable* steal(std::uint32_t spare) noexcept;
+  [[nodiscard]] std::uint32_t waiting() const noexcept { return ring_.size(); }
+
+  runtime_state& runtime;
+  const unsigned index;
+  std::unique_ptr<ergo::parker> sleeper;
+  /// Odd while a slice runs that the watchdog may take the core from; each step of it adds one.
+  alignas(64) std::atomic<std::uint64_t> slice{0};
+  std::uint64_t slices = 0;
+  std::atomic<worker*> holder{nullptr};
+
+ private:
+  [[nodiscard]] bool nothing_to_do() const noexcept;
+  void offer_help() noexcept;
+
+  schedulable* run_next_ = nullptr;
+  unsigned chain_ = 0;
+  steal_ring ring_;
+  run_list overflow_;
+  run_list pinned_;
+  run_list lazy_;
+  std::vector<timer_entry> timers_;
+  std::vector<worker*> late_;
+  time_point last_poll_{};
+
+  alignas(64) std::atomic<schedulable*> incoming_{nullptr};
+  std::atomic<bool> parked_{false};
+  std::atomic<bool> has_posted_{false};
+  std::mutex posted_mutex_;
+  std::vector<std::move_only_function<void()>> posted_;
+};
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,120 @@
+// The end of a process, in two steps: relations at once, code when nothing outside writes into its frames any more.
+#include "kernel.hpp"
+
+#include "runtime_state.hpp"
+
+#include <ergo/detail/core_api.hpp>
+#include <ergo/runtime.hpp>
+
+namespace ergo::inline v0::detail {
+
+// After this every later signal gets `noproc`, the name is free, and whoever cared knows.
+void process_kernel::die(process& self, exit_reason reason) noexcept {
+  self.life_ = process_state::life::dying;
+  auto& runtime = self.node_->owner();
+  const auto name = self.name_;
+  self.unregister_name();
+  self.tenant.store((std::uint64_t{UINT32_MAX} << 32) | self.id_.serial, std::memory_order_release);
+  tell_relations(self, reason);
+  fail_callers(self, reason);
+  abandon_own(self);
+  if (!reason.is_ordinary()) {
+    runtime.report({.what = event::kind::crash, .level = log_level::error, .process = self.id_, .name = name, .text = "process ended abnormally",
+                    .reason = reason.value()});
+  }
+  if (self.operations_ == nullptr) return;
+  self.life_ = process_state::life::zombie;
+  for (auto* running = self.operations_; running != nullptr; running = running->next) running->cancel();
+}
+
+void process_kernel::tell_relations(process& self, const exit_reason& reason) {
+  if (!self.extras_) return;
+  auto& extras = *self.extras_;
+  for (const auto& [other, link] : extras.links) {
+    if (link.active) self.node_->route(other, make_signal(signal_kind::link_exit, self.id_, reason.value()));
+  }
+  for (const auto& [ref, who] : extras.watchers) {
+    auto* const told = make_signal(signal_kind::down, self.id_, term{ref}, reason.value());
+    told->name = who.name;
+    self.node_->route(who.who, told);
+  }
+  for (const auto& [ref, target] : extras.watching) {
+    self.node_->route(target, make_signal(signal_kind::demonitor, self.id_, term{reference_of(self.id_.node, ref)}, term{}));
+  }
+  if (auto* const way = self.node_->way_out()) {
+    for (const auto& [node, count] : extras.watched_nodes) {
+      for (unsigned one = 0; one < count; ++one) way->demonitor_node(self.id_, node);
+    }
+  }
+  self.extras_.reset();
+}
+
+// Calls that were taken and not answered, and calls that were never read.
+void process_kernel::fail_callers(process& self, const exit_reason& reason) {
+  for (const auto& open : self.open_calls_) {
+    self.node_->route(open.from, make_signal(signal_kind::reply_failed, self.id_, term{reference_of(open.from.node, open.ref)}, reason.value()));
+  }
+  self.open_calls_.clear();
+  while (self.first_ != nullptr) {
+    auto* const unread = self.first_;
+    self.first_ = unread->next;
+    if (unread->kind == signal_kind::call) {
+      bounce(*self.node_, destination{self.id_}, unread, reason.value());
+    } else {
+      release(unread);
+    }
+  }
+  self.last_link_ = &self.first_;
+  self.unread_ = 0;
+}
+
+void process_kernel::abandon_own(process& self) {
+  for (auto* record = self.calls_; record != nullptr; record = record->next) {
+    if (record->status != call_record::state::waiting) continue;
+    const auto kind = record->remote ? signal_kind::demonitor : signal_kind::call_done;
+    const auto to = record->remote ? record->sent_to : destination{record->target};
+    self.node_->route(to, make_signal(kind, self.id_, term{reference_of(self.id_.node, record->ref)}, term{}));
+    record->status = call_record::state::failed;
+  }
+}
+
+slice_end process_kernel::slice_of_zombie(process& self) noexcept {
+  return self.operations_ == nullptr ? retire(self) : slice_end::waiting;
+}
+
+// Frames innermost first, then the behaviour. Destructors may still send.
+void process_kernel::drop_code(process& self) noexcept {
+  destroy_chain(std::exchange(self.innermost_, nullptr));
+  self.root_ = nullptr;
+  self.waiting_ = nullptr;
+  self.body_.reset();
+}
+
+slice_end process_kernel::retire(process& self) noexcept {
+  drop_code(self);
+  self.calls_ = nullptr;
+  auto* left = self.signals.close();
+  while (left != nullptr) {
+    auto* const next = left->next;
+    if ((left->flags & signal::embedded) != 0) {
+      if (left->kind == signal_kind::wake) self.wake_pending_.store(false, std::memory_order_release);
+    } else {
+      bounce(*self.node_, destination{self.id_}, left, "noproc"_atom);
+    }
+    left = next;
+  }
+  while (self.first_ != nullptr) {  // messages that a destructor sent to its own process
+    auto* const unread = self.first_;
+    self.first_ = unread->next;
+    release(unread);
+  }
+  self.last_link_ = &self.first_;
+  self.extras_.reset();
+  self.ancestors_ = term{};
+  self.initial_call_ = term{};
+  self.life_ = process_state::life::unused;
+  self.node_->owner().state().slots.give_back(&self);
+  return slice_end::gone;
+}
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,67 @@
+// The relations and timers that only some processes have; made at first use.
+#pragma once
+
+#include <ergo/process.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+/// One side of a link. See OTP's link protocol: an inactive entry waits for the acknowledgement of its unlink.
+struct link_state {
+  bool active = true;
+  std::uint64_t unlink_id = 0;
+};
+
+/// Somebody who wants to know when this process ends.
+struct watcher {
+  pid who;
+  atom name;  // by which name the monitor was made; '' for by pid
+};
+
+/// A message that leaves at a time.
+struct pending_timer {
+  time_point when;
+  destination to;
+  term content;
+};
+
+/// A heap entry; stale when the timer was cancelled.
+struct timer_slot {
+  time_point when;
+  std::uint64_t ref;
+};
+
+struct process_extras {
+  boost::unordered_flat_map<pid, link_state, std::hash<pid>> links;
+  boost::unordered_flat_map<std::uint64_t, destination> watching;
+  boost::unordered_flat_map<reference, watcher, std::hash<reference>> watchers;
+  boost::unordered_flat_map<std::uint64_t, pending_timer> timers;
+  std::vector<timer_slot> timer_heap;
+  boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;
+  std::uint64_t next_unlink_id = 1;
+};
+
+[[nodiscard]] inline process_extras& extras_of(process_state& self) {
+  if (!self.extras_) self.extras_ = std::make_unique<process_extras>();
+  return *self.extras_;
+}
+
+/// References of this runtime are 64-bit values: slot (28 bits), call mark (1), counter (35). On the wire: words of 18, 32 and 14 bits.
+inline constexpr std::uint64_t call_mark = std::uint64_t{1} << 35;
+inline constexpr std::uint64_t counter_mask = call_mark - 1;
+
+[[nodiscard]] constexpr reference reference_of(etf::node_id node, std::uint64_t value) noexcept {
+  return reference{node, 3, {static_cast<std::uint32_t>(value & 0x3FFFF), static_cast<std::uint32_t>(value >> 18), static_cast<std::uint32_t>(value >> 50)}};
+}
+[[nodiscard]] constexpr std::uint64_t value_of(const reference& ref) noexcept {
+  return ref.words[0] | (std::uint64_t{ref.words[1]} << 18) | (std::uint64_t{ref.words[2]} << 50);
+}
+[[nodiscard]] inline std::uint64_t value_of(const term& ref) noexcept {
+  const auto read = ref.as_reference();
+  return read ? value_of(*read) : 0;
+}
+
+}  // namespace ergo::inline v0::detail

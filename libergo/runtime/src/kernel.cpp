@@ -1,0 +1,163 @@
+// The slice of a process: signals first, then its code, until it waits, has had its share, or ends.
+#include "kernel.hpp"
+
+#include "core.hpp"
+#include "runtime_state.hpp"
+
+#include <ergo/detail/core_api.hpp>
+
+namespace ergo::inline v0 {
+
+detail::slice_end process::run_slice(detail::worker& on) {
+  worker_ = &on;
+  return detail::process_kernel::slice(*this);
+}
+
+void process::before_wait(detail::core& on) {
+  const auto earliest = detail::process_kernel::earliest(*this);
+  if (earliest >= armed_) return;
+  armed_ = earliest;
+  on.add_timer({earliest, this, id_.serial});
+}
+
+void process::adopt_root(std::coroutine_handle<> root, detail::promise_base& promise) noexcept {
+  root_ = root;
+  root_started_ = false;
+  promise.self = root;
+  promise.innermost = &innermost_;
+  innermost_ = &promise;
+}
+
+namespace detail {
+namespace {
+
+constexpr std::uint32_t messages_per_slice = 256;
+
+}  // namespace
+
+process_state::process_state() {
+  wake_signal_.kind = signal_kind::wake;
+  wake_signal_.flags = signal::embedded;
+}
+
+process_state::~process_state() = default;
+
+void process_state::wake_up(std::uint32_t serial) noexcept {
+  if (static_cast<std::uint32_t>(tenant.load(std::memory_order_acquire)) != serial) return;
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  wake_signal_.to_serial = serial;
+  if (!push_signal(*this, &wake_signal_)) wake_pending_.store(false, std::memory_order_release);
+}
+
+slice_end process_kernel::slice(process& self) {
+  self.now_known_ = false;
+  self.work_done_ = self.sent_ = 0;
+  take_signals(self);
+  if (self.life_ == process_state::life::zombie) return slice_of_zombie(self);
+  exit_reason reason;
+  try {
+    while (self.life_ != process_state::life::dying) {
+      if (self.yields_) {
+        self.yields_ = false;
+        if (self.work_done_ != 0) return slice_end::again;
+      }
+      if (!advance(self)) return slice_end::waiting;
+      if (++self.work_done_ >= messages_per_slice) return slice_end::again;
+    }
+    reason = std::move(self.dying_of_);
+  } catch (process_exit& wanted) {
+    reason = std::move(wanted.reason);
+  } catch (const std::exception& thrown) {
+    reason = etf::tuple("exception"_atom, etf::binary(thrown.what()));
+  } catch (...) {
+    reason = etf::tuple("nocatch"_atom, "unknown_exception"_atom);
+  }
+  die(self, std::move(reason));
+  return self.operations_ == nullptr ? retire(self) : slice_end::waiting;
+}
+
+// One step of the process's code; false when it has nothing to do.
+bool process_kernel::advance(process& self) {
+  if (self.life_ == process_state::life::starting) {
+    self.life_ = process_state::life::running;
+    self.body_->start(self);
+  } else if (self.waiting_ != nullptr) {
+    if (!self.waiting_->over(self)) return false;
+    const auto suspended = std::exchange(self.waiting_, nullptr)->handle;
+    self.deadline_ = time_point::max();
+    self.time_is_up_ = false;
+    resume(self, suspended);
+  } else if (self.root_) {
+    if (self.root_started_) return false;
+  } else if (self.first_ != nullptr) {
+    self.deadline_ = time_point::max();
+    self.time_is_up_ = false;
+    self.body_->receive(self, message{unlink_message(self, &self.first_)});
+  } else if (self.time_is_up_) {
+    self.deadline_ = time_point::max();
+    self.time_is_up_ = false;
+    self.body_->idle_timeout(self);
+  } else {
+    return false;
+  }
+  if (self.root_ && !self.root_started_) {
+    self.root_started_ = true;
+    resume(self, self.root_);
+  }
+  return true;
+}
+
+void process_kernel::resume(process& self, std::coroutine_handle<> suspended) {
+  suspended.resume();
+  if (!self.root_ || !self.root_.done()) return;
+  self.root_ = nullptr;
+  self.innermost_ = nullptr;
+  self.body_->task_ended(self);
+}
+
+void process_kernel::take_signals(process& self) {
+  auto* received = self.signals.fetch();
+  while (received != nullptr) {
+    auto* const next = received->next;
+    if (received->to_serial != self.id_.serial && (received->flags & signal::embedded) == 0) {
+      bounce(*self.node_, destination{pid{self.id_.node, self.slot, received->to_serial}}, received, "noproc"_atom);
+    } else if (self.life_ == process_state::life::dying || self.life_ == process_state::life::zombie) {
+      if (received->kind == signal_kind::operation_done || received->kind == signal_kind::wake) {
+        act(self, received);
+      } else {
+        bounce(*self.node_, destination{self.id_}, received, "noproc"_atom);
+      }
+    } else {
+      act(self, received);
+    }
+    received = next;
+  }
+}
+
+void process_kernel::append(process& self, signal* unread) {
+  unread->next = nullptr;
+  *self.last_link_ = unread;
+  self.last_link_ = &unread->next;
+  ++self.unread_;
+}
+
+// Takes the message that `link` points to out of the mailbox; a local call is noted until it is answered.
+signal* process_kernel::unlink_message(process& self, signal** link) noexcept {
+  auto* const taken = *link;
+  *link = taken->next;
+  if (taken->next == nullptr) self.last_link_ = link;
+  --self.unread_;
+  if (taken->kind == signal_kind::call && self.node_->owner().find_node(taken->from.node) != nullptr) {
+    self.open_calls_.push_back({value_of(taken->tag), taken->from});
+  }
+  return taken;
+}
+
+void process_kernel::look_at_clock(process& self) {
+  self.armed_ = time_point::max();
+  if (self.deadline_ != time_point::max() && self.now() >= self.deadline_) self.time_is_up_ = true;
+  if (self.extras_ && !self.extras_->timer_heap.empty()) fire_own_timers(self);
+}
+
+}  // namespace detail
+}  // namespace ergo::inline v0

@@ -1,0 +1,54 @@
+// What the scheduler does with a process: fetch its signals, run its code, end it. Always on the thread that runs it.
+#pragma once
+
+#include "extras.hpp"
+
+namespace ergo::inline v0::detail {
+
+/// Thrown by `process::exit`; no `std::exception`, so that user code does not swallow it by accident.
+struct process_exit {
+  exit_reason reason;
+};
+
+struct process_kernel {
+  // A process's life.
+  static bool settle(process& self, local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body);
+  static slice_end slice(process& self);
+  static void end(process& self, exit_reason reason) noexcept;
+
+  // Signals.
+  static void take_signals(process& self);
+  static void act(process& self, signal* received);
+  static void append(process& self, signal* unread);
+  [[nodiscard]] static signal* unlink_message(process& self, signal** link) noexcept;
+  static void take_exit(process& self, signal* received);
+  static void take_link_exit(process& self, signal* received);
+  static void take_unlink(process& self, signal* received);
+  static void take_down(process& self, signal* received);
+  static void take_reply(process& self, signal* received);
+  static void answer_inspection(process& self, signal* received);
+
+  // Time.
+  static void look_at_clock(process& self);
+  static void fire_own_timers(process& self);
+  [[nodiscard]] static time_point earliest(const process& self) noexcept;
+
+ private:
+  static bool advance(process& self);
+  static void resume(process& self, std::coroutine_handle<> suspended);
+  static void die(process& self, exit_reason reason) noexcept;
+  static void tell_relations(process& self, const exit_reason& reason);
+  static void fail_callers(process& self, const exit_reason& reason);
+  static void abandon_own(process& self);
+  static void drop_code(process& self) noexcept;
+  static slice_end retire(process& self) noexcept;
+  static slice_end slice_of_zombie(process& self) noexcept;
+};
+
+/// Answers a signal that found nobody as Erlang does: `noproc` to monitors, links and calls; an acknowledgement to an unlink.
+void bounce(local_node& from, const destination& to, signal* envelope, const term& reason) noexcept;
+
+/// The processes's facts for `process_info`.
+[[nodiscard]] term describe(process& self);
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,67 @@
+// Envelopes as Erlang terms and as the C++ types of the receive API; destinations.
+#include <ergo/message.hpp>
+
+namespace ergo::inline v0 {
+
+using detail::signal_kind;
+
+namespace {
+
+// What the watcher named: the pid, or {Name, Node} where the monitor was by name.
+term monitored_object(const detail::signal& envelope) {
+  if (envelope.name == atom{}) return term{envelope.from};
+  return etf::tuple(envelope.name, envelope.from.node.name());
+}
+
+}  // namespace
+
+term message::to_term() const {
+  switch (signal_->kind) {
+    case signal_kind::call:
+      return etf::tuple("$gen_call"_atom, from().to_term(), signal_->payload);
+    case signal_kind::cast:
+      return etf::tuple("$gen_cast"_atom, signal_->payload);
+    case signal_kind::exit_message:
+      return etf::tuple("EXIT"_atom, signal_->from, signal_->payload);
+    case signal_kind::down:
+      return etf::tuple("DOWN"_atom, signal_->tag, "process"_atom, monitored_object(*signal_), signal_->payload);
+    case signal_kind::node_down:
+      return etf::tuple("nodedown"_atom, signal_->payload);
+    default:
+      return signal_->payload;
+  }
+}
+
+std::optional<down> message::as_down() const {
+  if (signal_->kind != signal_kind::down) return std::nullopt;
+  return down{signal_->tag.as_reference().value_or(reference{}), monitored_object(*signal_), exit_reason{signal_->payload}};
+}
+
+std::optional<exit_message> message::as_exit() const {
+  if (signal_->kind != signal_kind::exit_message) return std::nullopt;
+  return exit_message{signal_->from, exit_reason{signal_->payload}};
+}
+
+std::optional<node_down> message::as_node_down() const {
+  if (signal_->kind != signal_kind::node_down) return std::nullopt;
+  return node_down{signal_->payload.as_atom().value_or(atom{})};
+}
+
+result<destination> destination::from(const term& value) {
+  if (const auto process = value.as_pid()) return destination{*process};
+  if (const auto name = value.as_atom()) return destination{*name};
+  if (value.is_tuple(2)) {
+    const auto name = value.elements()[0].as_atom();
+    const auto node = value.elements()[1].as_atom();
+    if (name && node) return destination{*name, *node};
+  }
+  return fail(errc::badarg, value);
+}
+
+term destination::to_term() const {
+  if (!by_name_) return term{pid_};
+  if (node_ == atom{}) return term{name_};
+  return etf::tuple(name_, node_);
+}
+
+}  // namespace ergo::inline v0

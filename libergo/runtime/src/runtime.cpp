@@ -1,0 +1,188 @@
+// The runtime's outside: start, spawn, wait, stop.
+#include <ergo/runtime.hpp>
+
+#include "kernel.hpp"
+#include "runtime_state.hpp"
+
+#include <ergo/detail/core_api.hpp>
+
+#include <algorithm>
+#include <future>
+
+namespace ergo::inline v0 {
+
+using detail::make_signal;
+using detail::process_state;
+using detail::signal_kind;
+
+runtime::runtime(runtime_options options) : state_{std::make_unique<detail::runtime_state>(*this, std::move(options))} {
+  add_node(etf::node_id{});
+  if (!state_->options.manual) state_->start_threads();
+}
+
+runtime::~runtime() { stop(std::chrono::milliseconds{100}); }
+
+const runtime_options& runtime::options() const noexcept { return state_->options; }
+local_node& runtime::anonymous() noexcept { return *state_->node_table[0].node.load(std::memory_order_acquire); }
+
+local_node& runtime::add_node(etf::node_id identity) {
+  const std::scoped_lock lock{state_->nodes_mutex};
+  const auto index = state_->node_count.load(std::memory_order_relaxed);
+  if (index == state_->node_table.size()) throw std::length_error{"a runtime holds at most 63 named nodes"};
+  state_->nodes.push_back(std::make_unique<local_node>(*this, identity));
+  state_->node_table[index].node.store(state_->nodes.back().get(), std::memory_order_release);
+  state_->node_count.store(index + 1, std::memory_order_release);
+  return *state_->nodes.back();
+}
+
+local_node* runtime::find_node(etf::node_id identity) noexcept { return state_->find_node(identity); }
+
+local_node* runtime::find_node_by_name(atom name) noexcept {
+  const auto count = state_->node_count.load(std::memory_order_acquire);
+  for (unsigned index = 0; index < count; ++index) {
+    auto* const node = state_->node_table[index].node.load(std::memory_order_acquire);
+    if (node->name() == name) return node;
+  }
+  return nullptr;
+}
+
+result<pid> runtime::spawn(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body) {
+  return start_process(on, options, std::move(body), nullptr);
+}
+
+result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, process* parent) {
+  if (state_->stopping.load(std::memory_order_acquire)) return fail(errc::stopped);
+  auto* const fresh = state_->slots.take();
+  if (fresh == nullptr) return fail(errc::system_limit, "process_limit"_atom);
+  if (!detail::process_kernel::settle(*fresh, on, options, std::move(body))) {
+    state_->slots.give_back(fresh);
+    return fail(errc::name_taken, on.whereis(options.name).value_or(pid{}));
+  }
+  const auto id = fresh->id();
+  if (parent != nullptr) {
+    if (options.group_leader == pid{}) fresh->group_leader_ = parent->group_leader_;
+    const term closest = parent->name() != atom{} ? term{parent->name()} : term{parent->id()};
+    fresh->ancestors_ = etf::make_list({&closest, 1}, parent->ancestors_);
+    if (options.to_parent == tie::link) detail::extras_of(*fresh).links.try_emplace(parent->id());
+  }
+  const auto here = detail::current_core();
+  auto& home = here >= 0 && &detail::current_worker()->lease()->runtime == state_.get()
+                   ? *detail::current_worker()->lease()
+                   : *state_->cores[id.id % state_->cores.size()];
+  fresh->home.store(&home, std::memory_order_release);
+  detail::make_runnable(*fresh);
+  return id;
+}
+
+void runtime::exit(const pid& target, exit_reason reason) {
+  anonymous().route(target, make_signal(signal_kind::exit, pid{}, reason.value()));
+}
+
+namespace {
+
+// Waits for one process on behalf of a thread outside.
+task<> report_end(process& self, pid watched, std::shared_ptr<std::promise<exit_reason>> told) {
+  const destination target{watched};
+  (void)self.monitor(target);
+  auto ended = co_await self.receive<down>();
+  told->set_value(ended->reason);
+}
+
+}  // namespace
+
+result<exit_reason> runtime::wait(const pid& process, duration timeout) {
+  auto told = std::make_shared<std::promise<exit_reason>>();
+  auto end = told->get_future();
+  const auto watcher = spawn(anonymous(), report_end, process, told);
+  if (!watcher) return std::unexpected{watcher.error()};
+  if (timeout == forever) return end.get();
+  if (end.wait_for(timeout) == std::future_status::ready) return end.get();
+  exit(*watcher, "kill"_atom);
+  return fail(errc::timeout);
+}
+
+bool runtime::alive(const pid& process) const noexcept {
+  const auto* const slot = state_->slots.at(process.id);
+  return slot != nullptr && slot->tenant.load(std::memory_order_acquire) == process_state::tenant_of(process);
+}
+
+std::size_t runtime::process_count() const noexcept { return state_->slots.live(); }
+
+std::vector<pid> runtime::processes(const local_node& of) const {
+  std::vector<pid> found;
+  const auto end = state_->slots.end();
+  for (std::uint32_t slot = 1; slot < end; ++slot) {
+    const auto tenant = state_->slots.at(slot)->tenant.load(std::memory_order_acquire);
+    if (tenant >> 32 != of.identity().index()) continue;
+    const auto serial = static_cast<std::uint32_t>(tenant);
+    const pid id{of.identity(), slot, serial};
+    if (serial != 0 || alive(id)) found.push_back(id);
+  }
+  return found;
+}
+
+namespace {
+
+void exit_everybody(runtime& self, detail::runtime_state& state, atom reason) {
+  for (auto& node : state.nodes) {
+    for (const auto& process : self.processes(*node)) self.exit(process, reason);
+  }
+}
+
+bool wait_for_all(detail::runtime_state& state, duration grace) {
+  const auto until = std::chrono::steady_clock::now() + grace;
+  while (state.slots.live() != 0) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds{200});
+  }
+  return true;
+}
+
+}  // namespace
+
+void runtime::stop(duration grace) {
+  if (state_ == nullptr || state_->halted.load(std::memory_order_acquire)) return;
+  state_->stopping.store(true, std::memory_order_release);
+  if (!state_->options.manual) {
+    exit_everybody(*this, *state_, "shutdown"_atom);
+    if (!wait_for_all(*state_, grace)) {
+      exit_everybody(*this, *state_, "kill"_atom);
+      (void)wait_for_all(*state_, grace);
+    }
+  } else {
+    exit_everybody(*this, *state_, "kill"_atom);
+    while (step([](std::size_t /*runnable*/) { return std::size_t{0}; })) {
+    }
+  }
+  state_->jobs.stop();
+  state_->stop_threads(grace);
+}
+
+unsigned runtime::cores() const noexcept { return static_cast<unsigned>(state_->cores.size()); }
+void runtime::post(unsigned index, std::move_only_function<void()> work) { state_->cores[index]->post(std::move(work)); }
+parker& runtime::parker_of(unsigned index) noexcept { return *state_->cores[index]->sleeper; }
+void runtime::report(const event& happened) const { state_->report(happened); }
+
+bool runtime::step(const std::function<std::size_t(std::size_t)>& choose) {
+  auto& core = *state_->cores[0];
+  auto& worker = state_->manual_worker;
+  auto* const before = detail::current_worker();
+  detail::set_current_worker(&worker);
+  worker.adopt(&core);
+  core.run_posted();
+  core.take_incoming();
+  auto& runnable = core.pinned();
+  const bool found = !runnable.empty();
+  if (found) (void)worker.run_slice(core, *runnable.take(choose(runnable.size())));
+  worker.adopt(nullptr);
+  detail::set_current_worker(before);
+  return found;
+}
+
+time_point runtime::fire_timers() {
+  auto& core = *state_->cores[0];
+  core.fire_timers(state_->now());
+  return core.next_timer();
+}
+
+}  // namespace ergo::inline v0

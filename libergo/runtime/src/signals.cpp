@@ -1,0 +1,199 @@
+// What each signal does when a process fetches it.
+#include "kernel.hpp"
+
+#include <ergo/detail/core_api.hpp>
+#include <ergo/runtime.hpp>
+
+namespace ergo::inline v0::detail {
+
+void process_kernel::act(process& self, signal* received) {
+  switch (received->kind) {
+    case signal_kind::message:
+    case signal_kind::cast:
+    case signal_kind::call:
+    case signal_kind::timer_message:
+      if (self.unread_ < self.mailbox_bound_) return append(self, received);
+      ++self.dropped_;
+      if (self.fail_senders_ && received->kind == signal_kind::call) {
+        return bounce(*self.node_, destination{self.id_}, received, etf::tuple("system_limit"_atom, "mailbox"_atom));
+      }
+      return release(received);
+    case signal_kind::exit_message:
+      return append(self, received);
+    case signal_kind::node_down:
+      if (!self.extras_) return release(received);
+      if (const auto watched = self.extras_->watched_nodes.find(received->payload.as_atom().value_or(atom{}));
+          watched == self.extras_->watched_nodes.end()) {
+        return release(received);
+      } else if (--watched->second == 0) {
+        self.extras_->watched_nodes.erase(watched);
+      }
+      return append(self, received);
+    case signal_kind::down:
+      return take_down(self, received);
+    case signal_kind::reply:
+    case signal_kind::reply_failed:
+      return take_reply(self, received);
+    case signal_kind::call_done:
+      std::erase_if(self.open_calls_, [&](const auto& open) { return open.ref == value_of(received->tag); });
+      return release(received);
+    case signal_kind::link:
+      extras_of(self).links.try_emplace(received->from);
+      return release(received);
+    case signal_kind::unlink:
+      return take_unlink(self, received);
+    case signal_kind::unlink_ack:
+      if (auto& links = extras_of(self).links; links.contains(received->from)) {
+        const auto& entry = links.find(received->from)->second;
+        const auto id = static_cast<std::uint64_t>(received->payload.as_integer().value_or(0));
+        if (!entry.active && entry.unlink_id == id) links.erase(received->from);
+      }
+      return release(received);
+    case signal_kind::link_exit:
+      return take_link_exit(self, received);
+    case signal_kind::exit:
+      return take_exit(self, received);
+    case signal_kind::monitor:
+      if (const auto ref = received->tag.as_reference()) extras_of(self).watchers.insert_or_assign(*ref, watcher{received->from, received->name});
+      return release(received);
+    case signal_kind::demonitor:
+      if (const auto ref = received->tag.as_reference(); ref && self.extras_) self.extras_->watchers.erase(*ref);
+      return release(received);
+    case signal_kind::group_leader:
+      if (const auto leader = received->payload.as_pid()) self.group_leader_ = *leader;
+      return release(received);
+    case signal_kind::inspect:
+      return answer_inspection(self, received);
+    case signal_kind::wake:
+      if ((received->flags & signal::embedded) != 0) self.wake_pending_.store(false, std::memory_order_release);
+      look_at_clock(self);
+      return release(received);
+    case signal_kind::operation_done:
+      auto* const ended = pointer_in<external_operation>(received->payload);
+      for (auto** link = &self.operations_; *link != nullptr; link = &(*link)->next) {
+        if (*link != ended) continue;
+        *link = ended->next;
+        ended->done = true;
+        break;
+      }
+      return release(received);
+  }
+}
+
+// `exit/2`: `kill` cannot be trapped; `normal` from another process is ignored unless it is trapped.
+void process_kernel::take_exit(process& self, signal* received) {
+  if (received->payload.is("kill"_atom)) {
+    self.life_ = process_state::life::dying;
+    self.dying_of_ = exit_reason{"killed"_atom};
+  } else if (self.exits_ == exits::trapped) {
+    received->kind = signal_kind::exit_message;
+    return append(self, received);
+  } else if (!received->payload.is("normal"_atom) || received->from == self.id_) {
+    self.life_ = process_state::life::dying;
+    self.dying_of_ = exit_reason{received->payload};
+  }
+  release(received);
+}
+
+// The end of a linked process: counts only while the link is active; `kill` stays `kill`.
+void process_kernel::take_link_exit(process& self, signal* received) {
+  const auto link = self.extras_ ? self.extras_->links.find(received->from) : decltype(self.extras_->links.end()){};
+  const bool active = self.extras_ && link != self.extras_->links.end() && link->second.active;
+  if (active) {
+    self.extras_->links.erase(link);
+    if (self.exits_ == exits::trapped) {
+      received->kind = signal_kind::exit_message;
+      return append(self, received);
+    }
+    if (!received->payload.is("normal"_atom)) {
+      self.life_ = process_state::life::dying;
+      self.dying_of_ = exit_reason{received->payload};
+    }
+  }
+  release(received);
+}
+
+// The acknowledgement leaves before any later signal to that process, whatever state the link is in.
+void process_kernel::take_unlink(process& self, signal* received) {
+  if (self.extras_) {
+    const auto link = self.extras_->links.find(received->from);
+    if (link != self.extras_->links.end() && link->second.active) self.extras_->links.erase(link);
+  }
+  const auto other = received->from;
+  if (received->payload.as_integer().value_or(1) == 0) return release(received);
+  received->kind = signal_kind::unlink_ack;
+  received->from = self.id_;
+  self.node_->route(other, received);
+}
+
+void process_kernel::take_down(process& self, signal* received) {
+  const auto ref = value_of(received->tag);
+  if ((ref & call_mark) != 0) {
+    received->kind = signal_kind::reply_failed;
+    return take_reply(self, received);
+  }
+  if (self.extras_ && self.extras_->watching.erase(ref) != 0) return append(self, received);
+  release(received);
+}
+
+// An answer nobody waits for any more is dropped here: it never reaches the mailbox.
+void process_kernel::take_reply(process& self, signal* received) {
+  const auto ref = value_of(received->tag);
+  for (auto* record = self.calls_; record != nullptr; record = record->next) {
+    if (record->ref != ref || record->status != call_record::state::waiting) continue;
+    const bool answered = received->kind == signal_kind::reply;
+    record->status = answered ? call_record::state::answered : call_record::state::failed;
+    if (answered && !record->remote && received->from != record->target) {
+      self.node_->route(record->target, make_signal(signal_kind::call_done, self.id_, received->tag, term{}));
+    }
+    record->answer = std::move(received->payload);
+    break;
+  }
+  release(received);
+}
+
+void process_kernel::answer_inspection(process& self, signal* received) {
+  const auto asker = received->from;
+  received->payload = describe(self);
+  received->kind = signal_kind::reply;
+  received->from = self.id_;
+  self.node_->route(asker, received);
+}
+
+void bounce(local_node& from, const destination& to, signal* envelope, const term& reason) noexcept {
+  const auto asker = envelope->from;
+  const auto target = to.by_name() ? pid{from.identity(), 0, 0} : to.process();
+  envelope->from = target;
+  switch (envelope->kind) {
+    case signal_kind::call:
+    case signal_kind::inspect:
+      if (from.owner().find_node(asker.node) == nullptr) return release(envelope);  // its own monitor tells a remote caller
+      envelope->kind = signal_kind::reply_failed;
+      break;
+    case signal_kind::monitor:
+      envelope->kind = signal_kind::down;
+      break;
+    case signal_kind::link:
+      envelope->kind = signal_kind::link_exit;
+      break;
+    case signal_kind::unlink:
+      if (envelope->payload.as_integer().value_or(1) == 0) return release(envelope);
+      envelope->kind = signal_kind::unlink_ack;
+      return from.route(asker, envelope);
+    default:
+      return release(envelope);
+  }
+  envelope->payload = reason;
+  from.route(asker, envelope);
+}
+
+void external_operation::finished() noexcept {
+  auto* const owner = owner_;
+  ended_.kind = signal_kind::operation_done;
+  ended_.flags = signal::embedded;
+  ended_.payload = pointer_term(this);
+  ended_.to_serial = static_cast<std::uint32_t>(owner->tenant.load(std::memory_order_relaxed));
+  (void)push_signal(*owner, &ended_);
+}
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,156 @@
+// What the awaiters of a process share, and calls.
+#include "kernel.hpp"
+#include "runtime_state.hpp"
+
+#include <ergo/calls.hpp>
+#include <ergo/detail/core_api.hpp>
+
+namespace ergo::inline v0 {
+namespace detail {
+
+void waiting::suspend(std::coroutine_handle<> suspended) noexcept {
+  handle = suspended;
+  self_->waiting_ = this;
+  self_->time_is_up_ = timeout_ <= duration::zero();
+  self_->deadline_ = timeout_ == forever ? time_point::max() : after(self_->now(), timeout_);
+}
+
+void waiting::yield(std::coroutine_handle<> suspended) noexcept {
+  suspend(suspended);
+  self_->yields_ = true;
+}
+
+bool waiting::time_is_up() const noexcept { return self_->time_is_up_; }
+
+const signal* waiting::look() noexcept {
+  if (cursor_ == nullptr) cursor_ = &self_->first_;
+  if (*cursor_ == nullptr) return nullptr;
+  seen_ = cursor_;
+  cursor_ = &(*cursor_)->next;
+  return *seen_;
+}
+
+signal* waiting::take_seen() noexcept {
+  cursor_ = seen_;
+  return process_kernel::unlink_message(*self_, seen_);
+}
+
+bool send_awaiter::over(process& self) {
+  if (busy_node_ == atom{}) return true;
+  auto* const way = self.node().way_out();
+  if (way == nullptr || !way->busy(busy_node_)) return true;
+  way->wake_when_drained(busy_node_, self.id());
+  return false;
+}
+
+void side_job::start(process& self) {
+  self.begin_operation(*this);
+  self.runtime().state().jobs.add([this] {
+    perform();
+    finished();
+  });
+}
+
+}  // namespace detail
+
+void process::begin_operation(detail::external_operation& operation) noexcept {
+  operation.owner_ = this;
+  operation.done = false;
+  operation.next = operations_;
+  operations_ = &operation;
+}
+
+void start_call(process& self, detail::call_record& record, const destination& to, term request) {
+  using detail::signal_kind;
+  record.ref = self.next_reference(detail::call_mark);
+  record.next = self.calls_;
+  self.calls_ = &record;
+  const auto failed = [&](atom reason) {
+    record.status = detail::call_record::state::failed;
+    record.answer = term{reason};
+  };
+  auto target = to;
+  auto* on = &self.node();
+  if (target.by_name() && target.node() != atom{} && target.node() != on->name()) on = self.runtime().find_node_by_name(target.node());
+  if (target.by_name() && on != nullptr) {
+    const auto found = on->whereis(target.name());
+    if (!found) return failed("noproc"_atom);
+    target = destination{*found};
+  }
+  record.sent_to = target;
+  const term tag{detail::reference_of(self.id().node, record.ref)};
+  if (!target.by_name() && self.runtime().find_node(target.process().node) != nullptr) {
+    record.target = target.process();
+    return self.node().route_local(record.target, detail::make_signal(signal_kind::call, self.id(), tag, std::move(request)));
+  }
+  record.remote = true;
+  auto* const way = self.node().way_out();
+  if (way == nullptr) return failed("noconnection"_atom);
+  auto* const watch = detail::make_signal(signal_kind::monitor, self.id(), tag, term{});
+  if (target.by_name()) watch->name = target.name();
+  way->deliver(target, watch);
+  way->deliver(target, detail::make_signal(signal_kind::call, self.id(), tag, std::move(request)));
+}
+
+void start_inspection(process& self, detail::call_record& record, const pid& target) {
+  record.ref = self.next_reference(detail::call_mark);
+  record.next = self.calls_;
+  record.target = target;
+  self.calls_ = &record;
+  const term tag{detail::reference_of(self.id().node, record.ref)};
+  self.node().route_local(target, detail::make_signal(detail::signal_kind::inspect, self.id(), tag, term{}));
+}
+
+void close_call(process& self, detail::call_record& record) noexcept {
+  using detail::signal_kind;
+  auto** link = &self.calls_;
+  while (*link != nullptr && *link != &record) link = &(*link)->next;
+  if (*link == nullptr) return;
+  *link = record.next;
+  const bool waits = record.status == detail::call_record::state::waiting;
+  const bool answered = record.status == detail::call_record::state::answered;
+  if (record.remote ? !(waits || answered) : !waits) return;
+  const auto kind = record.remote ? signal_kind::demonitor : signal_kind::call_done;
+  auto* const told = detail::make_signal(kind, self.id(), term{detail::reference_of(self.id().node, record.ref)}, term{});
+  if (record.remote && record.sent_to.by_name()) told->name = record.sent_to.name();
+  self.node().route(record.sent_to, told);
+}
+
+result<term> outcome_of(const detail::call_record& record) {
+  using state = detail::call_record::state;
+  if (record.status == state::answered) return record.answer;
+  if (record.status == state::waiting) return fail(errc::timeout);
+  if (record.answer.is("noproc"_atom)) return fail(errc::noproc);
+  if (record.answer.is("noconnection"_atom)) {
+    return fail(errc::nodedown, term{record.sent_to.by_name() ? record.sent_to.node() : record.sent_to.process().node.name()});
+  }
+  return fail(errc::exited, record.answer);
+}
+
+call_awaiter::call_awaiter(process& self, const destination& to, term request, duration timeout) : waiting{self, timeout} {
+  const bool by_own_name = to.by_name() && (to.node() == atom{} || to.node() == self.node().name()) && self.name() != atom{} && to.name() == self.name();
+  to_self_ = by_own_name || (!to.by_name() && to.process() == self.id());
+  if (!to_self_) start_call(self, record_, to, std::move(request));
+}
+
+call_awaiter::call_awaiter(process& self, const pid& inspected, duration timeout) : waiting{self, timeout} {
+  to_self_ = inspected == self.id();
+  if (!to_self_) start_inspection(self, record_, inspected);
+}
+
+call_awaiter::~call_awaiter() {
+  if (!to_self_) close_call(*self_, record_);
+}
+
+bool call_awaiter::await_ready() const noexcept { return to_self_ || record_.status != detail::call_record::state::waiting; }
+
+result<term> call_awaiter::await_resume() {
+  if (to_self_) return fail(errc::calling_self);
+  return outcome_of(record_);
+}
+
+bool call_awaiter::over(process& /*self*/) { return record_.status != detail::call_record::state::waiting || time_is_up(); }
+
+call_awaiter process_info(process& self, const pid& target, duration timeout) { return call_awaiter{self, target, timeout}; }
+
+}  // namespace ergo::inline v0

@@ -1,0 +1,169 @@
+// The loop of a thread: slices, sleep, and what happens when a slice was so long that the core went to somebody else.
+#include "worker.hpp"
+
+#include "pool.hpp"
+#include "runtime_state.hpp"
+
+#include <ergo/detail/core_api.hpp>
+
+namespace ergo::inline v0::detail {
+namespace {
+
+constinit thread_local worker* this_worker = nullptr;
+constexpr std::uint64_t slices_between_polls = 64;
+
+}  // namespace
+
+worker* current_worker() noexcept { return this_worker; }
+void set_current_worker(worker* who) noexcept { this_worker = who; }
+
+int current_core() noexcept {
+  return this_worker != nullptr && this_worker->lease() != nullptr ? static_cast<int>(this_worker->lease()->index) : -1;
+}
+
+void make_runnable(schedulable& ready) noexcept {
+  if (this_worker != nullptr && this_worker->lease() != nullptr) {
+    this_worker->wake(ready);
+  } else {
+    ready.home.load(std::memory_order_acquire)->push_incoming(&ready);
+  }
+}
+
+void worker::wake(schedulable& ready) noexcept {
+  auto* const home = ready.home.load(std::memory_order_relaxed);
+  if (&home->runtime != &runtime_ || (ready.place != placement::anywhere && home != core_)) {
+    home->push_incoming(&ready);
+  } else if (!in_slice_) {
+    core_->enqueue(&ready);
+  } else {
+    const auto tail = wake_tail_.load(std::memory_order_relaxed);
+    if (lost.load(std::memory_order_relaxed) || tail - wake_head_.load(std::memory_order_acquire) == ring_size) {
+      home->push_incoming(&ready);
+      return;
+    }
+    wakes_[tail % ring_size].store(&ready, std::memory_order_relaxed);
+    wake_tail_.store(tail + 1, std::memory_order_release);
+  }
+}
+
+void worker::drain_wakes(core& into) noexcept {
+  auto head = wake_head_.load(std::memory_order_relaxed);
+  const auto tail = wake_tail_.load(std::memory_order_acquire);
+  if (head == tail) return;
+  for (; head != tail; ++head) into.enqueue(wakes_[head % ring_size].load(std::memory_order_relaxed));
+  wake_head_.store(head, std::memory_order_release);
+}
+
+bool worker::run_slice(core& on, schedulable& ready) {
+  const auto mark = on.slice.load(std::memory_order_relaxed) + 1;
+  ready.home.store(&on, std::memory_order_relaxed);
+  on.slice.store(mark, std::memory_order_release);
+  in_slice_ = true;
+  const auto ended = ready.run_slice(*this);
+  in_slice_ = false;
+  auto expected = mark;
+  if (!on.slice.compare_exchange_strong(expected, mark + 1, std::memory_order_acq_rel)) {
+    finish_late(on, ready, ended);
+    return false;
+  }
+  ++on.slices;
+  drain_wakes(on);
+  if (ended == slice_end::waiting) {
+    ready.before_wait(on);
+    if (ready.signals.try_block()) return true;
+  }
+  if (ended != slice_end::gone) on.enqueue_last(&ready);
+  return true;
+}
+
+void worker::finish_late(core& lost_core, schedulable& ready, slice_end ended) {
+  const auto who = ended == slice_end::gone ? pid{} : ready.who();
+  if (ended != slice_end::gone) lost_core.push_incoming(&ready);
+  const auto took = runtime_.now() - lost_at + runtime_.options.takeover;
+  if (took >= runtime_.options.slow_slice) {
+    runtime_.report({.what = event::kind::slow_slice, .level = log_level::warning, .process = who, .name = {}, .text = "a slice took too long", .reason = {}, .took = took});
+  }
+  core_ = nullptr;
+  finished.store(true, std::memory_order_release);
+  lost_core.wake();
+}
+
+void worker::serve(core& lease) {
+  while (!runtime_.halted.load(std::memory_order_relaxed)) {
+    auto* const ready = lease.next();
+    if (ready == nullptr) {
+      idle(lease);
+      if (core_ == nullptr) return;
+      continue;
+    }
+    if (!run_slice(lease, *ready)) return;
+    if (lease.slices % slices_between_polls == 0) {
+      lease.housekeeping(runtime_.now());
+      if (auto* const writer = lease.next_lazy(); writer != nullptr && !run_slice(lease, *writer)) return;
+    }
+  }
+}
+
+// Nothing runnable: let the connections write, look at the other cores once, sleep.
+void worker::idle(core& lease) {
+  lease.take_incoming();
+  lease.run_posted();
+  if (lease.has_late()) lease.collect_late();
+  bool worked = false;
+  while (auto* const writer = lease.next_lazy()) {
+    worked = true;
+    if (!run_slice(lease, *writer)) return;
+  }
+  if (worked) return;
+  if (const auto due = lease.next_timer(); due != time_point::max() && due <= runtime_.now()) {
+    lease.fire_timers(runtime_.now());
+    return;
+  }
+  for (auto& other : runtime_.cores) {
+    if (other.get() == &lease) continue;
+    if (auto* const taken = other->steal(1)) {
+      lease.enqueue(taken);
+      return;
+    }
+  }
+  lease.park(lease.next_timer());
+  lease.take_incoming();
+}
+
+void worker::run_leases() {
+  this_worker = this;
+  for (;;) {
+    {
+      std::unique_lock lock{mutex_};
+      changed_.wait(lock, [this] { return assigned_ != nullptr || dismissed_; });
+      if (assigned_ == nullptr) break;
+      core_ = std::exchange(assigned_, nullptr);
+    }
+    core_->holder.store(this, std::memory_order_release);
+    if (core_->has_late()) core_->collect_late();
+    serve(*core_);
+    if (core_ != nullptr) core_ = nullptr;
+  }
+  this_worker = nullptr;
+  drain_thread_caches();
+}
+
+void worker::assign(core* lease) {
+  {
+    const std::scoped_lock lock{mutex_};
+    lost.store(false, std::memory_order_relaxed);
+    finished.store(false, std::memory_order_relaxed);
+    assigned_ = lease;
+  }
+  changed_.notify_one();
+}
+
+void worker::dismiss() {
+  {
+    const std::scoped_lock lock{mutex_};
+    dismissed_ = true;
+  }
+  changed_.notify_one();
+}
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,66 @@
+// A thread that runs cores on lease.
+#pragma once
+
+#include "core.hpp"
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
+namespace ergo::inline v0::detail {
+
+/// One thread of the runtime, or the thread that steps a manual runtime.
+///
+/// While it runs a slice it touches nothing of its core, because the watchdog may give the core to somebody else at any moment: what the
+/// slice makes runnable is noted in a ring of the worker, which the lease holder empties.
+class worker {
+ public:
+  explicit worker(runtime_state& runtime) noexcept : runtime_{runtime} {}
+
+  /// Thread body: takes leases until the runtime stops.
+  void run_leases();
+  /// Runs one slice of `ready`; false if the core was lost meanwhile.
+  [[nodiscard]] bool run_slice(core& on, schedulable& ready);
+  /// Queues something runnable, in a slice or between slices, from this worker's thread.
+  void wake(schedulable& ready) noexcept;
+  /// Moves what a slice made runnable into the core's queues. Lease holder of `into`.
+  void drain_wakes(core& into) noexcept;
+  void assign(core* lease);  ///< by the watchdog or at start: hands the lease over
+  void dismiss();            ///< ends the thread when it has no lease
+
+  [[nodiscard]] core* lease() const noexcept { return core_; }
+  void adopt(core* lease) noexcept { core_ = lease; }  ///< for the manual runtime, whose thread comes and goes
+
+  std::atomic<bool> lost{false};      ///< the core was taken away during the present slice
+  std::atomic<bool> finished{false};  ///< the late slice has ended; nothing more will be put into the ring
+  std::thread thread;
+  time_point lost_at{};
+
+ private:
+  static constexpr std::uint32_t ring_size = 256;
+
+  void serve(core& lease);
+  void idle(core& lease);
+  void finish_late(core& lost_core, schedulable& ready, slice_end ended);
+
+  runtime_state& runtime_;
+  core* core_ = nullptr;
+  bool in_slice_ = false;
+
+  alignas(64) std::atomic<std::uint32_t> wake_tail_{0};
+  alignas(64) std::atomic<std::uint32_t> wake_head_{0};
+  std::array<std::atomic<schedulable*>, ring_size> wakes_{};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  core* assigned_ = nullptr;
+  bool dismissed_ = false;
+};
+
+/// The worker whose thread this is, or null.
+[[nodiscard]] worker* current_worker() noexcept;
+/// Makes `who` the calling thread's worker; for the manual runtime.
+void set_current_worker(worker* who) noexcept;
+
+}  // namespace ergo::inline v0::detail
