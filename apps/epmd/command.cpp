@@ -48,8 +48,10 @@ int report_no_server() {
 int list(const options& asked) {
   const bool silent = asked.what == command::started;
   const auto answer = ask<epmd::listing>(asked, [&](epmd::client& one, std::string_view host, auto token) {
-    if (asked.what == command::dump) one.async_dump(host, std::move(token));
-    else one.async_names(host, std::move(token));
+    if (asked.what == command::dump)
+      one.async_dump(host, std::move(token));
+    else
+      one.async_names(host, std::move(token));
   });
   if (silent) return answer ? 0 : 1;
   if (!answer && answer.error().code == epmd::errc::cannot_connect) return report_no_server();
@@ -63,9 +65,12 @@ int list(const options& asked) {
 int report_odd_answer(const epmd::error& why) {
   using epmd::errc;
   if (why.code == errc::cannot_connect) return report_no_server();
-  if (why.code == errc::closed_early && !why.cause) print("epmd: local epmd responded with <>\n");
-  else if (why.code == errc::closed_early || why.code == errc::timed_out) print("epmd: failed to read answer from local epmd\n");
-  else print("epmd: " + std::string{epmd::describe(why.code)} + "\n");
+  if (why.code == errc::closed_early && !why.cause)
+    print("epmd: local epmd responded with <>\n");
+  else if (why.code == errc::closed_early || why.code == errc::timed_out)
+    print("epmd: failed to read answer from local epmd\n");
+  else
+    print("epmd: " + std::string{epmd::describe(why.code)} + "\n");
   return 1;
 }
 

@@ -71,8 +71,10 @@ std::string printable(std::string_view name) {
   std::string out;
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !is_text)) append_escaped(out, byte);
-    else out += c;
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !is_text))
+      append_escaped(out, byte);
+    else
+      out += c;
   }
   return out;
 }

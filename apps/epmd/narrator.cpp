@@ -29,7 +29,8 @@ std::string request_name(std::optional<opcode> asked) {
 std::string quoted(const std::string& name) { return '"' + printable(name) + '"'; }
 
 std::string node_text(const session_report& report) {
-  return "'" + printable(report.name) + ":" + std::to_string(report.creation) + "', port " + std::to_string(report.port);
+  return "'" + printable(report.name) + ":" + std::to_string(report.creation) + "', port " +
+         std::to_string(report.port);
 }
 
 /// Why a client was closed without an answer.
@@ -69,11 +70,13 @@ void narrate_answer(journal& to, const session_report& report) {
   const bool found = report.problem == errc::ok;
   switch (report.asked.value_or(opcode::names)) {
     case opcode::port_please2:
-      return to.say(1, audience::terminal, std::string{"** sent PORT2_RESP ("} + (found ? "ok" : "error") + ") for " + quoted(report.name));
+      return to.say(1, audience::terminal,
+                    std::string{"** sent PORT2_RESP ("} + (found ? "ok" : "error") + ") for " + quoted(report.name));
     case opcode::names: return to.say(1, audience::terminal, "** sent NAMES_RESP");
     case opcode::dump: return to.say(1, audience::terminal, "** sent DUMP_RESP");
     case opcode::kill: return to.say(0, audience::everybody, "Disallowed KILL_REQ, live nodes");
-    case opcode::stop: return to.say(1, audience::terminal, found ? "** sent STOP_RESP STOPPED" : "** sent STOP_RESP NOEXIST");
+    case opcode::stop:
+      return to.say(1, audience::terminal, found ? "** sent STOP_RESP STOPPED" : "** sent STOP_RESP NOEXIST");
     case opcode::alive2: return;
   }
 }
@@ -108,9 +111,11 @@ void narrate(journal& to, const server_event& event) {
   switch (event.what) {
     case server_event::kind::session: return narrate_session(to, event);
     case server_event::kind::connected:
-      to.say(2, audience::terminal, event.where == epmd::locality::local ? "Local peer connected" : "Non-local peer connected");
+      to.say(2, audience::terminal,
+             event.where == epmd::locality::local ? "Local peer connected" : "Non-local peer connected");
       return to.say(2, audience::terminal, "opening connection on file descriptor " + std::to_string(event.descriptor));
-    case server_event::kind::turned_away: return to.say(0, audience::everybody, "no room for another client, closing it");
+    case server_event::kind::turned_away:
+      return to.say(0, audience::everybody, "no room for another client, closing it");
     case server_event::kind::accept_failed: return to.complain("error in accept", event.cause.value());
     case server_event::kind::address_skipped:
       return to.complain("failed to bind on ipaddr " + event.peer.address().to_string(), event.cause.value());

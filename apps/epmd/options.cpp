@@ -127,7 +127,7 @@ struct last_word {
 };
 
 constexpr std::array commands{
-    last_word{"-kill", 0, command::kill},   last_word{"-names", 0, command::names},
+    last_word{"-kill", 0, command::kill},       last_word{"-names", 0, command::names},
     last_word{"-started", 0, command::started}, last_word{"-dump", 0, command::dump},
     last_word{"-stop", 1, command::stop},
 };

@@ -78,7 +78,8 @@ class opening {
   std::optional<int> with_inherited(std::size_t count) {
     log_.say(2, audience::everybody, "try to obtain sockets from systemd");
     if (count == 0) return give_up("systemd provides no sockets");
-    if (count > most_addresses) return give_up("cannot listen on more than " + std::to_string(most_addresses) + " IP addresses");
+    if (count > most_addresses)
+      return give_up("cannot listen on more than " + std::to_string(most_addresses) + " IP addresses");
     for (std::size_t i = 0; i < count; ++i) {
       const auto adopted = server_.adopt(first_inherited_socket + static_cast<int>(i));
       if (adopted) continue;
@@ -120,7 +121,8 @@ int run(const options& asked, journal& log, std::size_t inherited, starter waiti
   if (own_sockets && !set_addresses(settings, asked, log)) return 1;
 
   boost::asio::io_context io{1};
-  epmd::server server{io.get_executor(), std::move(settings), [&log](const epmd::server_event& event) { narrate(log, event); }};
+  epmd::server server{io.get_executor(), std::move(settings),
+                      [&log](const epmd::server_event& event) { narrate(log, event); }};
   opening open{server, log, asked};
   if (const auto exit_code = own_sockets ? open.with_own_sockets() : open.with_inherited(inherited)) return *exit_code;
   waiting.release();

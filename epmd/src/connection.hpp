@@ -55,8 +55,9 @@ class connection_table {
 
  private:
   template <auto Hook>
-  using ordered = boost::intrusive::list<
-      connection, boost::intrusive::member_hook<connection, boost::intrusive::list_member_hook<>, Hook>>;
+  using ordered =
+      boost::intrusive::list<connection,
+                             boost::intrusive::member_hook<connection, boost::intrusive::list_member_hook<>, Hook>>;
   using from_one_source = ordered<&connection::by_source>;
 
   std::unordered_map<owner_id, std::shared_ptr<connection>> all_;

@@ -81,7 +81,8 @@ const directory_entry* directory::find(std::string_view name) const {
 
 std::string directory::names_answer(std::uint32_t epmd_port) const {
   std::string out = encode_listing_head(epmd_port);
-  for (const auto& entry : living_) out += "name " + entry.node.name + " at port " + std::to_string(entry.node.port) + '\n';
+  for (const auto& entry : living_)
+    out += "name " + entry.node.name + " at port " + std::to_string(entry.node.port) + '\n';
   return out;
 }
 

@@ -86,9 +86,8 @@ void run(const boost::asio::any_io_executor& executor, boost::asio::any_completi
       std::move(handler)(std::move(result));
     };
     // A type-erased handler's executor can only dispatch, so the way there leads over our own.
-    boost::asio::post(executor, [target, call = std::move(call)]() mutable {
-      boost::asio::dispatch(target, std::move(call));
-    });
+    boost::asio::post(executor,
+                      [target, call = std::move(call)]() mutable { boost::asio::dispatch(target, std::move(call)); });
   };
   boost::asio::co_spawn(executor, std::move(work), boost::asio::bind_cancellation_slot(slot, std::move(deliver)));
 }

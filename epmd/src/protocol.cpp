@@ -134,9 +134,15 @@ std::expected<std::string, errc> encode_body(const port_please2_request& message
 std::expected<std::string, errc> encode_body(const stop_request& message) {
   return encode_named(opcode::stop, message.name);
 }
-std::expected<std::string, errc> encode_body(const names_request&) { return std::string{static_cast<char>(opcode::names)}; }
-std::expected<std::string, errc> encode_body(const dump_request&) { return std::string{static_cast<char>(opcode::dump)}; }
-std::expected<std::string, errc> encode_body(const kill_request&) { return std::string{static_cast<char>(opcode::kill)}; }
+std::expected<std::string, errc> encode_body(const names_request&) {
+  return std::string{static_cast<char>(opcode::names)};
+}
+std::expected<std::string, errc> encode_body(const dump_request&) {
+  return std::string{static_cast<char>(opcode::dump)};
+}
+std::expected<std::string, errc> encode_body(const kill_request&) {
+  return std::string{static_cast<char>(opcode::kill)};
+}
 
 /// `name X at port N` without its line feed.
 std::optional<listed_name> parse_line(std::string_view line) {

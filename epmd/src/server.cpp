@@ -122,7 +122,8 @@ std::expected<void, listen_failure> server::impl::listen() {
   stopped_ = false;
   auto opened = open_all();
   // A port that the system chose for the first address may be taken at another one: then it chooses again.
-  for (int tries = 1; tries < 32 && !opened && options_.port == 0 && opened.error().what.code == errc::address_in_use; ++tries)
+  for (int tries = 1; tries < 32 && !opened && options_.port == 0 && opened.error().what.code == errc::address_in_use;
+       ++tries)
     opened = open_all();
   if (!opened) return std::unexpected{opened.error()};
   port_ = opened->front().local_endpoint().port();
@@ -393,8 +394,9 @@ const directory& server::names() const noexcept { return impl_->names(); }
 std::size_t server::clients() const noexcept { return impl_->clients(); }
 
 std::size_t server::foreign_names(std::span<const std::string> own) const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      names().living(), [&](const directory_entry& entry) { return std::ranges::find(own, entry.node.name) == own.end(); }));
+  return static_cast<std::size_t>(std::ranges::count_if(names().living(), [&](const directory_entry& entry) {
+    return std::ranges::find(own, entry.node.name) == own.end();
+  }));
 }
 
 }  // namespace ergo::inline v0::epmd

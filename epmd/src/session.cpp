@@ -80,9 +80,7 @@ session::action session::fail(errc problem, std::optional<opcode> asked) {
 
 session::action session::answer(opcode asked, std::string reply) {
   phase_ = phase::answering;
-  return {.next = step::send,
-          .reply = std::move(reply),
-          .report = {.what = happening::answered, .asked = asked}};
+  return {.next = step::send, .reply = std::move(reply), .report = {.what = happening::answered, .asked = asked}};
 }
 
 session::action session::serve(const alive2_request& asked, directory& names, std::uint32_t now) {
@@ -128,8 +126,10 @@ session::action session::serve(const kill_request&, directory& names, std::uint3
   if (terms_.peer != locality::local) return fail(errc::not_local, opcode::kill);
   kills_ = terms_.check == command_check::relaxed || names.living().empty();
   auto out = answer(opcode::kill, kills_ ? "OK" : "NO");
-  if (kills_) out.report.what = happening::killed;
-  else out.report.problem = errc::not_allowed;
+  if (kills_)
+    out.report.what = happening::killed;
+  else
+    out.report.problem = errc::not_allowed;
   return out;
 }
 

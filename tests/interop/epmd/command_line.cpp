@@ -69,15 +69,35 @@ struct pair_of_servers {
 }  // namespace
 
 TEST_CASE("A wrong command line prints the same text") {
-  for (const arguments& command : std::vector<arguments>{
-           {"-help"}, {"--help"}, {"-names", "x"}, {"-kill", "x"}, {"-dump", "x"}, {"-started", "x"}, {"-stop"}, {"-stop", "a", "b"},
-           {"-port"}, {"-port", "abc"}, {"-port", "0"}, {"-packet_timeout", "0"}, {"-packet_timeout"}, {"-delay_accept", "x"},
-           {"-delay_write"}, {"-address"}, {"names"}, {"-d", "-unknown"}, {""}})
+  for (const arguments& command : std::vector<arguments>{{"-help"},
+                                                         {"--help"},
+                                                         {"-names", "x"},
+                                                         {"-kill", "x"},
+                                                         {"-dump", "x"},
+                                                         {"-started", "x"},
+                                                         {"-stop"},
+                                                         {"-stop", "a", "b"},
+                                                         {"-port"},
+                                                         {"-port", "abc"},
+                                                         {"-port", "0"},
+                                                         {"-packet_timeout", "0"},
+                                                         {"-packet_timeout"},
+                                                         {"-delay_accept", "x"},
+                                                         {"-delay_write"},
+                                                         {"-address"},
+                                                         {"names"},
+                                                         {"-d", "-unknown"},
+                                                         {""}})
     compare_alone(command);
 }
 
 TEST_CASE("Commands without a server fail alike") {
-  for (const arguments& command : std::vector<arguments>{{"-names"}, {"-dump"}, {"-kill"}, {"-started"}, {"-stop", "a"}, {"-d", "-names"},
+  for (const arguments& command : std::vector<arguments>{{"-names"},
+                                                         {"-dump"},
+                                                         {"-kill"},
+                                                         {"-started"},
+                                                         {"-stop", "a"},
+                                                         {"-d", "-names"},
                                                          {"-stop", std::string(1001, 'n')}})
     compare_alone(command);
 }
@@ -107,7 +127,8 @@ TEST_CASE("A second server at the same port ends silently with success") {
 
 TEST_CASE("An empty server answers every command alike") {
   pair_of_servers both{{}};
-  for (const arguments& command : std::vector<arguments>{{"-names"}, {"-dump"}, {"-started"}, {"-stop", "a"}}) both.compare(command);
+  for (const arguments& command : std::vector<arguments>{{"-names"}, {"-dump"}, {"-started"}, {"-stop", "a"}})
+    both.compare(command);
   // A kill can be seen once for each server.
   for (auto* server : {&both.theirs, &both.ours}) {
     CHECK(server->ask({"-kill"}, our_epmd()) == outcome{.exit_code = 0, .out = "Killed\n", .err = {}});
@@ -134,7 +155,8 @@ TEST_CASE("A server with nodes answers every command alike") {
       for (const auto& file : {erlang_epmd(), our_epmd()})
         CHECK(with_ports_hidden(normal(server->ask(command, file), server->port())) == expected);
   };
-  for (const arguments& command : std::vector<arguments>{{"-names"}, {"-dump"}, {"-started"}, {"-kill"}, {"-stop", "alpha"}})
+  for (const arguments& command :
+       std::vector<arguments>{{"-names"}, {"-dump"}, {"-started"}, {"-kill"}, {"-stop", "alpha"}})
     compare(command);
   CHECK(both.ours.ask({"-names"}).out == both.ours.ask({"-names"}, erlang_epmd()).out);
   CHECK(both.ours.ask({"-names"}).out.find("name alpha at port ") != std::string::npos);
@@ -168,14 +190,17 @@ TEST_CASE("A port that is no port is refused by name") {
 TEST_CASE("The debug log tells of a registration in the same words") {
   pair_of_servers both{{"-d"}};
   const auto log_of = [](port_mapper& server) {
-    { erlang_node node{"alpha", server.port()}; }
+    {
+      erlang_node node{"alpha", server.port()};
+    }
     // The node was killed; its name is gone when the dump shows it as unused.
     while (server.ask({"-dump"}).out.find("old/unused name <alpha>") == std::string::npos) {
     }
     server.ask({"-kill"});
     auto text = server.process().finish().err;
     std::string kept;
-    for (const auto* words : {"registering 'alpha", "** sent ALIVE2_RESP for \"alpha\"", "unregistering 'alpha", "got KILL_REQ - terminates normal", "epmd killed"})
+    for (const auto* words : {"registering 'alpha", "** sent ALIVE2_RESP for \"alpha\"", "unregistering 'alpha",
+                              "got KILL_REQ - terminates normal", "epmd killed"})
       if (text.find(words) != std::string::npos) kept += std::string{words} + "\n";
     return kept;
   };

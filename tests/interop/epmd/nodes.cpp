@@ -26,7 +26,8 @@ TEST_CASE("Two Erlang nodes find each other through our port mapper") {
   CHECK(a.eval(std::string{names_known}) == R"(["alpha","beta"])");
   CHECK(a.eval("net_adm:ping(gamma@localhost)") == "pang");
   // The same creation that the port mapper gave: a pid of ours is recognised as ours by the other side.
-  CHECK(a.eval("rpc:call(beta@localhost, erlang, is_process_alive, [rpc:call(beta@localhost, erlang, self, [])])") == "false");
+  CHECK(a.eval("rpc:call(beta@localhost, erlang, is_process_alive, [rpc:call(beta@localhost, erlang, self, [])])") ==
+        "false");
 }
 
 TEST_CASE("A name is free when its node has ended, and taken while it lives") {

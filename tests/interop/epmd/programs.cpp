@@ -1,8 +1,8 @@
 // Processes, pipes and patience.
 #include "programs.hpp"
 
-#include <arpa/inet.h>
 #include <catch2/catch_test_macros.hpp>
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,7 +27,8 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds longest_run{60};
 
 void prepare_environment(const variables& set) {
-  for (const auto* name : {"ERL_EPMD_PORT", "ERL_EPMD_ADDRESS", "ERL_EPMD_RELAXED_COMMAND_CHECK", "NOTIFY_SOCKET", "LISTEN_FDS"})
+  for (const auto* name :
+       {"ERL_EPMD_PORT", "ERL_EPMD_ADDRESS", "ERL_EPMD_RELAXED_COMMAND_CHECK", "NOTIFY_SOCKET", "LISTEN_FDS"})
     ::unsetenv(name);
   for (const auto& [name, value] : set) ::setenv(name.c_str(), value.c_str(), 1);
 }
@@ -37,8 +38,10 @@ void prepare_environment(const variables& set) {
   if (descriptor_3 >= 0) {
     ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
     ::setenv("LISTEN_FDS", "1", 1);
-    if (descriptor_3 == 3) ::fcntl(3, F_SETFD, 0);
-    else ::dup2(descriptor_3, 3);
+    if (descriptor_3 == 3)
+      ::fcntl(3, F_SETFD, 0);
+    else
+      ::dup2(descriptor_3, 3);
   }
   std::vector<char*> words;
   for (const auto& word : command) words.push_back(const_cast<char*>(word.c_str()));
@@ -97,7 +100,8 @@ program::~program() {
 
 void program::write_line(const std::string& line) {
   const auto text = line + "\n";
-  if (::write(in_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) throw std::runtime_error{"the program does not read"};
+  if (::write(in_, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    throw std::runtime_error{"the program does not read"};
 }
 
 /// Waits for output; false when the time is up or both streams have ended.
@@ -189,14 +193,18 @@ std::uint16_t free_port() {
 }
 
 port_mapper::port_mapper(const std::string& file, const arguments& options, std::uint16_t port, const variables& set)
-    : file_{file}, port_{port}, process_{[&] {
-        arguments command{file, "-port", std::to_string(port)};
-        command.insert(command.end(), options.begin(), options.end());
-        return command;
-      }(), set} {
+    : file_{file},
+      port_{port},
+      process_{[&] {
+                 arguments command{file, "-port", std::to_string(port)};
+                 command.insert(command.end(), options.begin(), options.end());
+                 return command;
+               }(),
+               set} {
   const auto end = steady_clock::now() + std::chrono::seconds{10};
   while (ask({"-started"}).exit_code != 0)
-    if (!process_.is_running() || steady_clock::now() > end) throw std::runtime_error{"the port mapper does not start: " + process_.finish().err};
+    if (!process_.is_running() || steady_clock::now() > end)
+      throw std::runtime_error{"the port mapper does not start: " + process_.finish().err};
 }
 
 outcome port_mapper::ask(const arguments& command, const std::string& file) const {
@@ -206,16 +214,18 @@ outcome port_mapper::ask(const arguments& command, const std::string& file) cons
 }
 
 erlang_node::erlang_node(const std::string& name, std::uint16_t epmd_port, const arguments& more)
-    : process_{[&] {
-        const std::string loop =
-            "L = fun(F) -> case io:get_line(\"\") of eof -> halt(); T -> {ok, W, _} = erl_scan:string(T), "
-            "{ok, E} = erl_parse:parse_exprs(W), io:format(\"~0p~n\", [catch element(2, erl_eval:exprs(E, []))]), "
-            "F(F) end end, L(L).";
-        arguments command{erl(), "-noshell", "-sname", name + "@localhost", "-setcookie", "ergo-epmd-test"};
-        command.insert(command.end(), more.begin(), more.end());
-        command.insert(command.end(), {"-eval", loop});
-        return command;
-      }(), {{"ERL_EPMD_PORT", std::to_string(epmd_port)}}} {
+    : process_{
+          [&] {
+            const std::string loop =
+                "L = fun(F) -> case io:get_line(\"\") of eof -> halt(); T -> {ok, W, _} = erl_scan:string(T), "
+                "{ok, E} = erl_parse:parse_exprs(W), io:format(\"~0p~n\", [catch element(2, erl_eval:exprs(E, []))]), "
+                "F(F) end end, L(L).";
+            arguments command{erl(), "-noshell", "-sname", name + "@localhost", "-setcookie", "ergo-epmd-test"};
+            command.insert(command.end(), more.begin(), more.end());
+            command.insert(command.end(), {"-eval", loop});
+            return command;
+          }(),
+          {{"ERL_EPMD_PORT", std::to_string(epmd_port)}}} {
   if (eval("node()").empty()) throw std::runtime_error{"erl does not start: " + process_.finish().err};
 }
 

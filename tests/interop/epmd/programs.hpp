@@ -71,7 +71,8 @@ std::uint16_t free_port();
 /// A port mapper in the foreground at a port of its own, ready when made.
 class port_mapper {
  public:
-  port_mapper(const std::string& file, const arguments& options, std::uint16_t port = free_port(), const variables& set = {});
+  port_mapper(const std::string& file, const arguments& options, std::uint16_t port = free_port(),
+              const variables& set = {});
 
   std::uint16_t port() const { return port_; }
   program& process() { return process_; }

@@ -1,6 +1,6 @@
 // Our program as a service: daemon, systemd's sockets and notifications, addresses, descriptor limits.
-#include <arpa/inet.h>
 #include <catch2/catch_test_macros.hpp>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -97,7 +97,8 @@ TEST_CASE("Sockets of systemd are served and systemd is told") {
   CHECK(next_datagram(notifications) ==
         "READY=1\nSTATUS=Processing port mapping requests...\nMAINPID=" + std::to_string(service.id()));
   // As with Erlang's, the reported port is that of the options.
-  CHECK(run({our_epmd(), "-port", std::to_string(port), "-names"}).out == "epmd: up and running on port 4369 with data:\n");
+  CHECK(run({our_epmd(), "-port", std::to_string(port), "-names"}).out ==
+        "epmd: up and running on port 4369 with data:\n");
   CHECK(run({our_epmd(), "-port", std::to_string(port), "-kill"}).out == "Killed\n");
   CHECK(next_datagram(notifications) == "STATUS=Exited.\nERRNO=0");
   CHECK(service.finish().exit_code == 0);

@@ -36,8 +36,10 @@ class impostor {
           const descriptor client{::accept(socket_.get(), nullptr, nullptr)};
           char piece[4096];
           if (::recv(client.get(), piece, sizeof piece, 0) <= 0) return;
-          if (how == manner::speak) ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
-          else ::recv(client.get(), piece, sizeof piece, 0);
+          if (how == manner::speak)
+            ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+          else
+            ::recv(client.get(), piece, sizeof piece, 0);
         }} {}
 
   std::uint16_t port() const { return port_; }
@@ -59,7 +61,8 @@ auto run(client_options options, Begin begin) {
 }
 
 auto lookup(std::uint16_t port, std::string_view name, std::chrono::milliseconds timeout = 10s) {
-  return run({.port = port, .timeout = timeout}, [&](client& one, auto token) { return one.async_lookup("", name, token); });
+  return run({.port = port, .timeout = timeout},
+             [&](client& one, auto token) { return one.async_lookup("", name, token); });
 }
 
 auto names(std::uint16_t port, std::string_view host = "") {
@@ -119,8 +122,9 @@ TEST_CASE("A kill and a stop report what came of them") {
   raw_client other{strict.port()};
   REQUIRE(other.enlist("a"));
   CHECK(kill(strict.port()) == kill_answer::nodes_alive);
-  CHECK(run({.port = strict.port()}, [&](client& one, auto token) { return one.async_stop("", "a", token); }).error().code ==
-        errc::closed_early);
+  CHECK(run({.port = strict.port()}, [&](client& one, auto token) { return one.async_stop("", "a", token); })
+            .error()
+            .code == errc::closed_early);
 }
 
 TEST_CASE("Without a port mapper there is no connection") {
@@ -187,7 +191,8 @@ TEST_CASE("Handlers run on their own executor and never inside the call") {
   {
     client one{working.get_executor(), {.port = server.port()}};
     // An impossible name needs no network, so nothing but the rule keeps this from completing at once.
-    one.async_lookup("", "", asio::bind_executor(handling.get_executor(), [&](answer<located_node>) { called = true; }));
+    one.async_lookup("", "",
+                     asio::bind_executor(handling.get_executor(), [&](answer<located_node>) { called = true; }));
   }
   CHECK_FALSE(called);
   working.run();

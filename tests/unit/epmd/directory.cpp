@@ -36,7 +36,8 @@ std::vector<std::string> names_of(const std::list<directory_entry>& entries) {
 
 TEST_CASE("A registered node is found with everything it said") {
   directory names;
-  const node_record node{.name = "a", .port = 9, .type = node_type::hidden, .protocol = 3, .highest_version = 7, .extra = "x\0y"s};
+  const node_record node{
+      .name = "a", .port = 9, .type = node_type::hidden, .protocol = 3, .highest_version = 7, .extra = "x\0y"s};
   REQUIRE(names.add(node, one, 12, 1000));
   REQUIRE(names.find("a"));
   CHECK(names.find("a")->node == node);

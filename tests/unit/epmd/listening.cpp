@@ -41,7 +41,9 @@ TEST_CASE("A part that is no address is named") {
 }
 
 TEST_CASE("Local peers are those on loopback and those that reached themselves") {
-  const auto where = [](const char* peer, const char* own) { return locality_of(make_address(peer), make_address(own)); };
+  const auto where = [](const char* peer, const char* own) {
+    return locality_of(make_address(peer), make_address(own));
+  };
   CHECK(where("127.0.0.1", "127.0.0.1") == locality::local);
   CHECK(where("127.200.3.4", "10.0.0.1") == locality::local);
   CHECK(where("::1", "::1") == locality::local);

@@ -41,12 +41,18 @@ TEST_CASE("Requests are encoded as Erlang encodes them") {
     std::string bytes;
   };
   const std::vector<row> table{
-      {alive2_request{erl_node}, "\x00\x10x\x12\x34M\x00\x00\x06\x00\x05\x00\x03""erl\x00\x00"s},
+      {alive2_request{erl_node},
+       "\x00\x10x\x12\x34M\x00\x00\x06\x00\x05\x00\x03"
+       "erl\x00\x00"s},
       {alive2_request{{.name = "c", .port = 1, .type = node_type::hidden, .extra = "ab"}},
-       "\x00\x10x\x00\x01H\x00\x00\x06\x00\x06\x00\x01""c\x00\x02""ab"s},
+       "\x00\x10x\x00\x01H\x00\x00\x06\x00\x06\x00\x01"
+       "c\x00\x02"
+       "ab"s},
       {port_please2_request{"erl"}, "\x00\x04zerl"s},
       {names_request{}, "\x00\x01n"s},
-      {dump_request{}, "\x00\x01""d"s},
+      {dump_request{},
+       "\x00\x01"
+       "d"s},
       {kill_request{}, "\x00\x01k"s},
       {stop_request{"x"}, "\x00\x02sx"s},
   };
@@ -137,7 +143,7 @@ TEST_CASE("A request's length has limits") {
       {"\0\1"s, false},
       {"\0\1n"s, true},
       {"\0\1nn"s, std::unexpected{errc::trailing_bytes}},
-      {"\x0b\xf1"s, false},                              // 3057
+      {"\x0b\xf1"s, false},  // 3057
       {"\x0b\xf1"s + std::string(3057, 'z'), true},
       {"\x0b\xf1"s + std::string(3058, 'z'), std::unexpected{errc::trailing_bytes}},
       {"\x0b\xf2"s, std::unexpected{errc::bad_length}},  // 3058
@@ -165,9 +171,9 @@ TEST_CASE("Characters are counted, and only of valid UTF-8") {
   CHECK(count_characters("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80") == 3);
   CHECK(count_characters("\xed\x9f\xbf") == 1);
   CHECK(count_characters("\xf4\x8f\xbf\xbf") == 1);
-  for (const auto bad : {"\x80"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc3"sv, "\xc3\x28"sv, "\xe0\x80\x80"sv, "\xe2\x82"sv,
-                         "\xed\xa0\x80"sv, "\xf0\x80\x80\x80"sv, "\xf0\x9f\x98"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv,
-                         "\xff"sv, "a\xfe"sv}) {
+  for (const auto bad :
+       {"\x80"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc3"sv, "\xc3\x28"sv, "\xe0\x80\x80"sv, "\xe2\x82"sv, "\xed\xa0\x80"sv,
+        "\xf0\x80\x80\x80"sv, "\xf0\x9f\x98"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xff"sv, "a\xfe"sv}) {
     CAPTURE(bad);
     CHECK_FALSE(count_characters(bad));
   }
@@ -217,7 +223,8 @@ TEST_CASE("The answer to a registration is read as soon as it is complete") {
 
 TEST_CASE("The answer to a look-up is read back") {
   CHECK(encode_port2_answer(erl_node) == "w\0\x12\x34M\0\0\6\0\5\0\3erl\0\0"s);
-  const node_record full{.name = "x", .port = 65535, .type = node_type::hidden, .protocol = 1, .extra = std::string(1020, 'e')};
+  const node_record full{
+      .name = "x", .port = 65535, .type = node_type::hidden, .protocol = 1, .extra = std::string(1020, 'e')};
   CHECK(parse_port2_answer(encode_port2_answer(full)) == full);
   CHECK(encode_port2_not_found() == "w\1"s);
   CHECK(parse_port2_answer("w\1"s).error() == errc::not_found);
@@ -241,8 +248,9 @@ TEST_CASE("A listing is a port and lines") {
 
 TEST_CASE("Lines that are no names are skipped") {
   const listing odd{.epmd_port = 1,
-                    .text = "name  at port 3\nnoise\nname x at port 65536\nname y at port\nname z at port 4x\n"
-                            "name at port 5\nname a at port 1 at port 2\nname last at port 9"};
+                    .text =
+                        "name  at port 3\nnoise\nname x at port 65536\nname y at port\nname z at port 4x\n"
+                        "name at port 5\nname a at port 1 at port 2\nname last at port 9"};
   CHECK(names_in(odd) == std::vector<listed_name>{{"", 3}, {"a at port 1", 2}, {"last", 9}});
 }
 

@@ -162,7 +162,8 @@ TEST_CASE("A port mapper without an answer, or with a bad one, is no success") {
     const std::jthread impostor{[&socket, reply] {
       const descriptor client{::accept(socket.get(), nullptr, nullptr)};
       char piece[100];
-      if (::recv(client.get(), piece, sizeof piece, 0) > 0) ::send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
+      if (::recv(client.get(), piece, sizeof piece, 0) > 0)
+        ::send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
     }};
     CHECK(one.enlist({.name = "a"}).error().code == problem);
   }

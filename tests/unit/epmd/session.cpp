@@ -52,43 +52,97 @@ const std::vector<script>& scripts() {
   using enum locality;
   using enum command_check;
   static const std::vector<script> all{
-      {.title = "a registration is granted and stays open", .asked = alive2_request{{.name = "a", .port = 5}},
-       .reply = "v\0\0\0\3\xe9"s, .what = happening::registered, .behind_reply = step::read, .rest = phase::registered},
+      {.title = "a registration is granted and stays open",
+       .asked = alive2_request{{.name = "a", .port = 5}},
+       .reply = "v\0\0\0\3\xe9"s,
+       .what = happening::registered,
+       .behind_reply = step::read,
+       .rest = phase::registered},
       {.title = "an old node gets a small creation",
        .asked = alive2_request{{.name = "a", .port = 5, .highest_version = 5, .lowest_version = 5}},
-       .reply = "y\0\0\3"s, .what = happening::registered, .behind_reply = step::read, .rest = phase::registered},
-      {.title = "a taken name is refused and the connection left open", .asked = alive2_request{{.name = "b"}},
-       .reply = "v\1\0\0\0c"s, .problem = errc::name_taken, .what = happening::refused, .behind_reply = step::read,
+       .reply = "y\0\0\3"s,
+       .what = happening::registered,
+       .behind_reply = step::read,
+       .rest = phase::registered},
+      {.title = "a taken name is refused and the connection left open",
+       .asked = alive2_request{{.name = "b"}},
+       .reply = "v\1\0\0\0c"s,
+       .problem = errc::name_taken,
+       .what = happening::refused,
+       .behind_reply = step::read,
        .rest = phase::lingering},
       {.title = "an old node's refusal is short",
-       .asked = alive2_request{{.name = "b", .highest_version = 5, .lowest_version = 5}}, .reply = "y\1\0c"s,
-       .problem = errc::name_taken, .what = happening::refused, .behind_reply = step::read, .rest = phase::lingering},
-      {.title = "a remote registration is not answered", .asked = alive2_request{{.name = "a"}}, .peer = remote,
-       .next = step::close, .problem = errc::not_local, .what = happening::failed},
+       .asked = alive2_request{{.name = "b", .highest_version = 5, .lowest_version = 5}},
+       .reply = "y\1\0c"s,
+       .problem = errc::name_taken,
+       .what = happening::refused,
+       .behind_reply = step::read,
+       .rest = phase::lingering},
+      {.title = "a remote registration is not answered",
+       .asked = alive2_request{{.name = "a"}},
+       .peer = remote,
+       .next = step::close,
+       .problem = errc::not_local,
+       .what = happening::failed},
       {.title = "a name is looked up", .asked = port_please2_request{"b"}, .reply = "w\0\0\6M\0\0\6\0\6\0\1b\0\0"s},
-      {.title = "an unknown name is not found", .asked = port_please2_request{"x"}, .reply = "w\1"s,
+      {.title = "an unknown name is not found",
+       .asked = port_please2_request{"x"},
+       .reply = "w\1"s,
        .problem = errc::not_found},
-      {.title = "remote peers may look up", .asked = port_please2_request{"b"}, .peer = remote,
+      {.title = "remote peers may look up",
+       .asked = port_please2_request{"b"},
+       .peer = remote,
        .reply = "w\0\0\6M\0\0\6\0\6\0\1b\0\0"s},
-      {.title = "names are listed for anybody", .asked = names_request{}, .peer = remote,
+      {.title = "names are listed for anybody",
+       .asked = names_request{},
+       .peer = remote,
        .reply = "\0\0\x11\x11name c at port 7\nname b at port 6\n"s},
-      {.title = "a dump is for local peers", .asked = dump_request{},
-       .reply = "\0\0\x11\x11"s "active name     <c> at port 7, fd = 9\n\0"s "active name     <b> at port 6, fd = 8\n\0"s},
-      {.title = "a remote dump is not answered", .asked = dump_request{}, .peer = remote, .next = step::close,
-       .problem = errc::not_local, .what = happening::failed},
-      {.title = "a kill is refused while names live", .asked = kill_request{}, .reply = "NO",
+      {.title = "a dump is for local peers",
+       .asked = dump_request{},
+       .reply = "\0\0\x11\x11"s
+                "active name     <c> at port 7, fd = 9\n\0"s
+                "active name     <b> at port 6, fd = 8\n\0"s},
+      {.title = "a remote dump is not answered",
+       .asked = dump_request{},
+       .peer = remote,
+       .next = step::close,
+       .problem = errc::not_local,
+       .what = happening::failed},
+      {.title = "a kill is refused while names live",
+       .asked = kill_request{},
+       .reply = "NO",
        .problem = errc::not_allowed},
-      {.title = "a relaxed kill ends the server", .asked = kill_request{}, .check = relaxed, .reply = "OK",
-       .what = happening::killed, .behind_reply = step::kill},
-      {.title = "a remote kill is not answered", .asked = kill_request{}, .peer = remote, .check = relaxed,
-       .next = step::close, .problem = errc::not_local, .what = happening::failed},
-      {.title = "a stop needs the relaxed check", .asked = stop_request{"b"}, .next = step::close,
-       .problem = errc::not_allowed, .what = happening::failed},
+      {.title = "a relaxed kill ends the server",
+       .asked = kill_request{},
+       .check = relaxed,
+       .reply = "OK",
+       .what = happening::killed,
+       .behind_reply = step::kill},
+      {.title = "a remote kill is not answered",
+       .asked = kill_request{},
+       .peer = remote,
+       .check = relaxed,
+       .next = step::close,
+       .problem = errc::not_local,
+       .what = happening::failed},
+      {.title = "a stop needs the relaxed check",
+       .asked = stop_request{"b"},
+       .next = step::close,
+       .problem = errc::not_allowed,
+       .what = happening::failed},
       {.title = "a relaxed stop frees the name", .asked = stop_request{"b"}, .check = relaxed, .reply = "STOPPED"},
-      {.title = "a stop of an unknown name says so, and stopped", .asked = stop_request{"x"}, .check = relaxed,
-       .reply = "NOEXISTSTOPPED", .problem = errc::not_found},
-      {.title = "a remote stop is not answered", .asked = stop_request{"b"}, .peer = remote, .check = relaxed,
-       .next = step::close, .problem = errc::not_local, .what = happening::failed},
+      {.title = "a stop of an unknown name says so, and stopped",
+       .asked = stop_request{"x"},
+       .check = relaxed,
+       .reply = "NOEXISTSTOPPED",
+       .problem = errc::not_found},
+      {.title = "a remote stop is not answered",
+       .asked = stop_request{"b"},
+       .peer = remote,
+       .check = relaxed,
+       .next = step::close,
+       .problem = errc::not_local,
+       .what = happening::failed},
   };
   return all;
 }
@@ -139,7 +193,8 @@ TEST_CASE("A failure at any step ends the session and frees its name once") {
         populate(names);
         session one{terms(script.peer, script.check)};
         ledger reports;
-        for (std::size_t i = 0; i < std::min(fails_at, bytes.size()); ++i) reports.note(receive(one, names, bytes.substr(i, 1)));
+        for (std::size_t i = 0; i < std::min(fails_at, bytes.size()); ++i)
+          reports.note(receive(one, names, bytes.substr(i, 1)));
         if (fails_at > bytes.size()) reports.note(sent(one, names));
         const bool kills = script.what == happening::killed && fails_at == bytes.size();
         const bool was_registered = names.find("a") != nullptr;
@@ -190,7 +245,9 @@ TEST_CASE("Every kind of refusal of a registration is answered, but for a full d
     return receive(one, names, std::string{static_cast<char>(body.size() >> 8), size} + body);
   };
   const auto named = [](const std::string& name, const std::string& extra = "") {
-    const auto length = [](std::size_t n) { return std::string{static_cast<char>(n >> 8), static_cast<char>(n & 0xff)}; };
+    const auto length = [](std::size_t n) {
+      return std::string{static_cast<char>(n >> 8), static_cast<char>(n & 0xff)};
+    };
     return "x\0\1M\0\0\6\0\5"s + length(name.size()) + name + length(extra.size()) + extra;
   };
   for (const auto& [body, problem] :

@@ -80,7 +80,8 @@ inline sockaddr_in address_of(std::uint32_t host, std::uint16_t port) {
 /// A blocking client that gives up after ten seconds. `source` is any address of 127.0.0.0/8.
 class raw_client {
  public:
-  explicit raw_client(std::uint16_t port, std::uint32_t source = INADDR_LOOPBACK, std::uint32_t target = INADDR_LOOPBACK)
+  explicit raw_client(std::uint16_t port, std::uint32_t source = INADDR_LOOPBACK,
+                      std::uint32_t target = INADDR_LOOPBACK)
       : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
     const int on = 1;
     ::setsockopt(socket_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
@@ -151,7 +152,8 @@ class running_server {
  public:
   using setup = std::function<std::expected<void, epmd::listen_failure>(epmd::server&)>;
 
-  explicit running_server(epmd::server_options options = {}, setup begin = [](epmd::server& one) { return one.listen(); })
+  explicit running_server(
+      epmd::server_options options = {}, setup begin = [](epmd::server& one) { return one.listen(); })
       : work_{boost::asio::make_work_guard(io_)} {
     if (options.port == epmd::default_port) options.port = 0;
     if (options.addresses.empty()) options.addresses = {boost::asio::ip::make_address("127.0.0.1")};
@@ -225,7 +227,8 @@ class running_server {
 inline descriptor listening_socket() {
   descriptor one{::socket(AF_INET, SOCK_STREAM, 0)};
   const auto own = address_of(INADDR_LOOPBACK, 0);
-  if (::bind(one.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 || ::listen(one.get(), SOMAXCONN) != 0)
+  if (::bind(one.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+      ::listen(one.get(), SOMAXCONN) != 0)
     throw std::runtime_error{"cannot listen"};
   return one;
 }

@@ -27,9 +27,9 @@ struct directory_limits {
 /// One living or remembered registration.
 struct directory_entry {
   node_record node;
-  owner_id owner{};            ///< the connection that holds or held it
-  int descriptor = -1;         ///< what DUMP shows as `fd`
-  std::uint32_t counter = 0;   ///< the 32-bit creation of the latest registration
+  owner_id owner{};           ///< the connection that holds or held it
+  int descriptor = -1;        ///< what DUMP shows as `fd`
+  std::uint32_t counter = 0;  ///< the 32-bit creation of the latest registration
 
   /// The creation as told to the node: the counter for nodes with distribution version 6, else 1 to 3.
   [[nodiscard]] std::uint32_t creation() const noexcept {

@@ -13,9 +13,9 @@ namespace ergo::inline v0::epmd {
 
 /// What the environment says about the port mapper of this host.
 struct environment {
-  std::uint16_t port = default_port;              ///< ERL_EPMD_PORT
-  std::string addresses;                          ///< ERL_EPMD_ADDRESS: see `parse_addresses`; empty for all
-  command_check check = command_check::strict;    ///< ERL_EPMD_RELAXED_COMMAND_CHECK, relaxed when it is set at all
+  std::uint16_t port = default_port;            ///< ERL_EPMD_PORT
+  std::string addresses;                        ///< ERL_EPMD_ADDRESS: see `parse_addresses`; empty for all
+  command_check check = command_check::strict;  ///< ERL_EPMD_RELAXED_COMMAND_CHECK, relaxed when it is set at all
 };
 
 /// Reads the environment of this process. Not to be called while another thread changes it.

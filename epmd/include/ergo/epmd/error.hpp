@@ -40,21 +40,23 @@ enum class errc : std::uint8_t {
   connection_lost,  ///< a registration's connection ended: the name is free again, register it anew
 
   // What a client or a starting server meets.
-  cannot_resolve,  ///< the host has no address
-  cannot_connect,  ///< nobody answers at the port; `error::cause` says why
-  cannot_listen,   ///< an address cannot be listened on; `error::cause` says why
-  address_in_use,  ///< somebody, most likely another port mapper, already listens there
-  bad_answer,      ///< the answer is not of this protocol: something else listens at the port
-  not_found,       ///< the name is not registered there
-  cancelled,       ///< the caller cancelled the operation
-  bad_environment, ///< an ERL_EPMD_… variable cannot be understood
+  cannot_resolve,   ///< the host has no address
+  cannot_connect,   ///< nobody answers at the port; `error::cause` says why
+  cannot_listen,    ///< an address cannot be listened on; `error::cause` says why
+  address_in_use,   ///< somebody, most likely another port mapper, already listens there
+  bad_answer,       ///< the answer is not of this protocol: something else listens at the port
+  not_found,        ///< the name is not registered there
+  cancelled,        ///< the caller cancelled the operation
+  bad_environment,  ///< an ERL_EPMD_… variable cannot be understood
 };
 
 /// The category of `errc` for use as `std::error_code`; one object for the program.
 [[nodiscard]] const std::error_category& category() noexcept;
 
 /// Makes a `std::error_code` of `code`.
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
+[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), category()};
+}
 
 /// The code's meaning as one English clause, without a full stop.
 [[nodiscard]] std::string_view describe(errc code) noexcept;

@@ -36,13 +36,13 @@ enum class node_type : std::uint8_t { hidden = 72, normal = 77 };
 
 /// What a node tells the port mapper about itself, and the port mapper tells everybody who asks.
 struct node_record {
-  std::string name;                     ///< the part before the `@`, UTF-8
-  std::uint16_t port = 0;               ///< where the node listens
-  node_type type = node_type::normal;   ///< other values than the named ones are kept as they came
-  std::uint8_t protocol = 0;            ///< 0 is TCP over IPv4, the only value in use
-  std::uint16_t highest_version = 6;    ///< of the distribution protocol
+  std::string name;                    ///< the part before the `@`, UTF-8
+  std::uint16_t port = 0;              ///< where the node listens
+  node_type type = node_type::normal;  ///< other values than the named ones are kept as they came
+  std::uint8_t protocol = 0;           ///< 0 is TCP over IPv4, the only value in use
+  std::uint16_t highest_version = 6;   ///< of the distribution protocol
   std::uint16_t lowest_version = 6;
-  std::string extra;                    ///< opaque, up to `max_name_bytes`
+  std::string extra;  ///< opaque, up to `max_name_bytes`
 
   friend bool operator==(const node_record&, const node_record&) = default;
 };

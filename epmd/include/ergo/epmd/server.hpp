@@ -60,7 +60,7 @@ struct server_event {
   boost::asio::ip::tcp::endpoint peer;  ///< the client, or the skipped address
   locality where = locality::remote;
   int descriptor = -1;
-  std::size_t received_bytes = 0;       ///< of the client's request
+  std::size_t received_bytes = 0;  ///< of the client's request
 };
 
 /// Why a server does not listen, and on which address.

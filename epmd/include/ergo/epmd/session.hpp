@@ -23,10 +23,10 @@ enum class command_check : std::uint8_t { strict, relaxed };
 /// What a session knows of its connection and its server.
 struct session_terms {
   owner_id id{};
-  int descriptor = -1;                           ///< shown by DUMP
+  int descriptor = -1;  ///< shown by DUMP
   locality peer = locality::remote;
   command_check check = command_check::strict;
-  std::uint16_t epmd_port = default_port;        ///< told in NAMES and DUMP
+  std::uint16_t epmd_port = default_port;  ///< told in NAMES and DUMP
 };
 
 /// What a session did, for a log. `registered` and `unregistered` come in pairs for each name.
@@ -44,10 +44,10 @@ enum class happening : std::uint8_t {
 struct session_report {
   happening what = happening::nothing;
   errc problem = errc::ok;
-  std::optional<opcode> asked;     ///< what was asked, when that is known
-  std::string name;                ///< of the node in question, if any; as the peer sent it
-  std::uint32_t creation = 0;      ///< the counter of the registration
-  std::uint16_t port = 0;          ///< where the node listens
+  std::optional<opcode> asked;  ///< what was asked, when that is known
+  std::string name;             ///< of the node in question, if any; as the peer sent it
+  std::uint32_t creation = 0;   ///< the counter of the registration
+  std::uint16_t port = 0;       ///< where the node listens
 };
 
 /// The life of one connection: one request, one answer; then the server closes, or the connection stays and *is* the
