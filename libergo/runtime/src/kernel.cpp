@@ -49,6 +49,18 @@ void process_state::wake_up(std::uint32_t serial) noexcept {
   if (!push_signal(*this, &wake_signal_)) wake_pending_.store(false, std::memory_order_release);
 }
 
+exit_reason reason_of_current_exception() {
+  try {
+    throw;
+  } catch (process_exit& wanted) {
+    return std::move(wanted.reason);
+  } catch (const std::exception& thrown) {
+    return etf::tuple("exception"_atom, etf::binary(thrown.what()));
+  } catch (...) {
+    return etf::tuple("nocatch"_atom, "unknown_exception"_atom);
+  }
+}
+
 slice_end process_kernel::slice(process& self) {
   self.now_known_ = false;
   self.work_done_ = self.sent_ = 0;
@@ -65,12 +77,8 @@ slice_end process_kernel::slice(process& self) {
       if (++self.work_done_ >= messages_per_slice) return slice_end::again;
     }
     reason = std::move(self.dying_of_);
-  } catch (process_exit& wanted) {
-    reason = std::move(wanted.reason);
-  } catch (const std::exception& thrown) {
-    reason = etf::tuple("exception"_atom, etf::binary(thrown.what()));
   } catch (...) {
-    reason = etf::tuple("nocatch"_atom, "unknown_exception"_atom);
+    reason = reason_of_current_exception();
   }
   die(self, std::move(reason));
   return self.operations_ == nullptr ? retire(self) : slice_end::waiting;

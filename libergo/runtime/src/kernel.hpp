@@ -3,12 +3,9 @@
 
 #include "extras.hpp"
 
-namespace ergo::inline v0::detail {
+#include <ergo/detail/process_exit.hpp>
 
-/// Thrown by `process::exit`; no `std::exception`, so that user code does not swallow it by accident.
-struct process_exit {
-  exit_reason reason;
-};
+namespace ergo::inline v0::detail {
 
 struct process_kernel {
   // A process's life.

@@ -157,10 +157,24 @@ void process::unregister_name() noexcept {
 }
 
 pid process::spawn(const spawn_options& options, std::unique_ptr<behaviour> body) {
-  auto started = runtime().start_process(*node_, options, std::move(body), this);
+  auto started = try_spawn(options, std::move(body));
   if (!started) exit(exit_reason::from(started.error()));
-  if (options.to_parent == tie::link) extras_of(*this).links.try_emplace(*started);
   return *started;
+}
+
+result<pid> process::try_spawn(const spawn_options& options, std::unique_ptr<behaviour> body) {
+  auto started = runtime().start_process(*node_, options, std::move(body), {.process = this});
+  if (started && options.to_parent == tie::link) extras_of(*this).links.try_emplace(*started);
+  return started;
+}
+
+result<pid> process::spawn_for_call(detail::call_record& start, const spawn_options& options, std::unique_ptr<behaviour> body) {
+  auto started = runtime().start_process(*node_, options, std::move(body), {.process = this, .start_call = start.ref});
+  if (!started) return started;
+  if (options.to_parent == tie::link) extras_of(*this).links.try_emplace(*started);
+  start.target = *started;
+  start.sent_to = destination{*started};
+  return started;
 }
 
 void process::log(log_level level, std::string_view text, std::initializer_list<std::pair<std::string_view, term>> fields) {

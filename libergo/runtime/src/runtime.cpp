@@ -47,10 +47,10 @@ local_node* runtime::find_node_by_name(atom name) noexcept {
 }
 
 result<pid> runtime::spawn(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body) {
-  return start_process(on, options, std::move(body), nullptr);
+  return start_process(on, options, std::move(body), {});
 }
 
-result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, process* parent) {
+result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, parentage from) {
   if (state_->stopping.load(std::memory_order_acquire)) return fail(errc::stopped);
   auto* const fresh = state_->slots.take();
   if (fresh == nullptr) return fail(errc::system_limit, "process_limit"_atom);
@@ -59,7 +59,8 @@ result<pid> runtime::start_process(local_node& on, const spawn_options& options,
     return fail(errc::name_taken, on.whereis(options.name).value_or(pid{}));
   }
   const auto id = fresh->id();
-  if (parent != nullptr) {
+  if (auto* const parent = from.process) {
+    if (from.start_call != 0) fresh->open_calls_.push_back({from.start_call, parent->id()});
     if (options.group_leader == pid{}) fresh->group_leader_ = parent->group_leader_;
     const term closest = parent->name() != atom{} ? term{parent->name()} : term{parent->id()};
     fresh->ancestors_ = etf::make_list({&closest, 1}, parent->ancestors_);

@@ -101,6 +101,13 @@ void start_inspection(process& self, detail::call_record& record, const pid& tar
   self.node().route_local(target, detail::make_signal(detail::signal_kind::inspect, self.id(), tag, term{}));
 }
 
+caller prepare_call(process& self, detail::call_record& record) {
+  record.ref = self.next_reference(detail::call_mark);
+  record.next = self.calls_;
+  self.calls_ = &record;
+  return {self.id(), term{detail::reference_of(self.id().node, record.ref)}};
+}
+
 void close_call(process& self, detail::call_record& record) noexcept {
   using detail::signal_kind;
   auto** link = &self.calls_;

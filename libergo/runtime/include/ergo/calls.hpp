@@ -30,6 +30,9 @@ void close_call(process& self, detail::call_record& record) noexcept;
 /// The outcome of a record that is no longer waiting.
 [[nodiscard]] result<term> outcome_of(const detail::call_record& record);
 
+/// Opens a record that whoever holds the returned caller may answer, once; for `process::spawn_for_call`.
+[[nodiscard]] caller prepare_call(process& self, detail::call_record& record);
+
 /// Asks `target`, a process of this program, for its process info, as `process_info/1`: a property list, or `noproc`.
 [[nodiscard]] call_awaiter process_info(process& self, const pid& target, duration timeout = std::chrono::seconds{5});
 

@@ -77,7 +77,7 @@ class message {
     } else if constexpr (std::same_as<T, node_down>) {
       return as_node_down();
     } else {
-      if (signal_->kind != detail::signal_kind::message) return std::nullopt;
+      if (signal_->kind != detail::signal_kind::message && signal_->kind != detail::signal_kind::timer_message) return std::nullopt;
       auto converted = etf::from_term<T>(signal_->payload);
       if (!converted) return std::nullopt;
       return std::optional<T>{*std::move(converted)};

@@ -175,6 +175,11 @@ class process : public detail::process_state {
   std::pair<pid, monitor_ref> spawn_monitor(Body body, Argument... argument);
   /// Spawns `body` with options; the behaviour may be an object or a coroutine.
   pid spawn(const spawn_options& options, std::unique_ptr<behaviour> body);
+  /// As `spawn` with options, but fails with `system_limit`, `name_taken` or `stopped` instead of ending this process.
+  [[nodiscard]] result<pid> try_spawn(const spawn_options& options, std::unique_ptr<behaviour> body);
+  /// As `try_spawn`, for a behaviour that answers `start` (from `prepare_call`, calls.hpp) once it is ready; if it ends
+  /// before, the record fails with its exit reason.
+  [[nodiscard]] result<pid> spawn_for_call(detail::call_record& start, const spawn_options& options, std::unique_ptr<behaviour> body);
 
   [[nodiscard]] const pid& group_leader() const noexcept { return group_leader_; }
   void group_leader(const pid& leader) noexcept { group_leader_ = leader; }

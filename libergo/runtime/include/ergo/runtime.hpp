@@ -93,7 +93,11 @@ class runtime {
 
  private:
   friend class process;
-  result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, process* parent);
+  struct parentage {
+    ergo::process* process = nullptr;
+    std::uint64_t start_call = 0;  // the parent's call that the new process answers when it is ready; 0 for none
+  };
+  result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, parentage parent);
 
   std::unique_ptr<detail::runtime_state> state_;
 };
