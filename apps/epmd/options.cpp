@@ -80,8 +80,9 @@ Interactive options
 template <typename Number>
 std::optional<Number> number(std::string_view text, Number highest = std::numeric_limits<Number>::max()) {
   Number value{};
-  const auto end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto parsed = std::from_chars(begin, end, value);
   if (parsed.ec != std::errc{} || parsed.ptr != end || value < 1 || value > highest) return std::nullopt;
   return value;
 }

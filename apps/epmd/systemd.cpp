@@ -19,8 +19,9 @@ std::optional<long> number_in(const char* variable) {
   if (!text) return std::nullopt;
   const std::string_view digits{text};
   long value = 0;
-  const auto end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, value);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto parsed = std::from_chars(begin, end, value);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   return value;
 }

@@ -11,8 +11,9 @@ std::expected<environment, errc> read_environment() {
   environment found;
   if (const char* text = std::getenv("ERL_EPMD_PORT")) {
     const std::string_view digits{text};
-    const auto end = digits.data() + digits.size();
-    const auto parsed = std::from_chars(digits.data(), end, found.port);
+    const char* const begin = digits.data();
+    const char* const end = begin + digits.size();
+    const auto parsed = std::from_chars(begin, end, found.port);
     if (parsed.ec != std::errc{} || parsed.ptr != end || found.port == 0) return std::unexpected{errc::bad_environment};
   }
   if (const char* text = std::getenv("ERL_EPMD_ADDRESS")) found.addresses = text;

@@ -88,7 +88,7 @@ locality locality_of(const ip::address& peer, const ip::address& own) {
 }
 
 ip::address source_of(const ip::address& peer) {
-  const auto address = unmapped(peer);
+  auto address = unmapped(peer);
   if (address.is_v4() || address.is_loopback()) return address;
   auto bytes = address.to_v6().to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});

@@ -153,8 +153,9 @@ std::optional<listed_name> parse_line(std::string_view line) {
   listed_name found;
   found.name = line.substr(prefix.size(), at - prefix.size());
   const auto digits = line.substr(at + middle.size());
-  const auto end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, found.port);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto parsed = std::from_chars(begin, end, found.port);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   return found;
 }

@@ -88,7 +88,7 @@ class server::impl : public std::enable_shared_from_this<impl> {
   void admit(tcp::socket socket);
   bool make_room(const asio::ip::address& source);
   bool survive(tcp::acceptor& from, const error_code& failed);
-  void turn_one_away(tcp::acceptor& from);
+  void turn_away(tcp::acceptor& from);
   std::optional<session::event> read(connection& client);
   session::action advance(const client_ptr& client, const session::event& what);
   void close(const client_ptr& client);
@@ -236,14 +236,16 @@ bool server::impl::survive(tcp::acceptor& from, const error_code& failed) {
     dismiss(idle, errc::displaced);
     return true;
   }
-  turn_one_away(from);
+  turn_away(from);
   return false;
 }
 
-void server::impl::turn_one_away(tcp::acceptor& from) {
+/// Accepts the waiting clients on the spare descriptor and closes them, so that they need not wait for nothing.
+void server::impl::turn_away(tcp::acceptor& from) {
+  constexpr int most_at_once = 64;
   spare_.give_up();
-  {
-    error_code failed;
+  error_code failed;
+  for (int count = 0; count < most_at_once && !failed; ++count) {
     tcp::endpoint peer;
     const tcp::socket unheard = from.accept(peer, failed);
     if (!failed) report(server_event::kind::turned_away, peer);

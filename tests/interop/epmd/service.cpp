@@ -15,6 +15,8 @@
 #include <iterator>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "programs.hpp"
 
@@ -22,10 +24,15 @@ using namespace ergo::test;
 
 namespace {
 
-/// A bound socket that is closed with the test.
+/// A socket that is closed with the test.
 struct owned_socket {
+  explicit owned_socket(int with) : number{with} {}
+  owned_socket(owned_socket&& other) noexcept : number{std::exchange(other.number, -1)} {}
+  owned_socket& operator=(owned_socket&&) = delete;
+  ~owned_socket() {
+    if (number >= 0) ::close(number);
+  }
   int number;
-  ~owned_socket() { ::close(number); }
 };
 
 /// A listening socket at 127.0.0.1.
@@ -37,7 +44,7 @@ owned_socket listen_at(std::uint16_t port) {
   own.sin_port = htons(port);
   REQUIRE(::bind(socket, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
   REQUIRE(::listen(socket, 16) == 0);
-  return {socket};
+  return owned_socket{socket};
 }
 
 /// A datagram socket with an abstract name, as systemd offers for notifications.
@@ -48,7 +55,7 @@ owned_socket notification_socket(const std::string& name) {
   name.copy(own.sun_path + 1, name.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   REQUIRE(::bind(socket, reinterpret_cast<const sockaddr*>(&own), size) == 0);
-  return {socket};
+  return owned_socket{socket};
 }
 
 std::string next_datagram(const owned_socket& from) {
@@ -59,16 +66,19 @@ std::string next_datagram(const owned_socket& from) {
   return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
 
-bool can_connect(const char* host, std::uint16_t port) {
+/// A connected socket; -1 when nobody listens.
+int connect_to(const char* host, std::uint16_t port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in peer{};
   peer.sin_family = AF_INET;
   ::inet_pton(AF_INET, host, &peer.sin_addr);
   peer.sin_port = htons(port);
-  const bool connected = ::connect(socket, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0;
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0) return socket;
   ::close(socket);
-  return connected;
+  return -1;
 }
+
+bool can_connect(const char* host, std::uint16_t port) { return owned_socket{connect_to(host, port)}.number >= 0; }
 
 std::string file_text(const std::string& path) {
   std::ifstream file{path};
@@ -139,6 +149,21 @@ TEST_CASE("The server raises its limit of open files") {
   const auto [soft, hard] = numbers_of(limits);
   const bool allows_all = hard == "unlimited" || std::stoul(hard) >= 16'416;
   CHECK(std::stoul(soft) >= (allows_all ? 16'416 : std::stoul(numbers_of(own).first)));
+}
+
+TEST_CASE("With 64 descriptors the program serves nodes among hundreds of idle clients") {
+  const auto port = free_port();
+  program server{{"/bin/sh", "-c", "ulimit -n 64; exec \"$0\" -port " + std::to_string(port), our_epmd()}};
+  const auto ask = [&](const char* command) { return run({our_epmd(), "-port", std::to_string(port), command}); };
+  while (ask("-started").exit_code != 0) REQUIRE(server.is_running());
+  erlang_node first{"alpha", port};
+  std::vector<owned_socket> idle;
+  idle.reserve(300);
+  for (int i = 0; i < 300; ++i) idle.emplace_back(connect_to("127.0.0.1", port));
+  erlang_node second{"beta", port};
+  CHECK(first.eval("net_adm:ping(beta@localhost)") == "pong");
+  CHECK(ask("-names").out.find("name beta at port ") != std::string::npos);
+  CHECK(server.is_running());
 }
 
 TEST_CASE("A flood of nonsense fills neither the log nor the server") {

@@ -95,7 +95,9 @@ class client {
   template <boost::asio::completion_token_for<void(answer<registration>)> Token>
   auto async_register(const node_record& node, Token&& token) {
     return boost::asio::async_initiate<Token, void(answer<registration>)>(
-        [](auto handler, client self, node_record own) { self.start_register(std::move(handler), std::move(own)); },
+        [](auto handler, const client& self, node_record own) {
+          self.start_register(std::move(handler), std::move(own));
+        },
         token, *this, node);
   }
 
@@ -103,7 +105,7 @@ class client {
   template <boost::asio::completion_token_for<void(answer<located_node>)> Token>
   auto async_lookup(std::string_view host, std::string_view name, Token&& token) {
     return boost::asio::async_initiate<Token, void(answer<located_node>)>(
-        [](auto handler, client self, std::string at, std::string who) {
+        [](auto handler, const client& self, std::string at, std::string who) {
           self.start_lookup(std::move(handler), std::move(at), std::move(who));
         },
         token, *this, std::string{host}, std::string{name});
@@ -125,15 +127,15 @@ class client {
   template <boost::asio::completion_token_for<void(answer<kill_answer>)> Token>
   auto async_kill(std::string_view host, Token&& token) {
     return boost::asio::async_initiate<Token, void(answer<kill_answer>)>(
-        [](auto handler, client self, std::string at) { self.start_kill(std::move(handler), std::move(at)); }, token,
-        *this, std::string{host});
+        [](auto handler, const client& self, std::string at) { self.start_kill(std::move(handler), std::move(at)); },
+        token, *this, std::string{host});
   }
 
   /// Asks the port mapper to drop a name. Local hosts only; closed_early without relaxed command check.
   template <boost::asio::completion_token_for<void(answer<stop_answer>)> Token>
   auto async_stop(std::string_view host, std::string_view name, Token&& token) {
     return boost::asio::async_initiate<Token, void(answer<stop_answer>)>(
-        [](auto handler, client self, std::string at, std::string who) {
+        [](auto handler, const client& self, std::string at, std::string who) {
           self.start_stop(std::move(handler), std::move(at), std::move(who));
         },
         token, *this, std::string{host}, std::string{name});
@@ -146,7 +148,7 @@ class client {
   template <typename Token>
   auto async_list(std::string_view host, opcode which, Token&& token) {
     return boost::asio::async_initiate<Token, void(answer<listing>)>(
-        [](auto handler, client self, std::string at, opcode asked) {
+        [](auto handler, const client& self, std::string at, opcode asked) {
           self.start_list(std::move(handler), std::move(at), asked);
         },
         token, *this, std::string{host}, which);
