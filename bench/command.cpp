@@ -1,0 +1,93 @@
+// posix_spawn with pipes.
+#include "command.hpp"
+
+#include <array>
+#include <csignal>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdexcept>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char** environ;
+
+namespace ergo_bench {
+namespace {
+
+struct started {
+  pid_t process;
+  int input;
+  int output;
+};
+
+started start(const std::vector<std::string>& words) {
+  std::array<int, 2> in{};
+  std::array<int, 2> out{};
+  if (pipe2(in.data(), O_CLOEXEC) != 0 || pipe2(out.data(), O_CLOEXEC) != 0) throw std::runtime_error{"no pipe"};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  std::vector<char*> arguments;
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  pid_t process = -1;
+  const int failed = posix_spawnp(&process, words.front().c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(in[0]);
+  close(out[1]);
+  if (failed != 0) throw std::runtime_error{"cannot run " + words.front()};
+  return {process, in[1], out[0]};
+}
+
+}  // namespace
+
+command_result run_command(const std::vector<std::string>& words) {
+  const auto child = start(words);
+  close(child.input);
+  command_result result;
+  std::array<char, 4096> chunk{};
+  for (ssize_t count = 0; (count = read(child.output, chunk.data(), chunk.size())) > 0;) {
+    result.output.append(chunk.data(), static_cast<std::size_t>(count));
+  }
+  close(child.output);
+  int status = 0;
+  rusage used{};
+  wait4(child.process, &status, 0, &used);
+  if (status != 0) throw std::runtime_error{words.front() + " failed: " + result.output};
+  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; };
+  result.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
+  result.peak_rss_kib = used.ru_maxrss;
+  return result;
+}
+
+background::background(const std::vector<std::string>& words) {
+  const auto child = start(words);
+  process_ = child.process;
+  input_ = child.input;
+  output_ = child.output;
+}
+
+background::~background() {
+  close(input_);
+  kill(process_, SIGKILL);
+  waitpid(process_, nullptr, 0);
+  close(output_);
+}
+
+void background::wait_for_line(const std::string& expected) {
+  std::string line;
+  for (char letter = 0; read(output_, &letter, 1) == 1;) {
+    if (letter != '\n') {
+      line += letter;
+    } else if (line == expected) {
+      return;
+    } else {
+      line.clear();
+    }
+  }
+  throw std::runtime_error{"a peer ended before it was ready"};
+}
+
+}  // namespace ergo_bench
