@@ -2,29 +2,20 @@
 // bytes that are left before memory is taken for it. Source: OTP `erl_ext_dist`; verdicts as OTP 25 to 29 give them.
 #include <ergo/etf/codec.hpp>
 
+#include "atom_table.hpp"
 #include "inflate.hpp"
-#include "memory.hpp"
-#include "parts.hpp"
-#include "reader.hpp"
+#include "leaf_reader.hpp"
 #include "work_stack.hpp"
 
-#include <charconv>
-#include <cmath>
+#include <cstring>
 
 namespace ergo::inline v0::etf {
 
 namespace {
 
-using detail::node;
-using detail::tag;
-using detail::term_access;
-
 constexpr std::size_t most_elements = 16'777'215;
-constexpr std::size_t old_float_size = 31;
 constexpr std::size_t fun_head = 4 + 1 + 16 + 4 + 4;
 constexpr std::int64_t largest_small = (std::int64_t{1} << 59) - 1;  ///< OTP's small integers, which the old fields of a fun are
-constexpr std::size_t alias_from = 4U << 10;
-constexpr std::size_t alias_share = 8;
 
 /// What happens when the slots of a part are filled.
 enum class part : std::uint32_t { elements, map, items, tail };
@@ -36,18 +27,9 @@ struct open_part {
   part what = part::elements;
 };
 
-/// How reading one term went.
-enum class step : std::uint8_t {
-  done,    ///< the slot is filled
-  opened,  ///< the slot holds a node whose slots come next
-  again,   ///< the slot is still to be filled by what follows
-  failed,
-};
-
-class decoder : reader {
+class decoder : leaf_reader {
  public:
-  decoder(std::span<const std::byte> input, const decode_limits& limits) noexcept
-      : reader{input, limits}, slab_{expected_memory(input.size()), limits.memory} {}
+  decoder(std::span<const std::byte> input, const decode_limits& limits) noexcept : leaf_reader{input, limits} {}
 
   /// Decodes one term without a leading 131.
   [[nodiscard]] std::expected<decoded, error> run() {
@@ -69,49 +51,120 @@ class decoder : reader {
   }
 
  private:
-  /// Room for what a message of `bytes` usually turns into.
-  [[nodiscard]] static std::size_t expected_memory(std::size_t bytes) noexcept {
-    constexpr std::size_t largest_guess = 64U << 10;
-    return (std::min(bytes * 4, largest_guess) + 64 + 15) & ~std::size_t{15};
-  }
-
   errc fill() {
     for (;;) {
-      switch (read(*open_.to)) {
-        case step::done: break;
-        case step::opened:
-        case step::again: continue;
-        case step::failed: return code_;
+      read_frequent();
+      if (open_.left != 0) {
+        switch (read(*open_.to)) {
+          case step::done: filled(); break;
+          case step::opened:
+          case step::again: continue;
+          case step::failed: return code_;
+        }
       }
-      while (--open_.left == 0) {
+      while (open_.left == 0) {
         const auto closed = close();
-        if (closed == step::opened) goto next;  // more slots of the same list
         if (closed == step::failed) return code_;
+        if (closed == step::opened) continue;
         if (parents_.empty()) return errc::ok;
-        open_ = parents_.top();
-        parents_.pop();
+        leave();
       }
-      ++open_.to;
-    next:;
     }
   }
 
-  step fail(errc code) noexcept {
-    code_ = code;
-    return step::failed;
+  void filled() noexcept {
+    ++open_.to;
+    --open_.left;
   }
-  step done_or(errc code) noexcept { return code == errc::ok ? step::done : fail(code); }
+  void leave() noexcept {
+    open_ = parents_.top();
+    parents_.pop();
+    filled();
+  }
 
-  [[nodiscard]] bool has(std::size_t bytes) const noexcept { return left() >= bytes; }
+  /// Reads the terms that messages mostly consist of, and tuples of them, with the position in registers. Stops in front of anything
+  /// else, of anything wrong, and of the end of a part that takes more than leaving it.
+  void read_frequent() {
+    constexpr std::size_t longest_head = 5;
+    const auto* at = at_;
+    auto open = open_;
+    while (open.left != 0) {
+      const auto room = static_cast<std::size_t>(end_ - at);
+      if (room < longest_head) break;
+      const auto small = wire::load<std::uint8_t>(at + 1);
+      const std::byte* next = nullptr;
+      switch (wire::load<std::uint8_t>(at)) {
+        case wire::nil: put(*open.to, {}); next = at + 1; break;
+        case wire::small_integer: put_integer(*open.to, small); next = at + 2; break;
+        case wire::integer: put_integer(*open.to, static_cast<std::int32_t>(wire::load<std::uint32_t>(at + 1))); next = at + 5; break;
+        case wire::small_utf8_atom: next = known_atom(*open.to, at + 2, small, room - 2); break;
+        case wire::latin1_atom: next = known_latin1_atom(*open.to, at + 3, wire::load<std::uint16_t>(at + 1), room - 3); break;
+        case wire::binary: next = small_binary(*open.to, at + 5, wire::load<std::uint32_t>(at + 1), room - 5); break;
+        case wire::small_tuple:
+          if (!enter_tuple(open, small, room - 2)) break;
+          at += 2;
+          continue;
+        default: break;
+      }
+      if (next == nullptr) break;
+      at = next;
+      open = {open.to + 1, open.left - 1, open.what};
+      while (open.left == 0 && open.what == part::elements && !parents_.empty()) {
+        open = parents_.top();
+        parents_.pop();
+        open = {open.to + 1, open.left - 1, open.what};
+      }
+    }
+    open_ = open;
+    at_ = at;
+  }
+
+  // What read_frequent tries: each returns the position behind the term, or null where the complete reading has to decide.
+  static const std::byte* known_atom(term& to, const std::byte* text, std::size_t size, std::size_t room) noexcept {
+    if (size > room) return nullptr;
+    const auto found = all_atoms.find({reinterpret_cast<const char*>(text), size});
+    if (!found) return nullptr;
+    put(to, {tag::atom, detail::uncounted, 0, *found});
+    return text + size;
+  }
+
+  static const std::byte* known_latin1_atom(term& to, const std::byte* text, std::size_t size, std::size_t room) noexcept {
+    return size <= room && is_ascii({text, size}) ? known_atom(to, text, size, room) : nullptr;
+  }
+
+  const std::byte* small_binary(term& to, const std::byte* from, std::size_t size, std::size_t room) {
+    constexpr std::size_t most = 256;
+    if (size == 0 || size > most || size > room) return nullptr;
+    auto* made = slab_.make<detail::bytes_node>(size);
+    if (made == nullptr) return nullptr;
+    auto* copy = reinterpret_cast<char*>(made + 1);
+    std::memcpy(copy, from, size);
+    made->flags = detail::leaf;
+    made->data = copy;
+    made->length = size;
+    put_node(to, {tag::binary, detail::interior}, made);
+    return from + size;
+  }
+
+  bool enter_tuple(open_part& at, std::size_t arity, std::size_t room) {
+    if (arity == 0 || arity > room || parents_.size() >= limits_.depth) return false;
+    auto* made = slab_.make(arity * sizeof(term));
+    if (made == nullptr) return false;
+    made->size = static_cast<std::uint32_t>(arity);
+    put_node(*at.to, {tag::tuple, detail::interior, 0, made->size}, made);
+    parents_.push(at);
+    at = {term_access::terms(made), made->size, part::elements};
+    return true;
+  }
 
   step read(term& to) {
     if (!has(1)) return fail(errc::truncated);
     const auto next = take<std::uint8_t>();
     switch (next) {
-      case wire::small_integer: return has(1) ? integer(to, take<std::uint8_t>()) : fail(errc::truncated);
-      case wire::integer: return has(4) ? integer(to, static_cast<std::int32_t>(take<std::uint32_t>())) : fail(errc::truncated);
-      case wire::small_big:
-      case wire::large_big: return big(to, next == wire::small_big);
+      case wire::small_integer: return small_integer(to);
+      case wire::integer: return integer(to);
+      case wire::small_big: return big_integer(to, 1);
+      case wire::large_big: return big_integer(to, 4);
       case wire::new_float: return new_float(to);
       case wire::old_float: return old_float(to);
       case wire::small_utf8_atom:
@@ -141,160 +194,6 @@ class decoder : reader {
       case wire::compressed: return fail(errc::compressed_refused);
       default: --at_; return fail(errc::unknown_tag);
     }
-  }
-
-  // ----- terms without parts ---------------------------------------------------------------------------------------
-
-  static step put(term& to, term_access::head head, std::uint64_t value = 0) noexcept {
-    term_access::set(to, head, value);
-    return step::done;
-  }
-
-  static step put_node(term& to, term_access::head head, const node* value) noexcept {
-    term_access::set(to, head, value);
-    return step::done;
-  }
-
-  static void put_atom(term& to, atom value) noexcept { put(to, {tag::atom, detail::uncounted, 0, value.index()}); }
-
-  static step integer(term& to, std::int64_t value) noexcept { return put(to, {tag::integer}, static_cast<std::uint64_t>(value)); }
-
-  step any_atom(term& to, std::uint8_t next) {
-    atom value;
-    const auto code = read_atom_of(next, value);
-    put_atom(to, value);
-    return done_or(code);
-  }
-
-  step any_pid(term& to, std::uint8_t next) {
-    pid value;
-    const auto code = read_pid(next, value);
-    put(to, {tag::pid, detail::uncounted, 0, value.node.index()}, (std::uint64_t{value.serial} << 32) | value.id);
-    return done_or(code);
-  }
-
-  step any_port(term& to, std::uint8_t next) {
-    port value;
-    const auto code = read_port(next, value);
-    put(to, {tag::port, detail::uncounted, 0, value.node.index()}, value.id);
-    return done_or(code);
-  }
-
-  step any_reference(term& to, std::uint8_t next) {
-    reference value;
-    if (const auto code = read_reference(next, value); code != errc::ok) return fail(code);
-    if (detail::is_short(value.size, value.words[0])) {
-      detail::set_short_reference(to, value.node, value.words.data());
-      return step::done;
-    }
-    auto* made = slab_.make(sizeof(reference));
-    if (made == nullptr) return fail(errc::too_big);
-    made->flags = detail::leaf;
-    ::new (made + 1) reference{value};
-    return put_node(to, {tag::reference, detail::interior}, made);
-  }
-
-  step new_float(term& to) {
-    if (!has(8)) return fail(errc::truncated);
-    const auto bits = take<std::uint64_t>();
-    if (!std::isfinite(std::bit_cast<double>(bits))) return fail(errc::bad_float);
-    return put(to, {tag::floating}, bits);
-  }
-
-  /// The text form of OTP before R15: `[+-]digits.digits[e[+-]digits]` and zero bytes.
-  step old_float(term& to) {
-    if (!has(old_float_size)) return fail(errc::truncated);
-    auto text = take_bytes(old_float_size);
-    text = text.substr(0, text.find('\0'));
-    if (text.starts_with('+')) text.remove_prefix(1);
-    const auto whole = text.starts_with('-') ? text.substr(1) : text;
-    const auto digits = whole.find_first_not_of("0123456789");
-    const auto is_digit = [whole](std::size_t at) { return at < whole.size() && whole[at] >= '0' && whole[at] <= '9'; };
-    if (!is_digit(0) || digits == std::string_view::npos || whole[digits] != '.' || !is_digit(digits + 1)) return fail(errc::bad_float);
-    double value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    const auto tiny = parsed.ec == std::errc::result_out_of_range && text.find("e-") != std::string_view::npos;
-    if (parsed.ptr != text.data() + text.size() || (parsed.ec != std::errc{} && !tiny)) return fail(errc::bad_float);
-    if (tiny) value = 0;
-    if (!std::isfinite(value)) return fail(errc::bad_float);
-    return put(to, {tag::floating}, std::bit_cast<std::uint64_t>(value));
-  }
-
-  step big(term& to, bool small) {
-    if (!has(small ? 2 : 5)) return fail(errc::truncated);
-    std::size_t size = small ? take<std::uint8_t>() : take<std::uint32_t>();
-    const auto negative = take<std::uint8_t>() != 0;
-    if (!has(size)) return fail(errc::truncated);
-    if (size > limits_.big_integer_bytes) return fail(errc::too_big);
-    const auto bytes = take_bytes(size);
-    while (size != 0 && bytes[size - 1] == 0) --size;  // other encoders pad
-    const auto limb = [bytes, size](std::size_t at) {
-      std::uint64_t value = 0;
-      for (auto byte = std::min(size, at * 8 + 8); byte-- > at * 8;) value = (value << 8) | static_cast<unsigned char>(bytes[byte]);
-      return value;
-    };
-    if (size <= 8 && detail::fits_64_bits(negative, limb(0))) return integer(to, detail::to_signed(negative, limb(0)));
-    const auto limbs = (size + 7) / 8;
-    auto* made = slab_.make(limbs * 8);
-    if (made == nullptr) return fail(errc::too_big);
-    made->flags = detail::leaf;
-    made->size = static_cast<std::uint32_t>(limbs);
-    for (std::size_t at = 0; at < limbs; ++at) reinterpret_cast<std::uint64_t*>(made + 1)[at] = limb(at);
-    return put_node(to, {tag::big, detail::interior, static_cast<std::uint16_t>(negative)}, made);
-  }
-
-  // ----- bytes -----------------------------------------------------------------------------------------------------
-
-  step binary(term& to) {
-    if (!has(4)) return fail(errc::truncated);
-    const std::size_t size = take<std::uint32_t>();
-    if (!has(size)) return fail(errc::truncated);
-    return bytes(to, {tag::binary, detail::interior}, size);
-  }
-
-  step bit_binary(term& to) {
-    if (!has(5)) return fail(errc::truncated);
-    const std::size_t size = take<std::uint32_t>();
-    const auto bits = take<std::uint8_t>();
-    if (bits > 8 || (bits == 0) != (size == 0)) return fail(errc::bad_bit_count);
-    if (!has(size)) return fail(errc::truncated);
-    if (bits % 8 == 0) return bytes(to, {tag::binary, detail::interior}, size);
-    const auto outcome = bytes(to, {tag::bits, detail::interior, bits}, size);
-    if (outcome == step::done) {
-      auto& last = const_cast<char*>(term_access::bytes_of(to)->data)[size - 1];  // our own copy: bit strings are never aliased
-      last = static_cast<char>(last & (0xFF << (8 - bits)));
-    }
-    return outcome;
-  }
-
-  step bytes(term& to, term_access::head head, std::size_t size) {
-    if (size == 0) return put(to, {tag::binary});
-    if (head.tag == tag::binary && limits_.aliased != nullptr && size >= alias_from &&
-        size >= static_cast<std::size_t>(end_ - begin_) / alias_share) {
-      return alias(to, size);
-    }
-    auto* made = slab_.make<detail::bytes_node>(size);
-    if (made == nullptr) return fail(errc::too_big);
-    auto* copy = reinterpret_cast<char*>(made + 1);
-    std::memcpy(copy, at_, size);
-    at_ += size;
-    made->flags = detail::leaf;
-    made->data = copy;
-    made->length = size;
-    return put_node(to, head, made);
-  }
-
-  /// Refers to the receive buffer instead of copying.
-  step alias(term& to, std::size_t size) {
-    auto* made = slab_.make<detail::bytes_node>(sizeof(detail::alias));
-    if (made == nullptr) return fail(errc::too_big);
-    ::new (detail::alias_of(made)) detail::alias{*limits_.aliased};
-    made->flags = detail::leaf | detail::aliased;
-    made->data = reinterpret_cast<const char*>(at_);
-    made->length = size;
-    slab_.owns(made);
-    at_ += size;
-    return put_node(to, {tag::binary, detail::interior}, made);
   }
 
   // ----- terms with parts ------------------------------------------------------------------------------------------
@@ -337,22 +236,6 @@ class decoder : reader {
     return outcome;
   }
 
-  step string(term& to) {
-    if (!has(2)) return fail(errc::truncated);
-    const std::size_t count = take<std::uint16_t>();
-    if (!has(count)) return fail(errc::truncated);
-    if (count == 0) return put(to, {});
-    auto* made = slab_.make(count * sizeof(term));
-    if (made == nullptr) return fail(errc::too_big);
-    made->size = static_cast<std::uint32_t>(count);
-    put_characters(term_access::terms(made), count);
-    return put_node(to, {tag::list, detail::interior}, made);
-  }
-
-  void put_characters(term* to, std::size_t count) noexcept {
-    for (const auto* end = to + count; to != end; ++to) integer(*to, take<std::uint8_t>());
-  }
-
   step fun(term& to) {
     namespace at = detail::fun_part;
     if (!has(fun_head)) return fail(errc::truncated);
@@ -377,13 +260,13 @@ class decoder : reader {
     if (outcome == step::failed) return outcome;
     auto* parts = term_access::terms(term_access::node_of(to));
     put_atom(parts[at::module], module);
-    integer(parts[at::old_index], old_index);
-    integer(parts[at::old_uniq], old_uniq);
-    integer(parts[at::index], index);
-    integer(parts[at::uniq_high], static_cast<std::int64_t>(high));
-    integer(parts[at::uniq_low], static_cast<std::int64_t>(low));
-    integer(parts[at::arity], arity);
-    put(parts[at::creator], {tag::pid, detail::uncounted, 0, creator.node.index()}, (std::uint64_t{creator.serial} << 32) | creator.id);
+    put_integer(parts[at::old_index], old_index);
+    put_integer(parts[at::old_uniq], old_uniq);
+    put_integer(parts[at::index], index);
+    put_integer(parts[at::uniq_high], static_cast<std::int64_t>(high));
+    put_integer(parts[at::uniq_low], static_cast<std::int64_t>(low));
+    put_integer(parts[at::arity], arity);
+    put_pid(parts[at::creator], creator);
     return free == 0 ? close_empty() : step::opened;
   }
 
@@ -403,26 +286,6 @@ class decoder : reader {
     if (!has(1)) return errc::truncated;
     const auto next = take<std::uint8_t>();
     return next == wire::new_pid || next == wire::old_pid ? read_pid(next, value) : errc::bad_fun;
-  }
-
-  step export_fun(term& to) {
-    namespace at = detail::external_part;
-    atom module;
-    atom function;
-    std::int64_t arity = 0;
-    auto code = read_atom(module, errc::bad_fun);
-    if (code == errc::ok) code = read_atom(function, errc::bad_fun);
-    if (code == errc::ok) code = read_integer(arity, errc::bad_fun);
-    if (code == errc::ok && (arity < 0 || arity > 255)) code = errc::bad_fun;
-    if (code != errc::ok) return fail(code);
-    auto* made = slab_.make(at::count * sizeof(term));
-    if (made == nullptr) return fail(errc::too_big);
-    made->size = at::count;
-    auto* parts = term_access::terms(made);
-    put_atom(parts[at::module], module);
-    put_atom(parts[at::function], function);
-    integer(parts[at::arity], arity);
-    return put_node(to, {tag::external_fun, detail::interior}, made);
   }
 
   step record(term& to) {
@@ -485,7 +348,7 @@ class decoder : reader {
           if (!has(count)) return fail(errc::truncated);
           if (count == 0) return step::done;
           if (more_items(self, count, part::items) == step::failed) return step::failed;
-          put_characters(open_.to, count);
+          characters(open_.to, count);
           return step::done;
         }
         default: return more_items(self, 1, part::tail);
@@ -530,10 +393,8 @@ class decoder : reader {
     return true;
   }
 
-  detail::slab slab_;
   open_part open_;
   work_stack<open_part> parents_;
-  errc code_ = errc::ok;
 };
 
 std::expected<decoded, error> shift(std::expected<decoded, error> result, std::size_t by) {

@@ -125,157 +125,132 @@ class writer : flat_writer {
   writer(buffer& out, const encode_options& options) : flat_writer{out}, gather_from_{options.gather_from} {}
 
   void run(const term& value) {
-    step(value);
-    while (!stack_.empty()) {
-      auto& top = stack_.top();
-      if (top.count == 0) {
-        close_fun(top.patch);
-        continue;
+    auto* to = start();
+    open_ = {&value, 1};
+    for (;;) {
+      while (open_.count != 0) {
+        const auto& next = *open_.next++;
+        --open_.count;
+        to = put(need(to, largest_flat), next);
       }
-      const auto* next = top.next++;
-      if (--top.count == 0 && top.patch == 0) stack_.pop();
-      step(*next);
+      if (open_.patch != 0) to = close_fun(to, open_.patch);
+      if (parents_.empty()) return close(to);
+      open_ = parents_.top();
+      parents_.pop();
     }
-    close();
   }
 
  private:
-  void step(const term& value) {
-    need(largest_flat);
+  [[nodiscard]] std::byte* put(std::byte* to, const term& value) {
     switch (term_access::tag_of(value)) {
-      case tag::nil: u8(wire::nil); return;
-      case tag::integer: put_integer(static_cast<std::int64_t>(term_access::value(value))); return;
-      case tag::floating: u8(wire::new_float); u64(term_access::value(value)); return;
-      case tag::atom: put_atom(atom::from_index(term_access::number(value))); return;
-      case tag::pid: put_pid(*value.as_pid()); return;
-      case tag::port: put_port(*value.as_port()); return;
+      case tag::nil: return u8(to, wire::nil);
+      case tag::integer: return put_integer(to, static_cast<std::int64_t>(term_access::value(value)));
+      case tag::floating: return u64(u8(to, wire::new_float), term_access::value(value));
+      case tag::atom: return put_atom(to, atom::from_index(term_access::number(value)));
+      case tag::pid: return put_pid(to, *value.as_pid());
+      case tag::port: return put_port(to, *value.as_port());
       case tag::short_reference:
-      case tag::reference: put_reference(*value.as_reference()); return;
-      case tag::big: put_big(detail::big_of(value)); return;
+      case tag::reference: return put_reference(to, *value.as_reference());
+      case tag::big: return put_big(to, detail::big_of(value));
       case tag::binary:
-      case tag::bits: put_bytes(value); return;
-      case tag::tuple: put_tuple(value.elements()); return;
-      case tag::map: u8(wire::map); u32(value.entries().size() / 2); note(value.entries()); return;
-      case tag::list: put_list(value); return;
-      case tag::external_fun: put_external_fun(value); return;
-      case tag::fun: put_fun(value); return;
-      case tag::record: put_record(value); return;
+      case tag::bits: return put_bytes(to, value);
+      case tag::tuple: return go_on(put_tuple_header(to, term_access::number(value)), value.elements());
+      case tag::map: return go_on(u32(u8(to, wire::map), term_access::number(value)), value.entries());
+      case tag::list: return put_list(to, value);
+      case tag::external_fun: return put_external_fun(to, value);
+      case tag::fun: return put_fun(to, value);
+      case tag::record: return put_record(to, value);
     }
+    return to;
   }
 
-  void note(std::span<const term> parts) {
-    if (!parts.empty()) stack_.push({parts.data(), parts.size()});
+  /// Makes `parts` the next terms to write.
+  [[nodiscard]] std::byte* go_on(std::byte* to, std::span<const term> parts, std::size_t patch = 0) {
+    if (parts.empty() && patch == 0) return to;
+    if (open_.count != 0 || open_.patch != 0) parents_.push(open_);
+    open_ = {parts.data(), parts.size(), patch};
+    return to;
   }
 
-  void put_big(const detail::big_view& value) {
+  [[nodiscard]] std::byte* put_big(std::byte* to, const detail::big_view& value) {
     const auto bytes = detail::byte_count(value.limbs);
-    need(bytes + largest_flat);
-    if (bytes <= 255) {
-      u8(wire::small_big);
-      u8(bytes);
-    } else {
-      u8(wire::large_big);
-      u32(bytes);
-    }
-    u8(value.negative ? 1 : 0);
-    if constexpr (std::endian::native == std::endian::little) {
-      raw({reinterpret_cast<const char*>(value.limbs.data()), bytes});
-    } else {
-      for (std::size_t byte = 0; byte < bytes; ++byte) u8((value.limbs[byte / 8] >> (byte % 8 * 8)) & 0xFF);
-    }
+    to = need(to, bytes + largest_flat);
+    to = bytes <= 255 ? u8(u8(to, wire::small_big), bytes) : u32(u8(to, wire::large_big), bytes);
+    to = u8(to, value.negative ? 1 : 0);
+    if constexpr (std::endian::native == std::endian::little) return raw(to, value.limbs.data(), bytes);
+    for (std::size_t byte = 0; byte < bytes; ++byte) to = u8(to, (value.limbs[byte / 8] >> (byte % 8 * 8)) & 0xFF);
+    return to;
   }
 
-  void put_bytes(const term& value) {
+  [[nodiscard]] std::byte* put_bytes(std::byte* to, const term& value) {
     const auto bytes = value.bytes();
     if (bytes.size() > UINT32_MAX) throw std::length_error{"encode: a binary of 4 GiB or more has no encoding"};
     const auto bits = term_access::tag_of(value) == tag::bits;
-    u8(bits ? wire::bit_binary : wire::binary);
-    u32(bytes.size());
-    if (bits) u8(term_access::spare(value));
-    if (bytes.size() >= gather_from_) {
-      close();
-      out_.gather(value);
-      open();
-    } else if (!bytes.empty()) {
-      need(bytes.size());
-      raw(bytes);
-    }
+    to = u32(u8(to, bits ? wire::bit_binary : wire::binary), bytes.size());
+    if (bits) to = u8(to, term_access::spare(value));
+    if (bytes.size() < gather_from_) return raw(need(to, bytes.size()), bytes.data(), bytes.size());
+    close(to);
+    out_.gather(value);
+    return to;
   }
 
-  void put_tuple(std::span<const term> elements) {
-    put_tuple_header(elements.size());
-    note(elements);
-  }
-
-  void put_list(const term& value) {
+  [[nodiscard]] std::byte* put_list(std::byte* to, const term& value) {
     const auto items = value.items();
     if (is_string(value, items)) {
-      need(3 + items.size());
-      u8(wire::string);
-      u16(items.size());
-      for (const auto& item : items) u8(term_access::value(item));
-      return;
+      to = u16(u8(need(to, 3 + items.size()), wire::string), items.size());
+      for (const auto& item : items) to = u8(to, term_access::value(item));
+      return to;
     }
-    static const term end_of_list;
-    u8(wire::list);
-    u32(items.size());
     const auto improper = (term_access::node_of(value)->flags & detail::improper) != 0;
-    if (!improper) stack_.push({&end_of_list, 1});
-    stack_.push({items.data(), items.size() + (improper ? 1 : 0)});
+    to = go_on(u32(u8(to, wire::list), items.size()), {improper ? items.data() + items.size() : &end_of_list, 1});
+    return go_on(to, items);
   }
 
-  void put_external_fun(const term& value) {
+  [[nodiscard]] std::byte* put_external_fun(std::byte* to, const term& value) {
     const auto fun = *value.as_fun();
     if (fun.arity > 255) throw std::length_error{"encode: the arity of an external fun is above 255"};
-    u8(wire::export_fun);
-    put_atom(fun.module);
-    put_atom(fun.function);
-    put_integer(fun.arity);
+    to = put_atom(u8(to, wire::export_fun), fun.module);
+    return put_integer(put_atom(need(to, largest_flat), fun.function), fun.arity);
   }
 
-  void put_fun(const term& value) {
-    namespace part = detail::fun_part;
+  [[nodiscard]] std::byte* put_fun(std::byte* to, const term& value) {
     const auto fun = *value.as_fun();
-    u8(wire::new_fun);
-    close();
+    to = u8(to, wire::new_fun);
+    close(to);
     const auto size_at = out_.bytes().size();
-    open();
-    u32(0);
-    u8(fun.arity);
-    for (const auto byte : fun.uniq) u8(byte);
-    u32(fun.index);
-    u32(fun.environment.size());
-    gathered_before_.push(out_.size() - out_.bytes().size());
-    stack_.push({fun.environment.data(), fun.environment.size(), size_at});
-    put_atom(fun.module);
-    put_integer(fun.old_index);
-    put_integer(fun.old_uniq);
-    put_pid(fun.creator);
+    gathered_before_.push(out_.size() - size_at);
+    to = raw(u8(u32(to, 0), fun.arity), fun.uniq.data(), fun.uniq.size());
+    to = put_atom(need(u32(u32(to, fun.index), fun.environment.size()), largest_flat), fun.module);
+    to = put_integer(put_integer(need(to, largest_flat), fun.old_index), fun.old_uniq);
+    to = put_pid(need(to, largest_flat), fun.creator);
+    return go_on(to, fun.environment, size_at);
   }
 
-  void put_record(const term& value) {
+  [[nodiscard]] std::byte* put_record(std::byte* to, const term& value) {
     namespace part = detail::record_part;
     const auto count = term_access::node_of(value)->size;
-    u8(wire::record);
-    u32((count - part::names) / 2);
-    u8(term_access::spare(value));
-    note({term_access::terms(value), count});
+    to = u8(u32(u8(to, wire::record), (count - part::names) / 2), term_access::spare(value));
+    return go_on(to, {term_access::terms(value), count});
   }
 
   /// Ends a fun: its size, which counts itself and what was gathered, is known only now.
-  void close_fun(std::size_t size_at) {
-    stack_.pop();
-    close();
+  [[nodiscard]] std::byte* close_fun(std::byte* to, std::size_t size_at) {
+    close(to);
     const auto gathered = out_.size() - out_.bytes().size() - gathered_before_.top();
     gathered_before_.pop();
     out_.patch_u32(size_at, static_cast<std::uint32_t>(out_.bytes().size() - size_at + gathered));
-    open();
+    return to;
   }
 
+  static const term end_of_list;
+
   std::size_t gather_from_;
-  work_stack<rest> stack_;
-  work_stack<std::size_t> gathered_before_;
+  rest open_;
+  work_stack<rest> parents_;
+  work_stack<std::size_t, 4> gathered_before_;
 };
+
+const term writer::end_of_list;
 
 }  // namespace
 
@@ -296,33 +271,28 @@ std::string encode_to_string(const term& value) {
 
 void encode_atom(buffer& out, atom value) {
   flat_writer to{out};
-  to.put_atom(value);
-  to.close();
+  to.close(to.put_atom(to.start(), value));
 }
 
 void encode_integer(buffer& out, std::int64_t value) {
   flat_writer to{out};
-  to.put_integer(value);
-  to.close();
+  to.close(flat_writer::put_integer(to.start(), value));
 }
 
 void encode_pid(buffer& out, const pid& value) {
   flat_writer to{out};
-  to.put_pid(value);
-  to.close();
+  to.close(to.put_pid(to.start(), value));
 }
 
 void encode_reference(buffer& out, const reference& value) {
   if (value.empty() || value.size > value.words.size()) throw std::invalid_argument{"encode: a reference has 1 to 5 words"};
   flat_writer to{out};
-  to.put_reference(value);
-  to.close();
+  to.close(to.put_reference(to.start(), value));
 }
 
 void encode_tuple_header(buffer& out, std::size_t arity) {
   flat_writer to{out};
-  to.put_tuple_header(arity);
-  to.close();
+  to.close(flat_writer::put_tuple_header(to.start(), arity));
 }
 
 }  // namespace ergo::inline v0::etf

@@ -1,6 +1,7 @@
 // The room's hash functions: fast on short byte strings, seeded once per program so that a peer cannot aim at collisions.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,9 +19,11 @@ namespace ergo::inline v0::etf {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+/// Reads four or eight bytes as a number, the first byte lowest.
 [[nodiscard]] inline std::uint64_t load_word(const char* from, std::size_t count) noexcept {
   std::uint64_t word = 0;
   std::memcpy(&word, from, count);
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
   return word;
 }
 

@@ -1,62 +1,28 @@
 // The program-wide table of node incarnations, and the seed of the room's hashes.
-#include <ergo/etf/ids.hpp>
+#include "node_table.hpp"
 
-#include "append_table.hpp"
-#include "hashing.hpp"
 #include "intern.hpp"
 
 #include <sys/random.h>
 
 #include <chrono>
-#include <mutex>
 
 namespace ergo::inline v0::etf {
 
+constinit node_table all_nodes;
+
+std::optional<std::uint32_t> node_table::insert(const incarnation& node) {
+  const std::lock_guard lock{mutex_};
+  if (const auto found = find(node)) return found;
+  if (entries_.size() >= capacity) return std::nullopt;
+  if (entries_.size() == 0) entries_.push(unnamed);
+  index_.prepare(entries_.size() + 1);
+  const auto position = entries_.push(node);
+  index_.add(hash_of(node), position);
+  return position;
+}
+
 namespace {
-
-constexpr std::size_t node_capacity = 1'048'576;
-
-struct incarnation {
-  atom name;
-  std::uint32_t creation = 0;
-  friend bool operator==(const incarnation&, const incarnation&) = default;
-};
-
-constexpr auto unnamed = atom::from_index(detail::well_known_index("nonode@nohost"));
-
-class table {
- public:
-  [[nodiscard]] incarnation operator[](std::uint32_t index) const noexcept {
-    return index == 0 ? incarnation{unnamed, 0} : entries_[index];
-  }
-
-  [[nodiscard]] std::optional<std::uint32_t> find(const incarnation& node) const noexcept {
-    if (node == incarnation{unnamed, 0}) return 0;
-    return index_.find(hash_of(node), [this, &node](std::uint32_t position) { return entries_[position] == node; });
-  }
-
-  [[nodiscard]] std::optional<std::uint32_t> insert(const incarnation& node) {
-    const std::lock_guard lock{mutex_};
-    if (const auto found = find(node)) return found;
-    if (entries_.size() >= node_capacity) return std::nullopt;
-    if (entries_.size() == 0) entries_.push({unnamed, 0});
-    index_.prepare(entries_.size() + 1);
-    const auto position = entries_.push(node);
-    index_.add(hash_of(node), position);
-    return position;
-  }
-
- private:
-  [[nodiscard]] static std::uint32_t hash_of(const incarnation& node) noexcept {
-    return static_cast<std::uint32_t>(mix(((std::uint64_t{node.creation} << 32) | node.name.index()) ^ process_seed(), 0xE7037ED1A0B428DBULL));
-  }
-
-  append_chunks<incarnation, node_capacity> entries_;
-  append_index index_;
-  std::mutex mutex_;
-};
-
-constinit table nodes;
 
 std::uint64_t random_bits() noexcept {
   std::uint64_t bits = 0;
@@ -80,16 +46,16 @@ std::uint64_t process_seed() noexcept {
 
 std::expected<node_id, error> node_id::make(atom name, std::uint32_t creation) {
   const incarnation node{name, creation};
-  if (const auto found = nodes.find(node)) return node_id{*found};
-  if (const auto added = nodes.insert(node)) return node_id{*added};
+  if (const auto found = all_nodes.find(node)) return node_id{*found};
+  if (const auto added = all_nodes.insert(node)) return node_id{*added};
   return std::unexpected{error{errc::node_table_full}};
 }
 
-atom node_id::name() const noexcept { return nodes[index_].name; }
-std::uint32_t node_id::creation() const noexcept { return nodes[index_].creation; }
+atom node_id::name() const noexcept { return all_nodes[index_].name; }
+std::uint32_t node_id::creation() const noexcept { return all_nodes[index_].creation; }
 
 errc intern_node(atom name, std::uint32_t creation, const decode_limits& limits, node_id& made) {
-  if (const auto found = nodes.find({name, creation})) {
+  if (const auto found = all_nodes.find({name, creation})) {
     made = node_id::from_index(*found);
     return errc::ok;
   }

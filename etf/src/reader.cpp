@@ -38,7 +38,9 @@ errc reader::read_atom_of(std::uint8_t tag, atom& value) {
 
 errc reader::read_latin1(std::size_t size, atom& value) {
   if (size > 255) return errc::bad_atom;
+  const auto ascii = is_ascii({at_, size});
   const auto latin1 = take_bytes(size);
+  if (ascii) return intern_atom(latin1, limits_, value);
   std::string utf8;
   for (const auto byte : latin1) append_character(utf8, static_cast<unsigned char>(byte));
   return intern_atom(utf8, limits_, value);

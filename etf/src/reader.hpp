@@ -11,6 +11,18 @@
 
 namespace ergo::inline v0::etf {
 
+/// Whether no byte is above 127: the same characters in Latin-1 and in UTF-8.
+[[nodiscard]] inline bool is_ascii(std::span<const std::byte> bytes) noexcept {
+  std::size_t at = 0;
+  for (; at + 8 <= bytes.size(); at += 8) {
+    if ((wire::load<std::uint64_t>(bytes.data() + at) & 0x8080808080808080ULL) != 0) return false;
+  }
+  for (; at < bytes.size(); ++at) {
+    if ((bytes[at] & std::byte{0x80}) != std::byte{0}) return false;
+  }
+  return true;
+}
+
 /// A read position in bytes from a peer. Each `read_…` returns `errc::ok`, or why there is no such value; the position is then
 /// somewhere inside of it.
 class reader {
