@@ -22,7 +22,7 @@ endif()
 add_library(ergo_build_flags INTERFACE)
 
 target_compile_options(ergo_build_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi
+  -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Woverloaded-virtual -Wextra-semi
   -Wcast-align -Wimplicit-fallthrough -Wformat=2 -Wundef
   # Options are set by designated initialisers here, and the fields left out have defaults.
   -Wno-missing-field-initializers)
