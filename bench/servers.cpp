@@ -2,6 +2,7 @@
 #include "servers.hpp"
 
 #include <ergo/otp/call.hpp>
+#include <ergo/otp/outside.hpp>
 
 namespace ergo_bench {
 
@@ -16,6 +17,6 @@ ergo::task<> caller_loop(ergo::process& self, ergo::destination server, std::int
   done->arrive();
 }
 
-ergo::pid bench_runtime::start_echo() { return must(ergo::otp::start<echo_server>(runtime_, runtime_.anonymous())); }
+ergo::pid bench_runtime::start_echo() { return must(ergo::otp::start<echo_server>(runtime_.anonymous(), ergo::otp::start_options{})); }
 
 }  // namespace ergo_bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ergo/otp/gen_server.hpp>
+#include <ergo/otp/start.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -57,6 +58,14 @@ class pong_server {
   ergo::task<std::vector<ergo::pid>> start(ergo::process& self, std::int64_t count);
 
   static constexpr auto calls = ergo::otp::on(ergo::otp::match<"start", std::int64_t>(&pong_server::start));
+};
+
+/// Call `{call, Node, Request}` calls `{erlang_server, Node}` with the request and answers what it answered.
+class caller {
+ public:
+  ergo::task<ergo::otp::result> call(ergo::process& self, ergo::atom node, ergo::term request);
+
+  static constexpr auto calls = ergo::otp::on(ergo::otp::match<"call", ergo::atom, ergo::term>(&caller::call));
 };
 
 }  // namespace demo

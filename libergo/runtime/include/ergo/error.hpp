@@ -16,6 +16,7 @@ using etf::atom;
 using etf::pid;
 using etf::reference;
 using etf::term;
+namespace literals = etf::literals;
 using namespace etf::literals;
 
 /// Why an operation of the node has no value.

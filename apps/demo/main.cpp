@@ -1,0 +1,70 @@
+// The demo: a node whose supervised servers any Erlang or Elixir node can call.
+#include "options.hpp"
+#include "servers.hpp"
+
+#include <ergo/etf/text.hpp>
+#include <ergo/node.hpp>
+#include <ergo/otp/outside.hpp>
+#include <ergo/otp/supervisor.hpp>
+
+#include <exception>
+#include <iostream>
+
+namespace demo {
+namespace {
+
+using namespace ergo::literals;
+
+ergo::otp::supervisor_spec servers() {
+  ergo::otp::supervisor_spec tree;
+  tree.intensity = 10;
+  tree.children.push_back(ergo::otp::child<echo>("echo"_atom).registered());
+  tree.children.push_back(ergo::otp::child<counter>("counter"_atom).registered());
+  tree.children.push_back(ergo::otp::child<recorder>("recorder"_atom).registered());
+  tree.children.push_back(ergo::otp::child<pong_server>("pong_server"_atom).registered());
+  tree.children.push_back(ergo::otp::child<caller>("caller"_atom).registered());
+  return tree;
+}
+
+void print(const ergo::event& happened) {
+  std::string line = happened.text;
+  if (happened.name != ergo::atom{}) line += " (" + ergo::etf::to_text(happened.name) + ")";
+  if (!happened.reason.is_nil()) line += ": " + ergo::etf::to_text(happened.reason, {.limit = 200});
+  for (const auto& [key, value] : happened.fields) line += " " + key + "=" + ergo::etf::to_text(value, {.limit = 200});
+  std::cout << line + "\n" << std::flush;
+}
+
+int run(int argc, char** argv) {
+  const auto wanted = read_options(argc, argv);
+  if (!wanted) return 0;
+  ergo::runtime_options runtime;
+  runtime.compatibility = ergo::compatibility::otp23;
+  runtime.on_event = print;
+  auto node = ergo::node::start(wanted->node, std::move(runtime));
+  if (!node) {
+    std::cerr << "ergo-demo: " << node.error().message() << '\n';
+    return 1;
+  }
+  ergo::otp::start_options named;
+  named.name = "demo_sup"_atom;
+  const auto tree = ergo::otp::start<ergo::otp::supervisor>((*node)->local(), named, servers());
+  if (!tree) {
+    std::cerr << "ergo-demo: the servers did not start: " << tree.error().message() << '\n';
+    return 1;
+  }
+  std::cout << ergo::etf::to_text((*node)->name()) << " is ready, port " << (*node)->port() << ", creation " << (*node)->creation() << std::endl;
+  (*node)->run_until_signal();
+  return 0;
+}
+
+}  // namespace
+}  // namespace demo
+
+int main(int argc, char** argv) {
+  try {
+    return demo::run(argc, argv);
+  } catch (const std::exception& failed) {
+    std::cerr << "ergo-demo: " << failed.what() << '\n';
+    return 1;
+  }
+}
