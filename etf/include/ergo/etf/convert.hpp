@@ -83,8 +83,7 @@ template <typename T>
 }
 
 /// Whether `value` looks like a `T`: tag and arity first, then the types of the fields; the elements of lists and maps
-/// are not looked at. For dispatchers: what does not match cannot be read, what matches may still fail. Never
-/// allocates. Any thread.
+/// are not looked at. For dispatchers: what does not match cannot be read, what matches may still fail. Any thread.
 template <typename T>
 [[nodiscard]] bool matches(const term& value) noexcept {
   static_assert(requires { detail::mapping<T>::matches(value); }, "ergo::etf: this type is no term");
