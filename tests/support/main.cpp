@@ -53,7 +53,7 @@ void print_stack(int) {
 }
 
 void print_all_stacks() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = print_stack;
   sigaction(stack_signal, &action, nullptr);
   const auto self = static_cast<long>(::syscall(SYS_gettid));
@@ -76,7 +76,7 @@ class watchdog {
   }
 
   void start() {
-    thread_ = std::jthread{[this](std::stop_token stop) { watch(stop); }};
+    thread_ = std::jthread{[this](const std::stop_token& stop) { watch(stop); }};
   }
 
   void stop() {

@@ -20,10 +20,9 @@ namespace ergo::inline v0::detail {
 /// Checks a condition that only a mistake in this program can break, and aborts with `text` when it is broken.
 /// Costs nothing (`condition` is compiled but not evaluated) unless ERGO_ASSERTIONS is 1, as in all builds of ours.
 #if defined(ERGO_ASSERTIONS) && ERGO_ASSERTIONS
-#define ERGO_ASSERT(condition, text) \
-  (static_cast<bool>(condition)      \
-       ? static_cast<void>(0)        \
-       : ::ergo::detail::assertion_failed(__FILE__, __LINE__, #condition, (text)))
+#define ERGO_ASSERT(condition, text)                   \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
+                                : ::ergo::detail::assertion_failed(__FILE__, __LINE__, #condition, (text)))
 #else
 #define ERGO_ASSERT(condition, text) (static_cast<void>(sizeof(static_cast<bool>(condition)) + sizeof(text)))
 #endif
