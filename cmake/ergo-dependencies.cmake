@@ -5,6 +5,7 @@ include_guard(GLOBAL)
 # target | arguments of find_package | pkg-config module | flags where there is no module
 set(ergo_externals
   "Boost::headers|Boost 1.83 CONFIG||"
+  "Boost::program_options|Boost 1.83 CONFIG COMPONENTS program_options||-lboost_program_options"
   "Boost::program_options|Boost 1.83 CONFIG COMPONENTS program_options||"
   "ZLIB::ZLIB|ZLIB|zlib|"
   "OpenSSL::SSL|OpenSSL 3.0|libssl|"
