@@ -1,0 +1,270 @@
+// A server is any class with these members, each of them optional, plain or a coroutine (`ergo::task`):
+//
+//   constructor, or init(self, arguments…)   -> void, otp::result          calls, casts, infos: tables made by otp::on
+//   handle_call(self, message, from)         -> otp::result or an answer   handle_cast(self, message)  -> void, otp::result
+//   handle_info(self, message)               -> void, otp::result          handle_continue(self, term) -> void, otp::result
+//   terminate(self, exit_reason)             -> void                       state() const -> term, for process info
+//
+// Every parameter may be left out; `message` may be `const ergo::message&` or `const ergo::term&`.
+#pragma once
+
+#include <ergo/otp/call.hpp>
+#include <ergo/otp/detail/callbacks.hpp>
+#include <ergo/otp/detail/server_loop.hpp>
+#include <ergo/otp/handlers.hpp>
+
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace ergo::inline v0::otp {
+namespace detail {
+
+/// Where the Erlang-style name of a server's class is kept: `bank_account` for `shop::BankAccount`.
+template <typename Server>
+struct server_name_source {
+  static constexpr auto fixed = etf::detail::snake_case(etf::detail::last_name(etf::detail::full_type_name<Server>()));
+  static constexpr std::string_view text = fixed.view();
+};
+
+/// Everything of a server but its construction.
+template <typename Server>
+class server_callbacks : public server_loop {
+  using names = names_of<Server>;
+
+  static_assert(!names::calls || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::calls)>>; },
+                "ergo::otp: `calls` must be a public `static constexpr auto` made by otp::on");
+  static_assert(!names::casts || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::casts)>>; },
+                "ergo::otp: `casts` must be a public `static constexpr auto` made by otp::on");
+  static_assert(!names::infos || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::infos)>>; },
+                "ergo::otp: `infos` must be a public `static constexpr auto` made by otp::on");
+  static_assert(!names::handle_call || wanted_by<call_handle_call, Server>() != wants::unknown,
+                "ergo::otp: handle_call must be public and take (process&, const message& or const term&, const otp::from&)");
+  static_assert(!names::handle_cast || wanted_by<call_handle_cast, Server>() != wants::unknown,
+                "ergo::otp: handle_cast must be public and take (process&, const message& or const term&)");
+  static_assert(!names::handle_info || wanted_by<call_handle_info, Server>() != wants::unknown,
+                "ergo::otp: handle_info must be public and take (process&, const message& or const term&)");
+  static_assert(!names::handle_continue || takes<call_handle_continue, Server, const term&> ||
+                    takes_nothing<call_handle_continue, Server>,
+                "ergo::otp: handle_continue must be public and take (process&, const term&)");
+  static_assert(!names::terminate || takes<call_terminate, Server, const exit_reason&> ||
+                    takes_nothing<call_terminate, Server>,
+                "ergo::otp: terminate must be public and take (process&, const exit_reason&)");
+  static_assert(!names::state || requires(const Server& server) { { server.state() } -> std::convertible_to<term>; },
+                "ergo::otp: state must be public, const, take nothing and return a term");
+
+ public:
+  [[nodiscard]] term state() const override {
+    if constexpr (names::state) {
+      if (server_) return server_->state();
+    }
+    return {};
+  }
+  [[nodiscard]] atom server_name() const override { return etf::detail::source_atom<server_name_source<Server>>(); }
+
+ protected:
+  /// Calls a callback that is no call's handler and does what it decides.
+  template <typename Function, typename... Part>
+  void use_plain(process& self, const Function& function, const Part&... part) {
+    using returned = decltype(inject(function, *server_, self, part...));
+    static_assert(plain_outcome<awaited_t<returned>>,
+                  "ergo::otp: init, handle_cast, handle_info, handle_continue, terminate and the handlers of casts and "
+                  "infos return void, otp::result or a task of these");
+    if constexpr (is_task<returned>) {
+      run(self, plain_result(inject(function, *server_, self, part...)));
+    } else if constexpr (std::is_void_v<returned>) {
+      inject(function, *server_, self, part...);
+      this->decided(self);
+    } else {
+      apply(self, inject(function, *server_, self, part...));
+    }
+  }
+
+  std::optional<Server> server_;
+
+ private:
+  void on_call(process& self, const message& request, const from& caller) override {
+    if constexpr (names::calls) {
+      auto use = [&]<typename Function, typename... Read>(const Function& function, Read&&... read) {
+        use_call_handler(self, caller, function, std::forward<Read>(read)...);
+      };
+      if (Server::calls.dispatch(request, use)) return;
+    }
+    if constexpr (!names::handle_call) {
+      no_clause("handle_call"_atom, request.payload());
+    } else if constexpr (wanted_by<call_handle_call, Server>() == wants::raw) {
+      use_call(self, caller, call_handle_call{}, request.payload());
+    } else {
+      use_call(self, caller, call_handle_call{}, request);
+    }
+  }
+
+  void on_cast(process& self, const message& cast) override {
+    if constexpr (names::casts) {
+      if (dispatch(self, Server::casts, cast)) return;
+    }
+    if constexpr (!names::handle_cast) {
+      no_clause("handle_cast"_atom, cast.payload());
+    } else if constexpr (wanted_by<call_handle_cast, Server>() == wants::raw) {
+      use_plain(self, call_handle_cast{}, cast.payload());
+    } else {
+      use_plain(self, call_handle_cast{}, cast);
+    }
+  }
+
+  void on_info(process& self, const message& info) override {
+    if constexpr (names::infos) {
+      if (dispatch(self, Server::infos, info)) return;
+    }
+    if constexpr (!names::handle_info) {
+      drop_unknown(self);
+    } else if constexpr (wanted_by<call_handle_info, Server>() == wants::raw) {
+      use_plain(self, call_handle_info{}, raw_message());
+    } else {
+      use_plain(self, call_handle_info{}, info);
+    }
+  }
+
+  void on_continue(process& self, const term& argument) override {
+    if constexpr (names::handle_continue) {
+      use_plain(self, call_handle_continue{}, argument);
+    } else {
+      no_clause("handle_continue"_atom, argument);
+    }
+  }
+
+  void on_terminate(process& self, const exit_reason& reason) override {
+    if constexpr (names::terminate) {
+      if (server_) use_plain(self, call_terminate{}, reason);
+    }
+  }
+
+  /// Gives a message to an entry of `casts` or `infos`.
+  template <typename Table>
+  bool dispatch(process& self, const Table& table, const message& received) {
+    auto use = [&]<typename Function, typename... Read>(const Function& function, Read&&... read) {
+      using returned = decltype(inject(function, *server_, self, std::as_const(read)...));
+      static_assert(!std::same_as<returned, no_form>,
+                    "ergo::otp::match: a handler takes (process&, const Message&), each of which may be left out");
+      if constexpr (is_task<returned>) {
+        run(self, hold<Function, Server, std::remove_cvref_t<Read>...>(function, *server_, self,
+                                                                       std::forward<Read>(read)...));
+      } else {
+        use_plain(self, function, read...);
+      }
+    };
+    return table.dispatch(received, use);
+  }
+
+  template <typename Function, typename... Read>
+  void use_call_handler(process& self, const from& caller, const Function& function, Read&&... read) {
+    using returned = decltype(inject_call(function, *server_, self, caller, std::as_const(read)...));
+    static_assert(!std::same_as<returned, no_form>,
+                  "ergo::otp::match: a handler of calls takes (process&, const Message&, const otp::from&), each of "
+                  "which may be left out");
+    if constexpr (is_task<returned>) {
+      run(self, hold_call<Function, Server, std::remove_cvref_t<Read>...>(function, *server_, self, caller,
+                                                                          std::forward<Read>(read)...));
+    } else {
+      use_call(self, caller, function, read...);
+    }
+  }
+
+  /// Calls a call's handler and answers with what it returns.
+  template <typename Function, typename... Part>
+  void use_call(process& self, const from& caller, const Function& function, const Part&... part) {
+    using returned = decltype(inject_call(function, *server_, self, caller, part...));
+    static_assert(call_outcome<awaited_t<returned>>,
+                  "ergo::otp: a handler of calls returns otp::result, void, a type that converts to a term, or a task "
+                  "of these");
+    if constexpr (is_task<returned>) {
+      run(self, call_result(inject_call(function, *server_, self, caller, part...)));
+    } else if constexpr (std::is_void_v<returned>) {
+      inject_call(function, *server_, self, caller, part...);
+      answer(self, term{"ok"_atom});
+    } else if constexpr (std::same_as<std::remove_cvref_t<returned>, result>) {
+      apply(self, inject_call(function, *server_, self, caller, part...));
+    } else {
+      answer(self, ergo::detail::as_term(inject_call(function, *server_, self, caller, part...)));
+    }
+  }
+};
+
+/// A server class with the arguments that it is started with.
+template <typename Server, typename... Argument>
+class server_shim final : public server_callbacks<Server> {
+  using names = names_of<Server>;
+  static constexpr bool init_takes_arguments =
+      names::init && std::default_initializable<Server> &&
+      (std::invocable<call_init, Server&, process&, Argument...> || std::invocable<call_init, Server&, Argument...>);
+  static constexpr bool made_with_self = std::constructible_from<Server, process&, Argument...>;
+  static constexpr bool made_without_self = std::constructible_from<Server, Argument...>;
+
+  static_assert(init_takes_arguments || made_with_self || made_without_self,
+                "ergo::otp: these arguments fit neither init(process&, …) with a default constructor, nor a constructor "
+                "(process&, …), each with or without process&");
+  static_assert(!names::init || init_takes_arguments || takes_nothing<call_init, Server>,
+                "ergo::otp: init must be public and take (process&, arguments of start…)");
+
+ public:
+  explicit server_shim(Argument... argument) : arguments_{std::move(argument)...} {}
+
+  [[nodiscard]] term initial_call() const override {
+    return etf::tuple(this->server_name(), "init"_atom, sizeof...(Argument));
+  }
+
+ private:
+  void on_init(process& self) override {
+    std::apply(
+        [&](Argument&... argument) {
+          if constexpr (init_takes_arguments) {
+            this->server_.emplace();
+            use_init(self, std::move(argument)...);
+          } else {
+            if constexpr (made_with_self) {
+              this->server_.emplace(self, std::move(argument)...);
+            } else {
+              this->server_.emplace(std::move(argument)...);
+            }
+            use_init(self);
+          }
+        },
+        arguments_);
+  }
+
+  template <typename... Part>
+  void use_init(process& self, Part&&... part) {
+    if constexpr (!names::init) {
+      this->decided(self);
+    } else {
+      using returned = decltype(inject(call_init{}, *this->server_, self, std::forward<Part>(part)...));
+      static_assert(plain_outcome<awaited_t<returned>>, "ergo::otp: init returns void, otp::result or a task of these");
+      if constexpr (is_task<returned>) {
+        this->run(self, plain_result(inject(call_init{}, *this->server_, self, std::forward<Part>(part)...)));
+      } else if constexpr (std::is_void_v<returned>) {
+        inject(call_init{}, *this->server_, self, std::forward<Part>(part)...);
+        this->decided(self);
+      } else {
+        this->apply(self, inject(call_init{}, *this->server_, self, std::forward<Part>(part)...));
+      }
+    }
+  }
+
+  [[no_unique_address]] std::tuple<Argument...> arguments_;
+};
+
+}  // namespace detail
+
+/// A type that can be started as a server; every class can, wrong callbacks are named by `static_assert`.
+template <typename T>
+concept server = std::is_class_v<T> && std::destructible<T> && !std::is_const_v<T>;
+
+/// Makes the behaviour of a server of class `Server`, which is constructed in its own process with `argument`.
+template <server Server, typename... Argument>
+[[nodiscard]] std::unique_ptr<detail::server_loop> make_server(Argument... argument) {
+  return std::make_unique<detail::server_shim<Server, Argument...>>(std::move(argument)...);
+}
+
+}  // namespace ergo::inline v0::otp
