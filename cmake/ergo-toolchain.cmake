@@ -22,13 +22,13 @@ endif()
 add_library(ergo_build_flags INTERFACE)
 
 target_compile_options(ergo_build_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Woverloaded-virtual -Wextra-semi
+  -Wall -Wextra -Wpedantic -Wold-style-cast -Woverloaded-virtual -Wextra-semi
   -Wcast-align -Wimplicit-fallthrough -Wformat=2 -Wundef
   # Options are set by designated initialisers here, and the fields left out have defaults.
   -Wno-missing-field-initializers)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(ergo_build_flags INTERFACE -Wduplicated-cond -Wlogical-op -fdiagnostics-color=auto)
+  target_compile_options(ergo_build_flags INTERFACE -Wduplicated-cond -Wlogical-op -Wshadow=local -fdiagnostics-color=auto)
   # These look through inlining and are wrong too often on std::string, std::variant, small buffers and coroutine
   # frames to be errors; clang, the sanitizers and clang-tidy watch the same ground.
   target_compile_options(ergo_build_flags INTERFACE
@@ -36,7 +36,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-mismatched-new-delete
     -Wno-use-after-free -Wno-nonnull -Wno-address)
 else()
-  target_compile_options(ergo_build_flags INTERFACE -fcolor-diagnostics)
+  target_compile_options(ergo_build_flags INTERFACE -Wshadow -fcolor-diagnostics)
 endif()
 
 # ----- sanitizers, fuzzers, coverage --------------------------------------------------------------------------------
