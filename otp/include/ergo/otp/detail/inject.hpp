@@ -88,6 +88,11 @@ template <typename T>
   }
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"  // of coroutine frames, for servers in unnamed namespaces
+#endif
+
 /// What a call's handler means that ends in `work`.
 template <typename T>
 task<result> call_result(task<T> work) {
@@ -121,5 +126,9 @@ task<result> hold(Function function, Server& server, process& self, Part... part
   auto decided = co_await std::move(work);
   co_return std::move(decided);
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 }  // namespace ergo::inline v0::otp::detail
