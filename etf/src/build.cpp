@@ -294,7 +294,7 @@ term make_fun(const fun_view& parts) {
   to[part::module] = term{parts.module};
   to[part::old_index] = term{parts.old_index};
   to[part::old_uniq] = term{parts.old_uniq};
-  to[part::index] = term{parts.index};
+  to[part::index] = term{static_cast<std::int32_t>(parts.index)};  // as which Erlang compares it
   to[part::uniq_high] = term{half(0)};
   to[part::uniq_low] = term{half(8)};
   to[part::arity] = term{parts.arity};

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t most_elements = 16'777'215;
 constexpr std::size_t fun_head = 4 + 1 + 16 + 4 + 4;
-constexpr std::int64_t largest_small = (std::int64_t{1} << 59) - 1;  ///< OTP's small integers, which the old fields of a fun are
 
 /// What happens when the slots of a part are filled.
 enum class part : std::uint32_t { elements, map, items, tail };
@@ -251,8 +250,8 @@ class decoder : leaf_reader {
     std::int64_t old_uniq = 0;
     pid creator;
     auto code = read_atom(module, errc::bad_fun);
-    if (code == errc::ok) code = read_small(old_index);
-    if (code == errc::ok) code = read_small(old_uniq);
+    if (code == errc::ok) code = read_old_field(old_index);
+    if (code == errc::ok) code = read_old_field(old_uniq);
     if (code == errc::ok) code = read_creator(creator);
     if (code != errc::ok) return fail(code);
     if (!has(free)) return fail(errc::truncated);
@@ -262,7 +261,7 @@ class decoder : leaf_reader {
     put_atom(parts[at::module], module);
     put_integer(parts[at::old_index], old_index);
     put_integer(parts[at::old_uniq], old_uniq);
-    put_integer(parts[at::index], index);
+    put_integer(parts[at::index], static_cast<std::int32_t>(index));  // as which Erlang compares it
     put_integer(parts[at::uniq_high], static_cast<std::int64_t>(high));
     put_integer(parts[at::uniq_low], static_cast<std::int64_t>(low));
     put_integer(parts[at::arity], arity);
@@ -277,9 +276,10 @@ class decoder : leaf_reader {
     return step::done;
   }
 
-  errc read_small(std::int64_t& value) {
+  /// The old fields of a fun have 32 bits in OTP, which drops what is more.
+  errc read_old_field(std::int64_t& value) {
     const auto code = read_integer(value, errc::bad_fun);
-    return code == errc::ok && (value > largest_small || value < -largest_small - 1) ? errc::bad_fun : code;
+    return code == errc::ok && (value > INT32_MAX || value < INT32_MIN) ? errc::bad_fun : code;
   }
 
   errc read_creator(pid& value) {
@@ -416,7 +416,7 @@ std::expected<decoded, error> decode_compressed(std::span<const std::byte> input
   copying.aliased = nullptr;  // it owns the input, not what was inflated
   auto result = decoder{{inside->bytes.get(), inside->size}, copying}.run();
   if (!result) return std::unexpected{error{result.error().code, head}};
-  if (result->consumed != inside->size) return std::unexpected{error{errc::bad_compression, head}};
+  // As in OTP, further inflated bytes behind the term do not matter.
   result->consumed = head + inside->consumed;
   return result;
 }

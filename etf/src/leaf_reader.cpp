@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <string>
 
 namespace ergo::inline v0::etf {
 
@@ -57,23 +59,31 @@ step leaf_reader::new_float(term& to) {
   return put(to, {tag::floating}, bits);
 }
 
-/// The text form of OTP before R15: `[+-]digits.digits[e[+-]digits]` and zero bytes.
-step leaf_reader::old_float(term& to) {
-  if (!has(old_float_size)) return fail(errc::truncated);
-  auto text = take_bytes(old_float_size);
-  text = text.substr(0, text.find('\0'));
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto whole = text.starts_with('-') ? text.substr(1) : text;
-  const auto digits = whole.find_first_not_of("0123456789");
-  const auto is_digit = [whole](std::size_t at) { return at < whole.size() && whole[at] >= '0' && whole[at] <= '9'; };
-  if (!is_digit(0) || digits == std::string_view::npos || whole[digits] != '.' || !is_digit(digits + 1)) return fail(errc::bad_float);
+namespace {
+
+/// Reads the text form of floats, `[+-]digits.digits[e[+-]digits]`; as in OTP the point may be a comma. Empty when it is none.
+std::optional<double> parse_float(std::string text) {
+  const auto is_digit = [&text](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+  if (text.starts_with('+')) text.erase(0, 1);
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  const auto point = text.find_first_not_of("0123456789", first);
+  if (!is_digit(first) || point == std::string::npos || !is_digit(point + 1)) return std::nullopt;
+  if (text[point] != '.' && text[point] != ',') return std::nullopt;
+  text[point] = '.';
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  const auto tiny = parsed.ec == std::errc::result_out_of_range && text.find_first_of("eE") != std::string_view::npos && text.find('-', 1) != std::string_view::npos;
-  if (parsed.ptr != text.data() + text.size() || (parsed.ec != std::errc{} && !tiny)) return fail(errc::bad_float);
-  if (tiny) value = 0;
-  if (!std::isfinite(value)) return fail(errc::bad_float);
-  return put(to, {tag::floating}, std::bit_cast<std::uint64_t>(value));
+  if (parsed.ptr != text.data() + text.size()) return std::nullopt;
+  if (parsed.ec == std::errc::result_out_of_range && text.find('-', first + 1) != std::string::npos) return 0.0;  // too small, not too large
+  return parsed.ec == std::errc{} && std::isfinite(value) ? std::optional{value} : std::nullopt;
+}
+
+}  // namespace
+
+step leaf_reader::old_float(term& to) {
+  if (!has(old_float_size)) return fail(errc::truncated);
+  const auto text = take_bytes(old_float_size);
+  const auto value = parse_float(std::string{text.substr(0, text.find('\0'))});
+  return value ? put(to, {tag::floating}, std::bit_cast<std::uint64_t>(*value)) : fail(errc::bad_float);
 }
 
 step leaf_reader::big_integer(term& to, std::size_t width) {

@@ -197,8 +197,7 @@ class comparison {
     const auto left_free = term_access::node_of(left)->size - part::environment;
     const auto right_free = term_access::node_of(right)->size - part::environment;
     note(l + part::environment, r + part::environment, std::min(left_free, right_free), exact);
-    note(l + part::index, r + part::index, part::creator - part::index, exact);
-    open_.push({.left = l, .right = r, .count = part::index, .exact = exact, .verdict = sign(left_free <=> right_free)});
+    open_.push({.left = l, .right = r, .count = part::compared, .exact = exact, .verdict = sign(left_free <=> right_free)});
     return ordering::equivalent;
   }
 
@@ -251,7 +250,7 @@ class hashing {
       case tag::tuple: return note(value.elements());
       case tag::map: return note(value.entries());
       case tag::list: return add_list(value);
-      case tag::fun: return note({term_access::terms(value), detail::fun_part::creator}, fun_environment(value));
+      case tag::fun: return note({term_access::terms(value), detail::fun_part::compared}, fun_environment(value));
       case tag::external_fun: return note({term_access::terms(value), detail::external_part::count});
       case tag::record: add(term_access::spare(value)); return note({term_access::terms(value), term_access::node_of(value)->size});
     }
@@ -299,7 +298,8 @@ std::weak_ordering compare_exact(const term& left, const term& right) noexcept {
 bool operator==(const term& left, const term& right) noexcept {
   const auto both_short = left.head_.tag == tag::short_reference && right.head_.tag == tag::short_reference;
   if (both_short || is_plain(left.head_.tag) || is_plain(right.head_.tag)) {
-    return left.head_.tag == right.head_.tag && left.head_.number == right.head_.number && left.value_ == right.value_;
+    return left.head_.tag == right.head_.tag && left.head_.number == right.head_.number && left.head_.spare == right.head_.spare &&
+           left.value_ == right.value_;
   }
   return comparison{}.run(left, right, true) == 0;
 }

@@ -10,9 +10,10 @@
 
 namespace ergo::inline v0::etf::detail {
 
-/// Positions in the node of a local fun. What Erlang compares comes first, in its order.
+/// Positions in the node of a local fun. What Erlang compares comes first, in its order: module, index and old uniq, and then
+/// the environment. It takes these to name the code, and ignores the rest.
 namespace fun_part {
-enum : std::size_t { module, old_index, old_uniq, index, uniq_high, uniq_low, arity, creator, environment };
+enum : std::size_t { module, index, old_uniq, compared, old_index = compared, uniq_high, uniq_low, arity, creator, environment };
 }
 
 /// Positions in the node of an external fun.

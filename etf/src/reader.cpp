@@ -12,7 +12,8 @@ namespace {
 
 /// Creations had two bits in the old forms.
 constexpr std::uint8_t largest_old_creation = 3;
-constexpr std::uint32_t port_limit = 1U << 28;
+/// References had 18 bits, later in their first word.
+constexpr std::uint32_t old_reference_limit = 1U << 18;
 
 }  // namespace
 
@@ -116,7 +117,6 @@ errc reader::read_port(std::uint8_t tag, port& value) {
   if (left() < (tag == wire::v4_port ? 12U : tag == wire::new_port ? 8U : 5U)) return errc::truncated;
   value.id = tag == wire::v4_port ? take<std::uint64_t>() : take<std::uint32_t>();
   const std::uint32_t creation = tag == wire::old_port ? take<std::uint8_t>() : take<std::uint32_t>();
-  if (tag != wire::v4_port && value.id >= port_limit) return errc::bad_identifier;
   if (tag == wire::old_port && creation > largest_old_creation) return errc::bad_identifier;
   const auto code = find_node(creation);
   value.node = node_;
@@ -129,7 +129,7 @@ errc reader::read_reference(std::uint8_t tag, reference& value) {
   if (tag != wire::old_reference) {
     if (left() < 2) return errc::truncated;
     count = take<std::uint16_t>();
-    if (count == 0 || count > (tag == wire::new_reference ? 3U : value.words.size())) return errc::bad_identifier;
+    if (count == 0 || count > value.words.size()) return errc::bad_identifier;
   }
   if (const auto code = read_node_name(); code != errc::ok) return code;
   const auto wide = tag == wire::newer_reference;
@@ -139,6 +139,7 @@ errc reader::read_reference(std::uint8_t tag, reference& value) {
   const std::uint32_t creation = wide ? take<std::uint32_t>() : take<std::uint8_t>();
   if (!wide && creation > largest_old_creation) return errc::bad_identifier;
   for (std::size_t word = 0; tag != wire::old_reference && word < count; ++word) value.words[word] = take<std::uint32_t>();
+  if (!wide && value.words[0] >= old_reference_limit) return errc::bad_identifier;
   value.size = static_cast<std::uint8_t>(count);
   const auto code = find_node(creation);
   value.node = node_;
