@@ -15,7 +15,8 @@ endif()
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(ERGO_CCACHE ccache)
   if(ERGO_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${ERGO_CCACHE}")
+    # Paths below the tree count as relative ones, so that two clones share what they have compiled.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=true "${ERGO_CCACHE}")
   endif()
 endif()
 
