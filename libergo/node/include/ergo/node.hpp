@@ -1,0 +1,128 @@
+// A node of an Erlang cluster in this program: found by others through the port mapper, connected to them, its processes reachable from
+// them.
+#pragma once
+
+#include <ergo/node_options.hpp>
+#include <ergo/runtime.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ergo::inline v0 {
+
+namespace detail {
+class node_state;
+}
+
+/// A function that other nodes may call by module, name and arity. Runs in a process of its own, which it may not suspend.
+using remote_function = std::function<result<term>(process& self, std::span<const term> arguments)>;
+
+/// Which of the connected nodes are meant.
+enum class node_set : std::uint8_t { visible, hidden, all };
+
+/// A node came or went. Strictly alternating per node: up before any of its traffic, down after all of it.
+struct node_event {
+  enum class kind : std::uint8_t { up, down };
+  kind what = kind::up;
+  atom node;
+  bool hidden = false;
+  std::string reason;  ///< one clause, of a `down`
+};
+
+/// Called on a thread of the node; must not block.
+using node_observer = std::function<void(const node_event&)>;
+
+/// What has passed over a connection since it came up.
+struct connection_counters {
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t packets_in = 0;
+  std::uint64_t packets_out = 0;
+  std::uint64_t ticks_in = 0;
+  std::uint64_t ticks_out = 0;
+};
+
+/// Ends a subscription when it is destroyed. Move-only; may outlive the node.
+class [[nodiscard]] subscription {
+ public:
+  subscription() noexcept = default;
+  explicit subscription(std::shared_ptr<void> held) noexcept : held_{std::move(held)} {}
+
+ private:
+  std::shared_ptr<void> held_;
+};
+
+/// A node. Stops when it is destroyed; must be destroyed before its runtime. Any thread, unless said otherwise.
+class node {
+ public:
+  /// Starts a node on a runtime whose cores are reactors (`ergo::networked`): listens, registers at the port mapper, answers pings.
+  ///
+  /// Blocks; outside threads only. Errors: `badarg` with a sentence as context (name, cookie, address, port mapper), `name_taken`.
+  [[nodiscard]] static result<std::unique_ptr<node>> start(ergo::runtime& on, node_options options);
+  /// The same with a runtime of its own, which ends with the node.
+  [[nodiscard]] static result<std::unique_ptr<node>> start(node_options options, runtime_options runtime = {});
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  [[nodiscard]] ergo::runtime& runtime() const noexcept;
+  [[nodiscard]] local_node& local() const noexcept;
+  [[nodiscard]] atom name() const noexcept;
+  /// Which incarnation of its name this is.
+  [[nodiscard]] std::uint32_t creation() const noexcept;
+  /// The TCP port it listens at.
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+  /// Connects to a node and waits for it; at once when it is connected. Outside threads only. Errors: `nodedown` with the name, `timeout`, `badarg`.
+  result<void> connect(std::string_view peer, duration timeout = std::chrono::seconds{15});
+  /// Ends a connection: what was sent is written, then links and monitors over it get `noconnection`. False when there is none.
+  bool disconnect(std::string_view peer);
+  [[nodiscard]] std::vector<atom> nodes(node_set which = node_set::visible) const;
+  [[nodiscard]] bool is_connected(std::string_view peer) const;
+  /// Tells of nodes that come and go from now on, until the subscription ends.
+  subscription subscribe(node_observer observer);
+  /// The counters of a connection that is up.
+  [[nodiscard]] std::optional<connection_counters> counters(std::string_view peer) const;
+
+  /// Spawns a process on this node: see `runtime::spawn`.
+  template <typename Body, typename... Argument>
+  result<pid> spawn(Body body, Argument... argument) {
+    return runtime().spawn(local(), spawn_options{}, make_body(std::move(body), std::move(argument)...));
+  }
+  result<pid> spawn(const spawn_options& options, std::unique_ptr<behaviour> body) {
+    return runtime().spawn(local(), options, std::move(body));
+  }
+  [[nodiscard]] std::optional<pid> whereis(atom process) const noexcept { return local().whereis(process); }
+  /// Sends from outside, as `Dest ! Content`. Never blocks.
+  void send(const destination& to, term content);
+
+  /// Offers a function to `rpc`, `erpc` and `spawn/4` of other nodes; replaces one of the same name and arity. `erlang:node/0` is known.
+  void register_function(atom module, atom function, std::size_t arity, remote_function body);
+
+  /// Traces what is named, in addition; see `node_options::on_trace`.
+  void trace(trace_category categories) noexcept;
+  /// Traces no longer what is named.
+  void untrace(trace_category categories) noexcept;
+
+  /// Ends the node's processes with `shutdown` (with `kill` after `grace`), writes what is queued, closes everything, frees the name.
+  ///
+  /// Idempotent. Called on one of the runtime's own threads it only starts that and returns.
+  void stop(duration grace = std::chrono::seconds{5});
+  /// Waits for SIGTERM or SIGINT and stops; a second signal ends the program at once. Outside threads only; returns the signal.
+  int run_until_signal(duration grace = std::chrono::seconds{5});
+
+  [[nodiscard]] const std::shared_ptr<detail::node_state>& shared_state() const noexcept { return state_; }
+
+ private:
+  node() = default;
+
+  std::unique_ptr<ergo::runtime> own_runtime_;
+  std::shared_ptr<detail::node_state> state_;
+};
+
+}  // namespace ergo::inline v0

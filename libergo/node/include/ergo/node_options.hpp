@@ -1,0 +1,106 @@
+// What a node is told when it starts: who it is, whom it trusts, where it listens, and how much it bears.
+#pragma once
+
+#include <ergo/clock.hpp>
+#include <ergo/events.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ergo::inline v0 {
+
+/// Whether other nodes count this one in `nodes()` and mesh with it, or only talk to it.
+enum class visibility : std::uint8_t {
+  hidden,   ///< in `nodes(hidden)` only; no `global`, no transitive connections (the default until `global` is complete)
+  visible,  ///< in `nodes()`; `global` of the peers is neither answered nor disturbed
+};
+
+/// Who runs the port mapper by which nodes find each other.
+enum class epmd_mode : std::uint8_t {
+  embedded,     ///< our own when none answers, else a client of it; takes the port over when the server dies
+  client_only,  ///< only an existing one
+  none,         ///< no port mapper: peers are dialled at `node_options::peer_port`, which is also where we listen
+};
+
+/// Long and short names never meet, as with `erl -name` and `erl -sname`.
+enum class name_kind : std::uint8_t {
+  automatic,    ///< by the host part: long when it has a dot or is an IPv6 address
+  short_names,  ///< hosts without a dot
+  long_names,   ///< hosts with a dot, or IP addresses
+};
+
+/// What is traced; a set.
+enum class trace_category : std::uint8_t {
+  none = 0,
+  node = 1,  ///< one line per routing decision
+  dist = 2,  ///< one line per control message
+  all = 3,
+};
+[[nodiscard]] constexpr trace_category operator|(trace_category left, trace_category right) noexcept {
+  return static_cast<trace_category>(static_cast<std::uint8_t>(left) | static_cast<std::uint8_t>(right));
+}
+[[nodiscard]] constexpr bool contains(trace_category set, trace_category one) noexcept {
+  return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(one)) != 0;
+}
+
+/// Receives trace lines without line end; called from any thread, several at once.
+using trace_sink = std::function<void(std::string_view)>;
+
+/// Limits of a node. The defaults are those of a hardened node; every one of them may be raised.
+struct node_limits {
+  std::chrono::milliseconds handshake_step{7'000};    ///< for each step of a handshake, as OTP's net_setuptime
+  std::chrono::milliseconds handshake_total{15'000};  ///< for a whole handshake
+  std::size_t pending_handshakes = 256;               ///< unfinished incoming handshakes
+  std::size_t pending_per_address = 32;               ///< of these, from one address
+  std::uint32_t frame = 128U << 20;                   ///< bytes of one packet; a longer one closes the connection
+  std::size_t message = 512U << 20;                   ///< bytes of terms that one message may turn into
+  std::size_t busy = 1U << 20;                        ///< queued bytes from which a connection is busy
+  std::size_t slice = 64U << 20;                      ///< bytes that one slice of a process may put on a busy connection
+  std::size_t unread_answers = 64U << 20;             ///< bytes of answers (noproc, acknowledgements) a peer may leave unread
+  std::size_t atoms_per_peer = 100'000;               ///< new atoms that one peer (by name) may make
+  std::chrono::milliseconds drain{2'000};             ///< for writing what is queued when a connection is closed by us
+};
+
+/// How a node starts. Everything but `name` has a default.
+struct node_options {
+  /// `bank@host`, or `bank`: then this computer's host name is appended, up to its first dot for short names.
+  std::string name;
+  name_kind names = name_kind::automatic;
+  ergo::visibility visibility = ergo::visibility::hidden;
+
+  /// The secret of the cluster. Empty (preferred): read from a file that only its owner can read.
+  std::string cookie;
+  /// Empty: ERGO_COOKIE_FILE, else `~/.erlang.cookie`, else `$XDG_CONFIG_HOME/erlang/.erlang.cookie`; made when there is none.
+  std::string cookie_file;
+  /// Other secrets for certain peers, by node name.
+  std::map<std::string, std::string, std::less<>> peer_cookies;
+  /// Node names or globs (`db@*`, `*@10.0.0.*`) that may connect; empty: all that have the cookie.
+  std::vector<std::string> allow;
+
+  epmd_mode epmd = epmd_mode::embedded;
+  std::uint16_t epmd_port = 0;   ///< 0: ERL_EPMD_PORT, else 4369
+  std::string epmd_address;      ///< where the embedded one listens; empty: ERL_EPMD_ADDRESS, else loopback and the node's addresses
+  std::uint16_t peer_port = 0;   ///< with `epmd_mode::none`: where every peer listens
+
+  /// Addresses or host names; empty: those that the host part of the name resolves to; `*`: all of this computer.
+  std::vector<std::string> listen;
+  std::uint16_t listen_port_min = 0;  ///< 0: the system chooses
+  std::uint16_t listen_port_max = 0;  ///< 0: the same as `listen_port_min`
+
+  std::chrono::milliseconds net_ticktime{60'000};  ///< a peer silent for so long is down, within a quarter of it
+  int tick_intensity = 4;                          ///< checks per tick time, at least 4
+  std::uint32_t creation = 0;                      ///< 0: what the port mapper gives, else a random one
+  node_limits limits{};
+
+  trace_category trace = trace_category::none;  ///< ERGO_TRACE (`node,dist`) adds to it
+  trace_sink on_trace;                          ///< empty: standard error
+  event_handler on_event;                       ///< node up and down, refused handshakes, port mapper; empty: the runtime's
+};
+
+}  // namespace ergo::inline v0

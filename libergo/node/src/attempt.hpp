@@ -1,0 +1,79 @@
+// One socket with a peer from its first byte to the end of its handshake: the thin coroutine that carries a machine's actions to the socket.
+#pragma once
+
+#include <ergo/dist/acceptor.hpp>
+#include <ergo/dist/connector.hpp>
+#include <ergo/dist/peers.hpp>
+#include <ergo/node_options.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace ergo::inline v0::detail {
+
+class connection;
+struct attempt;
+
+/// Who answers a handshake's questions. On the reactor of the attempts.
+class handshake_host {
+ public:
+  virtual ~handshake_host() = default;
+  /// What the table says of a name; `attempt::admitted` is set now or later.
+  virtual void ask(attempt& by, const dist::handshake::ask& question) = 0;
+  /// The peer says that a connection is up; `attempt::concluded` is set now or later.
+  virtual void ask_alive(attempt& by) = 0;
+  /// The peer has proven itself; as above.
+  virtual void commit(attempt& by) = 0;
+  /// A step of the handshake was made.
+  virtual void progressed(attempt& by) = 0;
+};
+
+/// The state of one attempt; all on one reactor.
+struct attempt {
+  attempt(boost::asio::io_context& on, dist::attempt_id number, const node_limits& given);
+
+  /// Ends what it waits for, with this reason.
+  void cancel(dist::peer_errc reason);
+  /// Wakes a handshake that waits for `admitted` or `concluded`.
+  void answered() { answer.cancel(); }
+  /// Restarts the deadline of the step, within that of the whole.
+  void new_step();
+
+  const dist::attempt_id id;
+  const node_limits& limits;
+  boost::asio::ip::tcp::socket socket;
+  boost::asio::steady_timer deadline;
+  boost::asio::steady_timer answer;
+  boost::asio::cancellation_signal stop;
+  std::chrono::steady_clock::time_point last_moment;
+  std::array<std::byte, 2048> input{};
+
+  std::string peer;                        ///< as dialled or as claimed
+  bool incoming = false;
+  bool timed_out = false;
+  std::optional<dist::peer_errc> cancelled;
+  std::optional<dist::handshake::admission> admitted;
+  std::optional<dist::handshake::verdict> concluded;
+  std::optional<dist::handshake_result> result;
+  std::optional<std::uint32_t> challenge;  ///< the one that is in the book
+  connection* up = nullptr;                ///< after the handshake: who has the socket
+};
+
+/// How a handshake ended.
+using handshake_end = std::variant<dist::handshake_result, dist::handshake_failure>;
+
+/// Runs a machine over the attempt's socket. Never throws; deadlines and cancellation end it with `timeout` and `closed`.
+[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host);
+[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::acceptor machine, handshake_host& host);
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,273 @@
+// The queue side of a connection, its states, and what its loss tells everybody.
+#include "connection.hpp"
+
+#include "session.hpp"
+
+#include <ergo/etf/codec.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace ergo::inline v0::detail {
+namespace {
+
+// What a thread's present slice has put on one busy connection.
+struct flood_record {
+  const connection* on = nullptr;
+  pid sender;
+  std::uint64_t slice = 0;
+  std::size_t bytes = 0;
+};
+thread_local flood_record flood;
+
+// Bytes of a control message and of the wrapping around a payload; measured on typical names.
+constexpr std::size_t usual_overhead = 64;
+
+// Whether a signal has a payload of any size that counts.
+bool carries_payload(signal_kind kind) noexcept {
+  return kind == signal_kind::message || kind == signal_kind::cast || kind == signal_kind::call || kind == signal_kind::reply;
+}
+
+}  // namespace
+
+void traffic::clear() noexcept {
+  for (auto* const counter : {&bytes_in, &bytes_out, &packets_in, &packets_out, &ticks_in, &ticks_out}) counter->store(0, std::memory_order_relaxed);
+}
+
+connection::connection(connection_terms& terms, atom peer, reactor_parker& reactor, core* on)
+    : terms_{terms}, peer_{peer}, reactor_{reactor}, budget_{terms.limits.atoms_per_peer} {
+  place = placement::lazy;
+  home.store(on, std::memory_order_release);
+  bell_.kind = signal_kind::wake;
+  bell_.flags = signal::embedded;
+  signals.open();
+  (void)signals.try_block();
+}
+
+connection::~connection() = default;
+
+// ----- any thread ---------------------------------------------------------------------------------------------------
+
+void connection::accept(const destination& to, signal* envelope) noexcept {
+  const auto size = usual_overhead + (carries_payload(envelope->kind) ? etf::encoded_size(envelope->payload) : 0);
+  if (busy() && carries_payload(envelope->kind)) limit_flood(envelope->from, size);
+  const auto counted = rounded_size(size);
+  auto* const packed = pack(to, envelope, counted);
+  queued_.fetch_add(counted, std::memory_order_relaxed);
+  if (push_signal(*this, packed)) return;
+  queued_.fetch_sub(counted, std::memory_order_relaxed);
+  const auto news = undeliverable(to, unpack(packed, peer_).envelope);
+  if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
+}
+
+// One slice of one process cannot be made to wait; if it floods a busy connection all the same, it ends, and nobody else.
+void connection::limit_flood(const pid& sender, std::size_t bytes) noexcept {
+  const auto slice = current_slice();
+  if (slice == 0) return;
+  if (flood.on != this || flood.sender != sender || flood.slice != slice) flood = {this, sender, slice, 0};
+  flood.bytes += bytes;
+  if (flood.bytes <= terms_.limits.slice) return;
+  flood.bytes = 0;
+  terms_.local.route_local(sender, make_signal(signal_kind::exit, sender, etf::tuple("system_limit"_atom, peer_)));
+}
+
+void connection::request_watch(const pid& watcher, std::uint8_t flag) noexcept {
+  auto* const request = make_signal(signal_kind::node_down, watcher, term{});
+  request->flags |= flag;
+  if (push_signal(*this, request)) return;
+  release(request);
+  if (flag == watch_flag) terms_.local.route_local(watcher, make_signal(signal_kind::node_down, pid{}, term{peer_}));
+}
+
+void connection::wake_when_drained(const pid& waiting) noexcept {
+  {
+    const std::scoped_lock lock{mutex_};
+    if (std::ranges::find(waiters_, waiting) == waiters_.end()) waiters_.push_back(waiting);
+  }
+  has_waiters_.store(true, std::memory_order_seq_cst);
+  if (!busy()) ring(bell::drained);
+}
+
+void connection::attach(established_link link) { give(std::move(link)); }
+void connection::refuse(const dist::peer_reason& reason) { give(refusal{reason}); }
+void connection::close(dist::peer_errc reason) { give(closing{reason}); }
+void connection::retire() { give(retirement{}); }
+
+void connection::give(command told) {
+  {
+    const std::scoped_lock lock{mutex_};
+    commands_.push_back(std::move(told));
+  }
+  ring(bell::command);
+}
+
+// The bell is in the inbox exactly while one of its bits is set.
+void connection::ring(bell why) noexcept {
+  if (bells_.fetch_or(static_cast<std::uint8_t>(why), std::memory_order_acq_rel) == 0) (void)push_signal(*this, &bell_);
+}
+
+void connection::ring(bell why, dist::attempt_id id) noexcept {
+  if (current_.load(std::memory_order_acquire) == static_cast<std::uint64_t>(id)) ring(why);
+}
+
+// ----- the slices ---------------------------------------------------------------------------------------------------
+
+slice_end connection::run_slice(worker& /*on*/) try {
+  const auto bells = collect();
+  if ((bells & static_cast<std::uint8_t>(bell::command)) != 0) {
+    std::vector<command> told;
+    {
+      const std::scoped_lock lock{mutex_};
+      told.swap(commands_);
+    }
+    for (auto& one : told) obey(std::move(one));
+    if (retired_) return slice_end::gone;
+  }
+  const auto ended = session_ == nullptr ? offline_slice() : online_slice(bells);
+  if (has_waiters_.load(std::memory_order_seq_cst)) wake_waiters();
+  return ended;
+} catch (const std::bad_alloc&) {
+  if (session_ != nullptr) lose({.code = dist::peer_errc::closed, .handshake = {}, .system = std::make_error_code(std::errc::not_enough_memory)});
+  return slice_end::again;
+}
+
+// Moves the inbox behind the backlog and returns the bits of the bell, if it was there.
+std::uint8_t connection::collect() {
+  bool rung = false;
+  for (auto* received = signals.fetch(); received != nullptr;) {
+    auto* const next = received->next;
+    if (received == &bell_) {
+      rung = true;
+    } else {
+      received->next = nullptr;
+      *last_link_ = received;
+      last_link_ = &received->next;
+    }
+    received = next;
+  }
+  return rung ? bells_.exchange(0, std::memory_order_acq_rel) : std::uint8_t{0};
+}
+
+void connection::obey(command told) {
+  if (auto* const link = std::get_if<established_link>(&told)) {
+    begin(std::move(*link));
+  } else if (const auto* const refused = std::get_if<refusal>(&told)) {
+    if (session_ == nullptr && asked_) {
+      asked_ = false;
+      if (terms_.trace.on(trace_category::node)) terms_.trace.note(std::string{peer_.text()} + ": " + dist::to_string(refused->reason));
+      fail_backlog();
+    }
+  } else if (const auto* const wish = std::get_if<closing>(&told)) {
+    if (session_ != nullptr) begin_closing(wish->reason);
+  } else {
+    if (session_ != nullptr) lose({dist::peer_errc::stopping});
+    retired_ = true;
+    auto* rest = signals.close();
+    while (rest != nullptr) {
+      auto* const next = std::exchange(rest->next, nullptr);
+      if (rest != &bell_) {
+        *last_link_ = rest;
+        last_link_ = &rest->next;
+      }
+      rest = next;
+    }
+    fail_backlog();
+    wake_waiters();
+  }
+}
+
+// News for a peer that is not there reaches nobody, and is no reason to call it; what follows something that is must wait for its turn.
+slice_end connection::offline_slice() {
+  while (first_ != nullptr && !asked_) {
+    if (connects(*first_)) {
+      asked_ = true;
+      terms_.owner.wanted(*this);
+      break;
+    }
+    fail_first();
+  }
+  return slice_end::waiting;
+}
+
+// Whether a signal is a reason to connect, as in OTP.
+bool connection::connects(const signal& packed) noexcept {
+  switch (packed.kind) {
+    case signal_kind::message:
+    case signal_kind::cast:
+    case signal_kind::call:
+    case signal_kind::reply:
+    case signal_kind::link:
+    case signal_kind::exit:
+    case signal_kind::monitor:
+    case signal_kind::group_leader:
+      return true;
+    case signal_kind::node_down:
+      return (packed.flags & watch_flag) != 0;
+    default:
+      return false;
+  }
+}
+
+signal* connection::take_first() noexcept {
+  auto* const taken = first_;
+  first_ = taken->next;
+  if (first_ == nullptr) last_link_ = &first_;
+  return taken;
+}
+
+bool connection::take_watch(signal* packed) {
+  if ((packed->flags & (watch_flag | unwatch_flag)) == 0) return false;
+  if ((packed->flags & watch_flag) != 0) {
+    table_.watch_node(packed->from);
+  } else {
+    table_.unwatch_node(packed->from);
+  }
+  release(packed);
+  return true;
+}
+
+void connection::fail_first() {
+  auto* const packed = take_first();
+  if (take_watch(packed)) return;
+  queued_.fetch_sub(size_of(*packed), std::memory_order_seq_cst);
+  const auto what = unpack(packed, peer_);
+  const auto news = undeliverable(what.to, what.envelope);
+  if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
+}
+
+// Answers everything that waits for a peer that cannot be reached.
+void connection::fail_backlog() {
+  while (first_ != nullptr) fail_first();
+  for (const auto& news : table_.unreachable(peer_)) terms_.local.route_local(news.to, news.envelope);
+}
+
+// What was sent before the loss was noticed is lost with it; what is sent from now on goes over the next session.
+void connection::lose(const dist::peer_reason& reason) {
+  const auto ended = std::move(session_);
+  current_.store(0, std::memory_order_release);
+  up_.store(false, std::memory_order_relaxed);
+  unsent_.store(0, std::memory_order_seq_cst);
+  const auto bells = collect();
+  for (const auto& news : table_.lost(ended->over.peer)) terms_.local.route_local(news.to, news.envelope);
+  fail_backlog();
+  if (bells != 0) {  // commands that came meanwhile are still to be obeyed
+    for (const auto bit : {bell::command, bell::drained}) {
+      if ((bells & static_cast<std::uint8_t>(bit)) != 0) ring(bit);
+    }
+  }
+  terms_.owner.lost(*this, ended->id, reason);
+}
+
+void connection::wake_waiters() {
+  const auto held = queued_.load(std::memory_order_seq_cst) + unsent_.load(std::memory_order_seq_cst);
+  if (held > terms_.limits.busy / 2 && !retired_) return;
+  std::vector<pid> woken;
+  {
+    const std::scoped_lock lock{mutex_};
+    woken.swap(waiters_);
+    has_waiters_.store(false, std::memory_order_seq_cst);
+  }
+  for (const auto& waiter : woken) terms_.local.route_local(waiter, make_signal(signal_kind::wake));
+}
+
+}  // namespace ergo::inline v0::detail

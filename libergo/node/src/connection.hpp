@@ -1,0 +1,181 @@
+// The way to one peer: a queue that any thread fills and one core empties, and, while the peer is up, a socket.
+// Decisions about connecting are made by the connection table; what packets mean is the business of signal_reader and signal_writer.
+#pragma once
+
+#include "carried.hpp"
+#include "functions.hpp"
+#include "signal_reader.hpp"
+#include "signal_writer.hpp"
+#include "stream.hpp"
+
+#include <ergo/detail/core_api.hpp>
+#include <ergo/dist/liveness.hpp>
+#include <ergo/dist/packet.hpp>
+#include <ergo/dist/peers.hpp>
+#include <ergo/node_options.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+class connection;
+
+/// Who makes connections, seen by them. Called on the connection's core.
+class connection_owner {
+ public:
+  virtual ~connection_owner() = default;
+  /// Signals wait for the peer. Answered by `attach` or `refuse`.
+  virtual void wanted(connection& by) = 0;
+  /// The session is over; everything that had arrived was delivered and everybody was told.
+  virtual void lost(connection& by, dist::attempt_id session, const dist::peer_reason& reason) = 0;
+  /// Something worth an event has happened.
+  virtual void report(const event& happened) = 0;
+};
+
+/// What all connections of a node share.
+struct connection_terms {
+  local_node& local;
+  connection_owner& owner;
+  tracer& trace;
+  std::shared_ptr<const function_table> functions;
+  node_limits limits;
+  dist::liveness_options liveness;
+  pid speaker = {};  ///< stands for senders that are no process; set before the first connection
+};
+
+/// A socket whose handshake is done.
+struct established_link {
+  dist::attempt_id id{};
+  int descriptor = -1;  ///< owned by the receiver of this
+  etf::node_id peer;
+  dist::flags negotiated;
+  dist::byte_buffer leftover;  ///< bytes received behind the handshake
+};
+
+/// What has passed over a connection since its session began.
+struct traffic {
+  std::atomic<std::uint64_t> bytes_in{0};
+  std::atomic<std::uint64_t> bytes_out{0};
+  std::atomic<std::uint64_t> packets_in{0};
+  std::atomic<std::uint64_t> packets_out{0};
+  std::atomic<std::uint64_t> ticks_in{0};
+  std::atomic<std::uint64_t> ticks_out{0};
+  void clear() noexcept;
+};
+
+/// One peer by name. Never freed while its runtime lives; sessions come and go. It is a schedulable of its home core: public members are for
+/// any thread, everything private happens in its slices.
+class connection final : public schedulable {
+ public:
+  connection(connection_terms& terms, atom peer, reactor_parker& reactor, core* home);
+  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  /// Queues `envelope` (owned from now on); connects if necessary.
+  void accept(const destination& to, signal* envelope) noexcept;
+  void watch_node(const pid& watcher) noexcept { request_watch(watcher, watch_flag); }
+  void unwatch_node(const pid& watcher) noexcept { request_watch(watcher, unwatch_flag); }
+  [[nodiscard]] bool busy() const noexcept {
+    return queued_.load(std::memory_order_relaxed) + unsent_.load(std::memory_order_relaxed) > terms_.limits.busy;
+  }
+  void wake_when_drained(const pid& waiting) noexcept;
+
+  void attach(established_link link);           ///< the peer is up over this socket
+  void refuse(const dist::peer_reason& reason);  ///< the peer cannot be reached: what waits is answered
+  void close(dist::peer_errc reason);           ///< end the session; what is queued is written first when we end it of our own will
+  void retire();                                ///< the node has stopped: no more signals
+
+  [[nodiscard]] atom peer() const noexcept { return peer_; }
+  [[nodiscard]] const traffic& counters() const noexcept { return traffic_; }
+  [[nodiscard]] bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
+
+ private:
+  struct session;
+  struct refusal {
+    dist::peer_reason reason;
+  };
+  struct closing {
+    dist::peer_errc reason;
+  };
+  struct retirement {};
+  using command = std::variant<established_link, refusal, closing, retirement>;
+  enum class bell : std::uint8_t { readable = 1, writable = 2, tick = 4, command = 8, drained = 16 };
+
+  static constexpr std::uint8_t watch_flag = 0x40;
+  static constexpr std::uint8_t unwatch_flag = 0x20;
+
+  slice_end run_slice(worker& on) override;
+  void before_wait(core& /*on*/) override {}
+
+  void ring(bell why) noexcept;
+  void ring(bell why, dist::attempt_id session) noexcept;
+  void give(command told);
+  void request_watch(const pid& watcher, std::uint8_t flag) noexcept;
+  void limit_flood(const pid& sender, std::size_t bytes) noexcept;
+
+  [[nodiscard]] static bool connects(const signal& packed) noexcept;
+  [[nodiscard]] signal* take_first() noexcept;
+  [[nodiscard]] bool take_watch(signal* packed);
+  void fail_first();
+  std::uint8_t collect();
+  void obey(command told);
+  void begin(established_link link);
+  slice_end offline_slice();
+  slice_end online_slice(std::uint8_t bells);
+  void encode_backlog();
+  void write_signal(signal* packed);
+  void flush();
+  void receive(std::size_t budget);
+  void take_packets();
+  void check_liveness();
+  void arm_timer();
+  void wait_to_read();
+  void wait_to_write();
+  void begin_closing(dist::peer_errc reason);
+  void go_on_closing(std::uint8_t bells);
+  void lose(const dist::peer_reason& reason);
+  void break_protocol(std::string_view text);
+  void fail_backlog();
+  void publish_unsent() noexcept;
+  void wake_waiters();
+  [[nodiscard]] dist::send_queue queue_state() const noexcept;
+
+  connection_terms& terms_;
+  const atom peer_;
+  reactor_parker& reactor_;
+  etf::atom_budget budget_;
+
+  // Any thread.
+  alignas(64) std::atomic<std::size_t> queued_{0};  // sizes of signals that are not encoded yet
+  std::atomic<std::size_t> unsent_{0};              // encoded bytes that are not written yet
+  std::atomic<std::uint8_t> bells_{0};
+  std::atomic<std::uint64_t> current_{0};           // number of the session, for handlers of earlier ones
+  std::atomic<bool> up_{false};
+  std::atomic<bool> has_waiters_{false};
+  signal bell_{};
+  std::mutex mutex_;
+  std::vector<command> commands_;
+  std::vector<pid> waiters_;
+  traffic traffic_;
+
+  // The slices.
+  crossing table_;
+  signal* first_ = nullptr;  // signals that wait for the peer or for room, oldest first
+  signal** last_link_ = &first_;
+  std::size_t taken_sizes_ = 0;  // sizes encoded in this slice
+  bool asked_ = false;           // a connection was asked for
+  bool retired_ = false;
+  std::unique_ptr<session> session_;
+};
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,90 @@
+// The links and monitors that cross one connection, so that its loss tells everybody exactly once (promise A3).
+//
+// Processes hold the truth about their links; this table may hold a pair that the process has dropped meanwhile (it then ignores the news),
+// never the reverse.
+#pragma once
+
+#include <ergo/destination.hpp>
+#include <ergo/detail/signal.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+/// What is connected with what over one connection. Owned by the connection's slices.
+class crossing {
+ public:
+  /// A monitor of ours on something over there.
+  struct own_monitor {
+    pid watcher;
+    destination target{pid{}};
+  };
+  /// A monitor of theirs on a process of ours.
+  struct peer_monitor {
+    pid watcher;
+    pid target;
+    atom name;  ///< by which name it was made; `''` for by pid
+  };
+  /// One signal that the loss of the connection gives: to a process of this program.
+  struct notice {
+    pid to;
+    signal* envelope;
+  };
+
+  // Links.
+
+  void linked(const pid& local, const pid& remote);                              ///< a LINK passed, either way
+  void unlinking(const pid& local, const pid& remote, std::uint64_t id);         ///< our UNLINK passed
+  void acknowledged(const pid& local, const pid& remote, std::uint64_t id);      ///< its acknowledgement passed
+  void unlinked_by_peer(const pid& local, const pid& remote);                    ///< their UNLINK passed
+  void broken(const pid& local, const pid& remote);                              ///< a link exit passed, either way
+
+  // Monitors.
+
+  void watching(const reference& ref, const own_monitor& made);
+  /// Takes a monitor of ours out: its `down` arrived, or it was taken back. Empty when there is none.
+  std::optional<own_monitor> watched_no_more(const reference& ref);
+  void watched(const reference& ref, const peer_monitor& made);
+  /// Takes a monitor of theirs out: its `down` left, or they took it back. Empty when there is none.
+  std::optional<peer_monitor> unwatched(const reference& ref);
+
+  // Watched nodes.
+
+  void watch_node(const pid& watcher) { ++node_watchers_[watcher]; }
+  void unwatch_node(const pid& watcher);
+
+  /// Everything that the loss of the connection to `peer` tells processes of this program; the table is empty afterwards.
+  [[nodiscard]] std::vector<notice> lost(etf::node_id peer);
+  /// The same for node watchers alone: the node could not be reached.
+  [[nodiscard]] std::vector<notice> unreachable(atom peer);
+
+  [[nodiscard]] std::size_t links() const noexcept { return links_.size(); }
+  [[nodiscard]] std::size_t own_monitors() const noexcept { return own_.size(); }
+  [[nodiscard]] std::size_t peer_monitors() const noexcept { return theirs_.size(); }
+  [[nodiscard]] bool watched_node() const noexcept { return !node_watchers_.empty(); }
+
+ private:
+  struct pair {
+    pid local;
+    pid remote;
+    friend bool operator==(const pair&, const pair&) = default;
+  };
+  struct pair_hash {
+    std::size_t operator()(const pair& ends) const noexcept { return std::hash<pid>{}(ends.local) * 31 + std::hash<pid>{}(ends.remote); }
+  };
+
+  boost::unordered_flat_map<pair, std::uint64_t, pair_hash> links_;  // id of our unlink under way, 0 while linked
+  boost::unordered_flat_map<reference, own_monitor, std::hash<reference>> own_;
+  boost::unordered_flat_map<reference, peer_monitor, std::hash<reference>> theirs_;
+  boost::unordered_flat_map<pid, unsigned, std::hash<pid>> node_watchers_;
+};
+
+/// Answers a signal to `to`, on a node that cannot be reached, as Erlang does: monitors and links get `noconnection`, an unlink its
+/// acknowledgement, everything else is dropped. Gives the answer and its receiver, or a null envelope. Takes `envelope` over.
+[[nodiscard]] crossing::notice undeliverable(const destination& to, signal* envelope) noexcept;
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,152 @@
+// The node as its users see it.
+#include <ergo/node.hpp>
+
+#include "cookie.hpp"
+#include "node_state.hpp"
+
+#include <ergo/detail/core_api.hpp>
+#include <ergo/reactor.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <future>
+#include <utility>
+
+namespace ergo::inline v0 {
+namespace {
+
+result<std::string> cookie_of(node_options& options) {
+  if (!options.cookie.empty()) {
+    auto given = detail::parse_cookie(options.cookie);
+    if (!given) return fail(errc::badarg, etf::binary("node_options::cookie is no cookie: 1 to 255 printable characters"));
+    return *std::move(given);
+  }
+  auto found = detail::find_cookie(detail::read_cookie_places(options.cookie_file));
+  if (!found) return fail(errc::badarg, etf::binary(found.error()));
+  return *std::move(found);
+}
+
+}  // namespace
+
+result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options options) {
+  auto* const first = detail::find_reactor(on, 0);
+  for (unsigned core = 0; core < on.cores(); ++core) {
+    if (detail::find_reactor(on, core) == nullptr) {
+      return fail(errc::badarg, etf::binary("a node needs cores that are reactors: make the runtime with ergo::networked(options)"));
+    }
+  }
+  auto name = detail::complete_name(options.name, options.names, detail::read_host_names());
+  if (!name) return fail(errc::badarg, etf::binary(name.error()));
+  auto cookie = cookie_of(options);
+  if (!cookie) return std::unexpected{cookie.error()};
+  if (const auto* const traced = std::getenv("ERGO_TRACE")) options.trace = options.trace | detail::parse_trace(traced);
+  auto state = std::make_shared<detail::node_state>(on, *first, std::move(options), *std::move(name));
+  first->keep(state);
+  if (auto started = state->start(*std::move(cookie)); !started) {
+    state->stop(duration::zero());
+    return std::unexpected{started.error()};
+  }
+  std::unique_ptr<node> made{new node};
+  made->state_ = std::move(state);
+  return made;
+}
+
+result<std::unique_ptr<node>> node::start(node_options options, runtime_options runtime) {
+  if (!runtime.make_parker) runtime.make_parker = reactor_parkers();
+  auto own = std::make_unique<ergo::runtime>(std::move(runtime));
+  auto made = start(*own, std::move(options));
+  if (made) (*made)->own_runtime_ = std::move(own);
+  return made;
+}
+
+node::~node() {
+  if (state_ != nullptr) state_->stop(std::chrono::seconds{1});
+  if (own_runtime_ == nullptr) return;
+  own_runtime_->stop();
+  state_.reset();
+}
+
+ergo::runtime& node::runtime() const noexcept { return state_->runtime(); }
+local_node& node::local() const noexcept { return state_->local(); }
+atom node::name() const noexcept { return local().name(); }
+std::uint32_t node::creation() const noexcept { return local().identity().creation(); }
+std::uint16_t node::port() const noexcept { return state_->port(); }
+
+result<void> node::connect(std::string_view peer, duration timeout) {
+  if (!dist::valid_node_name(peer) || peer == name().text()) return fail(errc::badarg, etf::binary(peer));
+  if (state_->board().is_connected(peer)) return {};
+  const auto told = std::make_shared<std::promise<result<void>>>();
+  auto outcome = told->get_future();
+  state_->board().connect(std::string{peer}, [told](result<void> how) { told->set_value(std::move(how)); });
+  if (outcome.wait_for(timeout) != std::future_status::ready) return fail(errc::timeout);
+  return outcome.get();
+}
+
+bool node::disconnect(std::string_view peer) {
+  const bool was_up = is_connected(peer);
+  state_->board().disconnect(std::string{peer});
+  return was_up;
+}
+
+std::vector<atom> node::nodes(node_set which) const { return state_->board().nodes(which); }
+bool node::is_connected(std::string_view peer) const { return state_->board().is_connected(peer); }
+subscription node::subscribe(node_observer observer) { return state_->board().subscribe(std::move(observer)); }
+
+std::optional<connection_counters> node::counters(std::string_view peer) const {
+  const auto name = etf::atom::find(peer);
+  const auto* const way = name ? state_->ways().find(*name) : nullptr;
+  if (way == nullptr || !way->is_up()) return std::nullopt;
+  const auto& seen = way->counters();
+  const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+  return connection_counters{read(seen.bytes_in), read(seen.bytes_out), read(seen.packets_in), read(seen.packets_out), read(seen.ticks_in), read(seen.ticks_out)};
+}
+
+void node::send(const destination& to, term content) {
+  local().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content)));
+}
+
+void node::register_function(atom module, atom function, std::size_t arity, remote_function body) {
+  state_->functions().add({module, function, arity}, std::move(body));
+}
+
+void node::trace(trace_category categories) noexcept { state_->trace().enable(categories); }
+void node::untrace(trace_category categories) noexcept { state_->trace().disable(categories); }
+
+void node::stop(duration grace) {
+  if (detail::current_core() < 0) return state_->stop(grace);
+  std::thread{[state = state_, grace] { state->stop(grace); }}.detach();
+}
+
+int node::run_until_signal(duration grace) {
+  struct waiting {
+    explicit waiting(boost::asio::io_context& on) : signals{on, SIGINT, SIGTERM} {}
+    boost::asio::signal_set signals;
+    std::promise<int> first;
+  };
+  auto& context = state_->context();
+  const auto held = std::make_shared<waiting>(context);
+  auto got = held->first.get_future();
+  boost::asio::post(context, [held] {
+    held->signals.async_wait([held](const boost::system::error_code& failed, int number) {
+      if (failed) return;
+      held->first.set_value(number);
+      held->signals.async_wait([held](const boost::system::error_code& ended, int again) {
+        if (!ended) ::_exit(128 + again);  // the second one means: now
+      });
+    });
+  });
+  const auto number = got.get();
+  stop(grace);
+  boost::asio::post(context, [held] {
+    boost::system::error_code ignored;
+    held->signals.cancel(ignored);
+  });
+  return number;
+}
+
+}  // namespace ergo::inline v0

@@ -1,0 +1,206 @@
+// Start and stop of a node, in order.
+#include "node_state.hpp"
+
+#include "cookie.hpp"
+#include "crypto.hpp"
+#include "net_kernel.hpp"
+
+#include <ergo/epmd/environment.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace ergo::inline v0::detail {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using clock = std::chrono::steady_clock;
+
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr auto accept_pause = std::chrono::milliseconds{50};  // when no descriptors are left
+
+std::unexpected<error> refuse(std::string text) { return fail(errc::badarg, etf::binary(text)); }
+
+// Waits until `over()` or `until`, looking now and then: the things waited for report to nobody.
+template <typename Condition>
+bool wait_until(clock::time_point until, Condition over) {
+  while (!over()) {
+    if (clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  return true;
+}
+
+}  // namespace
+
+node_state::node_state(ergo::runtime& on, reactor_parker& first, node_options given, full_name own)
+    : runtime_{on}, reactor_{first}, use_{first}, options_{std::move(given)}, name_{std::move(own)}, trace_{options_.trace, options_.on_trace}, functions_{std::make_shared<function_table>()} {}
+
+node_state::~node_state() = default;
+
+void node_state::report(const event& happened) const {
+  if (options_.on_event) return options_.on_event(happened);
+  runtime_.report(happened);
+}
+
+void node_state::note(log_level level, std::string text) const {
+  report({.what = event::kind::cluster, .level = level, .text = name_.text() + " " + std::move(text), .reason = {}});
+}
+
+// ----- start --------------------------------------------------------------------------------------------------------
+
+result<void> node_state::start(std::string cookie) {
+  if (auto done = open_sockets(); !done) return done;
+  const auto creation = enroll();
+  if (!creation) return std::unexpected{creation.error()};
+  if (auto done = become(*creation, std::move(cookie)); !done) return done;
+  begin_accepting();
+  return {};
+}
+
+result<void> node_state::open_sockets() {
+  const auto own = plan_addresses(name_, options_.listen, resolve);
+  if (!own) return refuse(own.error());
+  const auto first = options_.epmd == epmd_mode::none && options_.listen_port_min == 0 ? options_.peer_port : options_.listen_port_min;
+  auto opened = open_listeners(context(), *own, first, options_.listen_port_max);
+  if (!opened) return refuse(opened.error());
+  listeners_ = *std::move(opened);
+  port_ = listeners_.front().local_endpoint().port();
+  if (const auto text = listening_note(*own, outside_addresses()); !text.empty()) note(log_level::warning, text);
+  const auto environment = epmd::read_environment();
+  if (!environment && options_.epmd_port == 0) return refuse("ERL_EPMD_PORT is not a port number");
+  auto plan = plan_epmd(*own);
+  plan.port = options_.epmd_port != 0 ? options_.epmd_port : environment->port;
+  const auto& listed = options_.epmd_address.empty() && environment ? environment->addresses : options_.epmd_address;
+  if (!listed.empty()) {
+    auto parsed = epmd::parse_addresses(listed);
+    if (!parsed) return refuse("\"" + parsed.error() + "\" is no address for the port mapper");
+    plan.addresses = *std::move(parsed);
+  }
+  epmd_ = std::make_shared<epmd_link>(context(), std::move(plan), name_, [this](log_level level, std::string text) { note(level, std::move(text)); });
+  return {};
+}
+
+epmd_plan node_state::plan_epmd(const addresses& own) const {
+  epmd_plan plan;
+  plan.mode = options_.epmd;
+  plan.peer_port = options_.peer_port;
+  plan.patience = options_.limits.handshake_step;
+  const bool everywhere = std::ranges::any_of(own, [](const auto& one) { return one.is_unspecified(); });
+  if (!everywhere) plan.addresses = own;
+  return plan;
+}
+
+result<std::uint32_t> node_state::enroll() {
+  auto outcome = asio::co_spawn(context(), epmd_->start(port_, options_.visibility), asio::use_future).get();
+  if (outcome) return options_.creation != 0 ? options_.creation : *outcome;
+  if (outcome.error().name_taken) return fail(errc::name_taken, etf::binary(outcome.error().text));
+  return refuse(outcome.error().text);
+}
+
+result<void> node_state::become(std::uint32_t creation, std::string cookie) {
+  const auto name = etf::atom::make(name_.text());
+  const auto self = name ? etf::node_id::make(*name, creation) : std::unexpected{name.error()};
+  if (!self) return fail(errc::system_limit, "atoms"_atom);
+  local_ = &runtime_.add_node(*self);
+  identity who{.name = name_.text(),
+               .creation = creation,
+               .naming = name_.kind,
+               .visibility = options_.visibility,
+               .cookie = std::move(cookie),
+               .peer_cookies = std::move(options_.peer_cookies),
+               .allow = dist::allow_list{options_.allow}};
+  const auto locate = [link = epmd_](std::string peer) { return link->locate(std::move(peer)); };
+  const auto told = [this](const event& happened) { report(happened); };
+  board_ = std::make_shared<switchboard>(context(), std::move(who), options_.limits, locate, told);
+  const dist::liveness_options liveness{.tick_time = options_.net_ticktime, .intensity = options_.tick_intensity};
+  terms_.reset(new connection_terms{*local_, *board_, trace_, functions_, options_.limits, liveness});
+  ways_ = std::make_unique<router>(*terms_);
+  board_->use(*ways_);
+  local_->connect(ways_.get());
+  const auto kernel = runtime_.spawn(*local_, spawn_options{.name = "net_kernel"_atom}, make_net_kernel());
+  if (!kernel) return std::unexpected{kernel.error()};
+  terms_->speaker = *kernel;
+  functions_->add({"erlang"_atom, "node"_atom, 0}, [own = *name](process& /*self*/, std::span<const term> /*arguments*/) -> result<term> { return term{own}; });
+  return {};
+}
+
+void node_state::begin_accepting() {
+  asio::co_spawn(context(), epmd_->keep(), asio::detached);
+  for (std::size_t index = 0; index < listeners_.size(); ++index) asio::co_spawn(context(), accept_all(index), asio::detached);
+}
+
+// Nothing but the end of the node ends this: neither a peer that was gone before it was accepted, nor a lack of descriptors.
+asio::awaitable<void> node_state::accept_all(std::size_t listener) {
+  const auto self = shared_from_this();
+  auto& listening = listeners_[listener];
+  asio::steady_timer pause{context()};
+  while (!stopping_.load(std::memory_order_acquire)) {
+    auto done = co_await listening.async_accept(use_tuple);
+    const auto failed = std::get<0>(done);
+    if (!failed) {
+      board_->accepted(std::move(std::get<1>(done)));
+    } else if (failed != asio::error::operation_aborted && failed != asio::error::connection_aborted) {
+      pause.expires_after(accept_pause);
+      co_await pause.async_wait(use_tuple);
+    }
+  }
+}
+
+// ----- stop ---------------------------------------------------------------------------------------------------------
+
+// Refuse new work, end the processes, write what they said last, close.
+void node_state::stop(duration grace) {
+  const std::scoped_lock lock{stop_mutex_};
+  if (stopping_.exchange(true, std::memory_order_acq_rel)) return;
+  auto closed = std::make_shared<std::promise<void>>();
+  auto waiting = closed->get_future();
+  asio::post(context(), [self = shared_from_this(), closed] {
+    boost::system::error_code ignored;
+    for (auto& listener : self->listeners_) listener.close(ignored);
+    closed->set_value();
+  });
+  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(options_.limits.drain) + std::chrono::seconds{1};
+  if (waiting.wait_for(limit) != std::future_status::ready) note(log_level::error, "stops, although its first core does not answer");
+  if (local_ == nullptr) return;
+  end_processes(grace);
+  close_connections();
+  local_->connect(nullptr);
+  note(log_level::info, "has stopped");
+}
+
+void node_state::end_processes(duration grace) {
+  const auto end_all = [this](atom reason) {
+    for (const auto& process : runtime_.processes(*local_)) {
+      local_->route_local(process, make_signal(signal_kind::exit, pid{}, term{reason}));
+    }
+  };
+  const auto none_left = [this] { return runtime_.processes(*local_).empty(); };
+  end_all("shutdown"_atom);
+  if (wait_until(clock::now() + grace, none_left)) return;
+  note(log_level::warning, "kills " + std::to_string(runtime_.processes(*local_).size()) + " process(es) that did not end in time");
+  end_all("kill"_atom);
+  (void)wait_until(clock::now() + grace, none_left);
+}
+
+void node_state::close_connections() {
+  auto closed = std::make_shared<std::promise<void>>();
+  auto waiting = closed->get_future();
+  board_->stop([self = shared_from_this(), closed] {
+    self->epmd_->stop();
+    self->ways_->retire();
+    closed->set_value();
+  });
+  const auto limit = options_.limits.drain + std::chrono::seconds{2};
+  if (waiting.wait_for(limit) != std::future_status::ready) note(log_level::error, "stops, although not all of its connections are closed");
+}
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,77 @@
+// The parts of a running node. Kept until its runtime ends, because processes may send through it until then.
+#pragma once
+
+#include "connection.hpp"
+#include "epmd_link.hpp"
+#include "functions.hpp"
+#include "listening.hpp"
+#include "names.hpp"
+#include "reactor_parker.hpp"
+#include "router.hpp"
+#include "switchboard.hpp"
+#include "trace.hpp"
+
+#include <ergo/node.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+class node_state final : public std::enable_shared_from_this<node_state> {
+ public:
+  node_state(ergo::runtime& on, reactor_parker& first, node_options given, full_name own);
+  ~node_state();
+
+  /// Opens sockets, registers, becomes reachable. Outside threads only.
+  [[nodiscard]] result<void> start(std::string cookie);
+  /// Ends it; see `node::stop`.
+  void stop(duration grace);
+
+  [[nodiscard]] ergo::runtime& runtime() const noexcept { return runtime_; }
+  [[nodiscard]] local_node& local() const noexcept { return *local_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] switchboard& board() noexcept { return *board_; }
+  [[nodiscard]] router& ways() noexcept { return *ways_; }
+  [[nodiscard]] tracer& trace() noexcept { return trace_; }
+  [[nodiscard]] function_table& functions() noexcept { return *functions_; }
+  [[nodiscard]] boost::asio::io_context& context() noexcept { return reactor_.context(); }
+  void report(const event& happened) const;
+
+ private:
+  [[nodiscard]] result<void> open_sockets();
+  [[nodiscard]] result<std::uint32_t> enroll();
+  [[nodiscard]] result<void> become(std::uint32_t creation, std::string cookie);
+  void begin_accepting();
+  [[nodiscard]] boost::asio::awaitable<void> accept_all(std::size_t listener);
+  [[nodiscard]] epmd_plan plan_epmd(const addresses& own) const;
+  void note(log_level level, std::string text) const;
+  void end_processes(duration grace);
+  void close_connections();
+
+  ergo::runtime& runtime_;
+  reactor_parker& reactor_;
+  reactor_use use_;
+  node_options options_;
+  full_name name_;
+  tracer trace_;
+  std::shared_ptr<function_table> functions_;
+  local_node* local_ = nullptr;
+  std::unique_ptr<connection_terms> terms_;
+  std::unique_ptr<router> ways_;
+  std::shared_ptr<switchboard> board_;
+  std::shared_ptr<epmd_link> epmd_;
+  std::vector<boost::asio::ip::tcp::acceptor> listeners_;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::mutex stop_mutex_;
+};
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,78 @@
+// Routing to other nodes.
+#include "router.hpp"
+
+#include <ergo/dist/node_name.hpp>
+
+namespace ergo::inline v0::detail {
+
+struct router::chunk {
+  std::array<std::atomic<connection*>, chunk_size> cells{};
+};
+
+router::router(connection_terms& terms) : terms_{terms}, chunks_{std::make_unique<std::atomic<chunk*>[]>(most_chunks)} {}
+
+router::~router() {
+  for (std::uint32_t index = 0; index < most_chunks; ++index) delete chunks_[index].load(std::memory_order_relaxed);
+}
+
+connection* router::find(atom peer) const noexcept {
+  const auto* const place = chunks_[peer.index() / chunk_size].load(std::memory_order_acquire);
+  return place == nullptr ? nullptr : place->cells[peer.index() % chunk_size].load(std::memory_order_acquire);
+}
+
+connection* router::find_or_make(atom peer) noexcept {
+  if (auto* const found = find(peer)) return found;
+  if (!dist::valid_node_name(peer.text()) || peer == terms_.local.name()) return nullptr;
+  const std::scoped_lock lock{mutex_};
+  if (auto* const found = find(peer)) return found;
+  if (retired_) return nullptr;
+  auto& place = chunks_[peer.index() / chunk_size];
+  if (place.load(std::memory_order_relaxed) == nullptr) place.store(new chunk, std::memory_order_release);
+  auto& runtime = terms_.local.owner();
+  const auto core = next_core_++ % runtime.cores();
+  auto* const reactor = find_reactor(runtime, core);
+  all_.push_back(std::make_unique<connection>(terms_, peer, *reactor, core_at(runtime, core)));
+  auto* const made = all_.back().get();
+  place.load(std::memory_order_relaxed)->cells[peer.index() % chunk_size].store(made, std::memory_order_release);
+  return made;
+}
+
+void router::deliver(const destination& to, signal* envelope) noexcept {
+  const auto node = to.by_name() ? to.node() : to.process().node.name();
+  auto* const way = find_or_make(node);
+  if (terms_.trace.on(trace_category::node)) {
+    const auto* const decision = way == nullptr ? "decision=unreachable" : way->is_up() ? "decision=connection" : "decision=connect";
+    terms_.trace.routing(*envelope, to, decision);
+  }
+  if (way != nullptr) return way->accept(to, envelope);
+  const auto news = undeliverable(to, envelope);
+  if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
+}
+
+bool router::busy(atom node) const noexcept {
+  const auto* const way = find(node);
+  return way != nullptr && way->busy();
+}
+
+void router::wake_when_drained(atom node, const pid& waiting) noexcept {
+  if (auto* const way = find(node)) return way->wake_when_drained(waiting);
+  terms_.local.route_local(waiting, make_signal(signal_kind::wake));
+}
+
+void router::monitor_node(const pid& watcher, atom node) noexcept {
+  if (auto* const way = find_or_make(node)) return way->watch_node(watcher);
+  if (node == terms_.local.name()) return;  // it goes with its watcher
+  terms_.local.route_local(watcher, make_signal(signal_kind::node_down, pid{}, term{node}));
+}
+
+void router::demonitor_node(const pid& watcher, atom node) noexcept {
+  if (auto* const way = find(node)) way->unwatch_node(watcher);
+}
+
+void router::retire() {
+  const std::scoped_lock lock{mutex_};
+  retired_ = true;
+  for (auto& one : all_) one->retire();
+}
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,49 @@
+// From a node's name to the way there, without a lock.
+#pragma once
+
+#include "connection.hpp"
+
+#include <ergo/local_node.hpp>
+#include <ergo/runtime.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+/// All connections of a node, by the index of the peer's name. Connections are made at first use and stay.
+class router final : public outbound {
+ public:
+  explicit router(connection_terms& terms);
+  ~router() override;
+
+  void deliver(const destination& to, signal* envelope) noexcept override;
+  [[nodiscard]] bool busy(atom node) const noexcept override;
+  void wake_when_drained(atom node, const pid& waiting) noexcept override;
+  void monitor_node(const pid& watcher, atom node) noexcept override;
+  void demonitor_node(const pid& watcher, atom node) noexcept override;
+
+  /// The connection to `peer`, or null when there was never one.
+  [[nodiscard]] connection* find(atom peer) const noexcept;
+  /// The connection to `peer`; null when that is no name of another node, or the node has stopped.
+  [[nodiscard]] connection* find_or_make(atom peer) noexcept;
+  /// Ends all connections for good.
+  void retire();
+
+ private:
+  struct chunk;
+  static constexpr std::uint32_t chunk_size = 1024;
+  static constexpr std::uint32_t most_chunks = 4'194'304 / chunk_size;
+
+  connection_terms& terms_;
+  std::unique_ptr<std::atomic<chunk*>[]> chunks_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<connection>> all_;
+  unsigned next_core_ = 0;
+  bool retired_ = false;
+};
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,255 @@
+// The socket side of a connection: encode and write, read and hand on, keep alive, close.
+#include "session.hpp"
+
+#include <ergo/etf/codec.hpp>
+
+#include <utility>
+
+namespace ergo::inline v0::detail {
+namespace {
+
+using clock = std::chrono::steady_clock;
+using dist::liveness_action;
+using dist::peer_errc;
+
+constexpr std::size_t batch = 64U << 10;           // bytes gathered before a write
+constexpr std::size_t written_per_slice = 4U << 20;
+constexpr std::size_t read_per_slice = 128U << 10;
+constexpr std::size_t no_budget = SIZE_MAX;
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);  // one writer
+}
+
+dist::packet_options packets_of(const node_limits& limits) { return {.max_packet = limits.frame}; }
+
+// Like OTP, which treats a connection as hidden unless both ends are visible.
+dist::liveness_options liveness_of(dist::liveness_options options, dist::flags negotiated) {
+  options.peer = negotiated.has(dist::flag::published) ? dist::peer_kind::visible : dist::peer_kind::hidden;
+  return options;
+}
+
+etf::decode_limits decoding(const node_limits& limits, etf::atom_budget& budget) {
+  etf::decode_limits made;
+  made.memory = limits.message;
+  made.budget = &budget;
+  made.compressed = false;
+  return made;
+}
+
+}  // namespace
+
+connection::session::session(connection& of, established_link&& link, etf::decode_limits limits)
+    : id{link.id},
+      over{of.terms_.local, link.peer, link.negotiated, of.table_, of.terms_.trace, of.terms_.speaker},
+      in{packets_of(of.terms_.limits)},
+      writer{over, out},
+      reader{over, writer, of.terms_.functions, limits},
+      liveness{liveness_of(of.terms_.liveness, link.negotiated), clock::now()},
+      socket{of.reactor_, link.descriptor},
+      timer{of.reactor_.context()} {
+  in.feed(link.leftover);
+}
+
+void connection::begin(established_link link) {
+  asked_ = false;
+  traffic_.clear();
+  current_.store(static_cast<std::uint64_t>(link.id), std::memory_order_release);
+  session_ = std::make_unique<session>(*this, std::move(link), decoding(terms_.limits, budget_));
+  up_.store(true, std::memory_order_relaxed);
+  arm_timer();
+}
+
+slice_end connection::online_slice(std::uint8_t bells) {
+  const auto heard = [bells](bell one) { return (bells & static_cast<std::uint8_t>(one)) != 0; };
+  if (heard(bell::readable)) {
+    session_->waits_to_read = false;
+    session_->may_read = true;
+  }
+  if (heard(bell::writable)) session_->waits_to_write = false;
+  if (session_->at != session::phase::open) {
+    go_on_closing(bells);
+    const bool more = session_ != nullptr && session_->at == session::phase::draining && first_ != nullptr && !session_->waits_to_write;
+    return more ? slice_end::again : slice_end::waiting;
+  }
+  if (heard(bell::tick)) check_liveness();
+  if (session_ != nullptr && !session_->waits_to_write) encode_backlog();
+  if (session_ != nullptr && session_->may_read) receive(read_per_slice);
+  if (session_ != nullptr && session_->unsent() != 0 && !session_->waits_to_write) flush();
+  if (session_ == nullptr) return slice_end::waiting;
+  publish_unsent();
+  // Those who got something run before this connection asks the system to wait: their answers leave first.
+  if (session_->may_read || std::exchange(session_->handed_on, false)) return slice_end::again;
+  wait_to_read();
+  return first_ != nullptr && !session_->waits_to_write ? slice_end::again : slice_end::waiting;
+}
+
+// ----- out ----------------------------------------------------------------------------------------------------------
+
+void connection::encode_backlog() {
+  std::size_t written = 0;
+  const auto before = taken_sizes_;
+  while (session_ != nullptr && !session_->waits_to_write && written < written_per_slice) {
+    while (first_ != nullptr && session_->unsent() < batch) {
+      write_signal(take_first());
+    }
+    if (session_->unsent() == 0) break;
+    written += session_->unsent();
+    flush();
+  }
+  queued_.fetch_sub(taken_sizes_ - before, std::memory_order_seq_cst);
+  taken_sizes_ = before;
+}
+
+void connection::write_signal(signal* packed) {
+  if (take_watch(packed)) return;
+  const auto size = size_of(*packed);
+  taken_sizes_ += size;
+  add(traffic_.packets_out, 1);
+  session_->writer.write(unpack(packed, peer_), size);
+}
+
+void connection::flush() {
+  auto& s = *session_;
+  const auto done = s.socket.write(s.out, s.sent);
+  if (done.count != 0) {
+    s.sent += done.count;
+    s.liveness.on_written();
+    add(traffic_.bytes_out, done.count);
+  }
+  if (s.unsent() == 0) {
+    s.out.clear();
+    s.sent = s.answered = 0;
+  }
+  if (done.how == transfer::end::failed) return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
+  if (done.how == transfer::end::blocked) wait_to_write();
+}
+
+void connection::publish_unsent() noexcept { unsent_.store(session_->unsent(), std::memory_order_seq_cst); }
+
+void connection::wait_to_write() {
+  if (std::exchange(session_->waits_to_write, true)) return;
+  session_->socket.when_writable([this, id = session_->id] { ring(bell::writable, id); });
+}
+
+dist::send_queue connection::queue_state() const noexcept {
+  return session_->unsent() == 0 && first_ == nullptr ? dist::send_queue::empty : dist::send_queue::waiting;
+}
+
+// ----- in -----------------------------------------------------------------------------------------------------------
+
+void connection::receive(std::size_t budget) {
+  take_packets();  // what came with the handshake, or was left by the last slice
+  std::size_t count = 0;
+  while (session_ != nullptr && session_->may_read && count < budget) {
+    const auto done = session_->socket.read(session_->in.prepare());
+    if (done.how == transfer::end::closed) return lose({.code = peer_errc::closed, .handshake = {}, .system = {}});
+    if (done.how == transfer::end::failed) return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
+    if (done.how == transfer::end::blocked) session_->may_read = false;
+    if (done.count == 0) continue;
+    count += done.count;
+    session_->in.commit(done.count);
+    session_->liveness.on_read();
+    add(traffic_.bytes_in, done.count);
+    take_packets();
+  }
+}
+
+void connection::take_packets() {
+  using outcome = dist::receive_buffer::outcome;
+  while (session_ != nullptr) {
+    const auto packet = session_->in.next();
+    if (packet.what == outcome::need_more) return;
+    if (packet.what == outcome::too_long) return break_protocol("a packet longer than node_limits::frame");
+    if (packet.what == outcome::tick) {
+      add(traffic_.ticks_in, 1);
+      continue;
+    }
+    add(traffic_.packets_in, 1);
+    const auto before = session_->out.size();
+    const auto read = session_->reader.read(packet.body, session_->in.owner_of(packet.body));
+    if (!read) return break_protocol(read.error());
+    session_->handed_on = true;
+    session_->answered += session_->out.size() - before;
+    if (session_->answered > terms_.limits.unread_answers) return break_protocol("more answers than node_limits::unread_answers were left unread");
+  }
+}
+
+void connection::wait_to_read() {
+  if (std::exchange(session_->waits_to_read, true)) return;
+  session_->socket.when_readable([this, id = session_->id] { ring(bell::readable, id); });
+}
+
+void connection::break_protocol(std::string_view text) {
+  event happened{.what = event::kind::cluster, .level = log_level::warning, .text = std::string{peer_.text()} + " broke the protocol: " + std::string{text}, .reason = {}};
+  terms_.owner.report(happened);
+  lose({.code = peer_errc::protocol, .handshake = {}, .system = {}});
+}
+
+// ----- keep-alive ---------------------------------------------------------------------------------------------------
+
+void connection::arm_timer() {
+  auto& s = *session_;
+  s.timer.expires_after(s.liveness.interval());
+  s.timer.async_wait([this, id = s.id](const boost::system::error_code& failed) {
+    if (!failed) ring(bell::tick, id);
+  });
+}
+
+void connection::check_liveness() {
+  arm_timer();
+  auto action = session_->liveness.on_interval(clock::now(), queue_state());
+  if (action == liveness_action::read_first) {
+    session_->may_read = true;
+    receive(no_budget);
+    if (session_ == nullptr) return;
+    action = session_->liveness.after_read(clock::now(), queue_state());
+  }
+  if (action == liveness_action::send_tick) {
+    dist::append_tick(session_->out);
+    add(traffic_.ticks_out, 1);
+    flush();
+  } else if (action == liveness_action::peer_down) {
+    lose({.code = peer_errc::silent, .handshake = {}, .system = {}});
+  }
+}
+
+// ----- the end ------------------------------------------------------------------------------------------------------
+
+// What we close of our own will is written to the last byte, as long as the peer takes it; everything else ends at once.
+void connection::begin_closing(peer_errc reason) {
+  if (session_->at != session::phase::open) return;
+  if (reason != peer_errc::disconnected && reason != peer_errc::stopping) return lose({.code = reason, .handshake = {}, .system = {}});
+  session_->at = session::phase::draining;
+  session_->ends_with = reason;
+  session_->deadline = clock::now() + terms_.limits.drain;
+  session_->timer.expires_at(session_->deadline);
+  session_->timer.async_wait([this, id = session_->id](const boost::system::error_code& failed) {
+    if (!failed) ring(bell::tick, id);
+  });
+}
+
+// Bytes that nobody reads would turn our closing into a reset, which takes with it what the peer has not read yet.
+void connection::go_on_closing(std::uint8_t bells) {
+  auto& s = *session_;
+  const bool timed = (bells & static_cast<std::uint8_t>(bell::tick)) != 0 && clock::now() >= s.deadline;
+  const dist::peer_reason reason{.code = s.ends_with, .handshake = {}, .system = {}};
+  if (timed) return lose(reason);
+  if (s.at == session::phase::draining) {
+    if (!s.waits_to_write) encode_backlog();
+    if (session_ == nullptr) return;
+    publish_unsent();
+    if (first_ != nullptr || s.unsent() != 0) return;
+    s.socket.finish_writing();
+    s.at = session::phase::lingering;
+    s.may_read = true;
+  }
+  while (s.may_read) {
+    const auto done = s.socket.read(s.in.prepare());
+    if (done.how == transfer::end::closed || done.how == transfer::end::failed) return lose(reason);
+    if (done.how == transfer::end::blocked) s.may_read = false;
+  }
+  wait_to_read();
+}
+
+}  // namespace ergo::inline v0::detail

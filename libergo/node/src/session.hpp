@@ -1,0 +1,43 @@
+// The incarnation of a connection between one handshake and its end.
+#pragma once
+
+#include "connection.hpp"
+
+#include <utility>
+
+namespace ergo::inline v0::detail {
+
+/// Everything that begins and ends with the socket. Touched by the slices of its connection only.
+struct connection::session {
+  /// What the session does.
+  enum class phase : std::uint8_t {
+    open,
+    draining,   ///< we end it: what is queued is written first
+    lingering,  ///< everything is written; the peer's end is awaited, so that what we wrote is not lost
+  };
+
+  session(connection& of, established_link&& link, etf::decode_limits limits);
+
+  const dist::attempt_id id;
+  wire over;
+  etf::buffer out;
+  std::size_t sent = 0;       // bytes of `out` that are written
+  std::size_t answered = 0;   // bytes of `out` that answer the peer
+  dist::receive_buffer in;
+  signal_writer writer;
+  signal_reader reader;
+  dist::liveness liveness;
+  stream socket;
+  boost::asio::steady_timer timer;
+  phase at = phase::open;
+  dist::peer_errc ends_with = dist::peer_errc::closed;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  bool may_read = true;       // the last read was not told to wait
+  bool waits_to_read = false;
+  bool waits_to_write = false;
+  bool handed_on = false;     // packets were given to processes since the last wait
+
+  [[nodiscard]] std::size_t unsent() const noexcept { return out.size() - sent; }
+};
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,254 @@
+// One function per control message (protocol §4.1), with the checks of §4.2.
+#include "signal_reader.hpp"
+
+#include <ergo/etf/text.hpp>
+#include <ergo/runtime.hpp>
+
+#include <utility>
+
+namespace ergo::inline v0::detail {
+namespace {
+
+namespace control = dist::control;
+
+std::unexpected<std::string> bad(std::string text) { return std::unexpected{std::move(text)}; }
+
+std::string describe(std::string_view what, const etf::error& failed) {
+  return std::string{what} + ": " + std::string{etf::describe(failed.code)} + " at byte " + std::to_string(failed.offset);
+}
+
+// {'$gen_call', {Pid, Tag}, Request}
+bool is_call(const term& content) {
+  if (!etf::is_tagged(content, "$gen_call"_atom, 3)) return false;
+  const auto& from = content.elements()[1];
+  return from.is_tuple(2) && from.elements()[0].as_pid().has_value();
+}
+
+signal* message_signal(const pid& from, term content) {
+  if (is_call(content)) {
+    const auto parts = content.elements();
+    const auto caller = parts[1].elements();
+    return make_signal(signal_kind::call, *caller[0].as_pid(), caller[1], parts[2]);
+  }
+  if (etf::is_tagged(content, "$gen_cast"_atom, 2)) return make_signal(signal_kind::cast, from, content.elements()[1]);
+  return make_signal(signal_kind::message, from, std::move(content));
+}
+
+struct endpoints {
+  std::string from;
+  std::string to;
+
+  void operator()(const control::send& s) { from = s.from ? traced(*s.from) : ""; to = traced(s.to); }
+  void operator()(const control::reg_send& s) { from = traced(s.from); to = etf::to_text(s.name); }
+  void operator()(const control::alias_send& s) { from = traced(s.from); to = traced(term{s.alias}); }
+  void operator()(const control::exit2& s) {
+    from = traced(s.from);
+    if (const auto* const process = std::get_if<pid>(&s.to)) to = traced(*process);
+  }
+  void operator()(const control::monitor& s) { from = traced(s.from); to = traced(s.target); }
+  void operator()(const control::demonitor& s) { from = traced(s.from); to = traced(s.target); }
+  void operator()(const control::down& s) { from = traced(s.target); to = traced(s.to); }
+  void operator()(const control::group_leader& s) { from = traced(s.leader); to = traced(s.to); }
+  void operator()(const control::spawn_request& s) {
+    from = traced(s.from);
+    to = etf::to_text(s.module) + ":" + etf::to_text(s.function) + "/" + std::to_string(s.arity);
+  }
+  void operator()(const control::spawn_reply& s) { from = traced(s.result); to = traced(s.to); }
+  template <typename Pair>
+  void operator()(const Pair& s) { from = traced(s.from); to = traced(s.to); }
+};
+
+}  // namespace
+
+signal_reader::signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions, const etf::decode_limits& limits)
+    : wire_{over}, answers_{answers}, functions_{std::move(functions)}, context_{over.peer.name(), over.negotiated, limits}, limits_{limits}, identity_{over.local.identity()} {}
+
+std::expected<void, std::string> signal_reader::read(dist::bytes_view body, const std::shared_ptr<const void>* owner) {
+  auto decoded = dist::decode_control(body, context_);
+  if (!decoded) return bad(dist::to_string(decoded.error()));
+  if (wire_.trace.on(trace_category::dist)) trace_in(*decoded, body.size());
+  limits_.aliased = owner;
+  current_ = &*decoded;
+  return std::visit([this](const auto& signal) { return on(signal); }, decoded->message);
+}
+
+std::expected<term, std::string> signal_reader::payload() {
+  if (current_->reason) return *std::move(current_->reason);
+  auto decoded = etf::decode_bare(current_->payload, limits_);
+  if (!decoded) return std::unexpected{describe("a payload that is no term", decoded.error())};
+  return std::move(decoded->value);
+}
+
+// ----- messages -----------------------------------------------------------------------------------------------------
+
+// {Tag, Answer} to a call of ours, whether it is still open or not: the process drops what it does not wait for.
+bool signal_reader::take_answer(const pid& from, term& content) const {
+  if (!content.is_tuple(2)) return false;
+  const auto ref = etf::reference_in_tag(content.elements()[0]);
+  if (!ref || ref->node != identity_ || !local_node::is_call(*ref)) return false;
+  if (const auto owner = wire_.local.owner_of(*ref)) {
+    wire_.local.route_local(*owner, make_signal(signal_kind::reply, from, term{*ref}, content.elements()[1]));
+  }
+  return true;
+}
+
+void signal_reader::deliver_message(const pid& from, const pid& to, term content) const {
+  if (!take_answer(from, content)) wire_.local.route_local(to, message_signal(from, std::move(content)));
+}
+
+signal_reader::outcome signal_reader::on(const control::send& signal) {
+  if (!ours(signal.to)) return {};  // an earlier incarnation of ours, or nobody: dropped, as OTP does
+  auto content = payload();
+  if (!content) return bad(std::move(content.error()));
+  deliver_message(signal.from.value_or(pid{}), signal.to, *std::move(content));
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::reg_send& signal) {
+  const auto found = wire_.local.whereis(signal.name);
+  if (!found) return {};
+  auto content = payload();
+  if (!content) return bad(std::move(content.error()));
+  deliver_message(signal.from, *found, *std::move(content));
+  return {};
+}
+
+// The only aliases of ours are the references of calls.
+signal_reader::outcome signal_reader::on(const control::alias_send& signal) {
+  if (signal.alias.node != identity_ || !local_node::is_call(signal.alias)) return {};
+  auto content = payload();
+  if (!content) return bad(std::move(content.error()));
+  if (!content->is_tuple(2) || etf::reference_in_tag(content->elements()[0]) != signal.alias) return {};
+  (void)take_answer(signal.from, *content);
+  return {};
+}
+
+// ----- links --------------------------------------------------------------------------------------------------------
+
+bool signal_reader::formerly_ours(const pid& process) const noexcept {
+  return process.node != identity_ && process.node.name() == identity_.name();
+}
+
+signal_reader::outcome signal_reader::on(const control::link& signal) {
+  if (!ours(signal.to)) {
+    answers_.link_exit(signal.to, signal.from, term{"noproc"_atom});
+    return {};
+  }
+  wire_.table.linked(signal.to, signal.from);
+  wire_.local.route_local(signal.to, make_signal(signal_kind::link, signal.from, term{}));
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::unlink& signal) {
+  if (formerly_ours(signal.to)) return bad("an unlink for a process of an earlier incarnation of this node");
+  if (!ours(signal.to)) return {};
+  wire_.table.unlinked_by_peer(signal.to, signal.from);
+  wire_.local.route_local(signal.to, make_signal(signal_kind::unlink, signal.from, term{signal.id}));
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::unlink_ack& signal) {
+  if (!ours(signal.to)) return {};
+  wire_.table.acknowledged(signal.to, signal.from, signal.id);
+  wire_.local.route_local(signal.to, make_signal(signal_kind::unlink_ack, signal.from, term{signal.id}));
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::exit& signal) {
+  if (formerly_ours(signal.to)) return bad("a link exit for a process of an earlier incarnation of this node");
+  auto reason = payload();
+  if (!reason) return bad(std::move(reason.error()));
+  if (!ours(signal.to)) return {};
+  wire_.table.broken(signal.to, signal.from);
+  wire_.local.route_local(signal.to, make_signal(signal_kind::link_exit, signal.from, *std::move(reason)));
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::exit2& signal) {
+  auto reason = payload();
+  if (!reason) return bad(std::move(reason.error()));
+  auto target = std::optional<pid>{};
+  if (const auto* const process = std::get_if<pid>(&signal.to)) target = *process;
+  if (const auto* const name = std::get_if<atom>(&signal.to)) target = wire_.local.whereis(*name);
+  if (target && ours(*target)) wire_.local.route_local(*target, make_signal(signal_kind::exit, signal.from, *std::move(reason)));
+  return {};
+}
+
+// ----- monitors -----------------------------------------------------------------------------------------------------
+
+signal_reader::outcome signal_reader::on(const control::monitor& signal) {
+  const auto* const name = std::get_if<atom>(&signal.target);
+  const auto found = name != nullptr ? wire_.local.whereis(*name) : std::optional{std::get<pid>(signal.target)};
+  if (!found || !ours(*found)) {
+    answers_.down(signal.target, signal.from, signal.ref, term{"noproc"_atom});
+    return {};
+  }
+  const auto by = name != nullptr ? *name : atom{};
+  wire_.table.watched(signal.ref, {signal.from, *found, by});
+  auto* const asked = make_signal(signal_kind::monitor, signal.from, term{signal.ref}, term{});
+  asked->name = by;
+  wire_.local.route_local(*found, asked);
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::demonitor& signal) {
+  const auto made = wire_.table.unwatched(signal.ref);
+  if (made) wire_.local.route_local(made->target, make_signal(signal_kind::demonitor, signal.from, term{signal.ref}, term{}));
+  return {};
+}
+
+signal_reader::outcome signal_reader::on(const control::down& signal) {
+  auto reason = payload();
+  if (!reason) return bad(std::move(reason.error()));
+  const auto made = wire_.table.watched_no_more(signal.ref);
+  if (!made) return {};  // taken back meanwhile
+  const auto from = made->target.by_name() ? pid{wire_.peer, 0, 0} : made->target.process();
+  auto* const news = make_signal(signal_kind::down, from, term{signal.ref}, *std::move(reason));
+  if (made->target.by_name()) news->name = made->target.name();
+  wire_.local.route_local(made->watcher, news);
+  return {};
+}
+
+// ----- the rest -----------------------------------------------------------------------------------------------------
+
+signal_reader::outcome signal_reader::on(const control::group_leader& signal) {
+  if (ours(signal.to)) wire_.local.route_local(signal.to, make_signal(signal_kind::group_leader, pid{}, term{signal.leader}));
+  return {};
+}
+
+// The answer is the first thing that is heard of the new process: it starts when it is told to, after it was linked and monitored.
+signal_reader::outcome signal_reader::on(const control::spawn_request& signal) {
+  auto arguments = payload();
+  if (!arguments) return bad(std::move(arguments.error()));
+  const auto items = arguments->items();
+  if (!arguments->is_list() || !arguments->list_tail().is_nil() || items.size() != signal.arity) {
+    return bad("a spawn request whose arguments are no list of its arity");
+  }
+  const auto wish = read_spawn_options(signal.options);
+  control::spawn_reply reply{signal.id, signal.from, false, false, "badopt"_atom};
+  if (!wish.bad) {
+    spawn_options options{.group_leader = signal.leader, .initial_call = etf::tuple(signal.module, signal.function, signal.arity)};
+    auto body = make_runner({functions_, signal.module, signal.function, *std::move(arguments)});
+    const auto started = wire_.local.owner().spawn(wire_.local, options, std::move(body));
+    reply.result = "system_limit"_atom;
+    if (started) reply = {signal.id, signal.from, wish.link, wish.monitor, *started};
+  }
+  answers_.spawn_reply(reply);
+  const auto* const made = std::get_if<pid>(&reply.result);
+  if (made == nullptr) return {};
+  if (wish.link) (void)on(control::link{signal.from, *made});
+  if (wish.monitor) (void)on(control::monitor{signal.from, *made, signal.id});
+  wire_.local.route_local(*made, make_signal(signal_kind::message, signal.from, term{"go"_atom}));
+  return {};
+}
+
+// This node asks nobody to spawn, so it expects no reply.
+signal_reader::outcome signal_reader::on(const control::spawn_reply& /*signal*/) { return {}; }
+
+void signal_reader::trace_in(const dist::received_control& seen, std::size_t bytes) const {
+  endpoints ends;
+  std::visit(ends, seen.message);
+  wire_.trace.message({direction::in, wire_.peer.name(), dist::to_string(seen.op), std::move(ends.from), std::move(ends.to), bytes});
+}
+
+}  // namespace ergo::inline v0::detail

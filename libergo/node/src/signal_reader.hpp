@@ -1,0 +1,63 @@
+// From packets to signals of processes: each control message is checked, booked and handed to the process that it is for.
+#pragma once
+
+#include "functions.hpp"
+#include "signal_writer.hpp"
+#include "wire.hpp"
+
+#include <ergo/dist/control_decode.hpp>
+#include <ergo/dist/packet.hpp>
+#include <ergo/etf/codec.hpp>
+
+#include <expected>
+#include <string>
+
+namespace ergo::inline v0::detail {
+
+/// Reads the packets of one connection. Owned by the connection's slices.
+class signal_reader {
+ public:
+  /// `limits` holds for control messages and payloads alike; answers go to `answers`.
+  signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions, const etf::decode_limits& limits);
+
+  /// Acts on one packet. `owner` keeps its memory, or is null where its binaries are to be copied. A failure is the sentence with which the
+  /// connection is closed; then nobody has received any part of the packet.
+  [[nodiscard]] std::expected<void, std::string> read(dist::bytes_view body, const std::shared_ptr<const void>* owner);
+
+ private:
+  using outcome = std::expected<void, std::string>;
+  struct visitor;
+
+  outcome on(const dist::control::send& signal);
+  outcome on(const dist::control::reg_send& signal);
+  outcome on(const dist::control::alias_send& signal);
+  outcome on(const dist::control::link& signal);
+  outcome on(const dist::control::unlink& signal);
+  outcome on(const dist::control::unlink_ack& signal);
+  outcome on(const dist::control::exit& signal);
+  outcome on(const dist::control::exit2& signal);
+  outcome on(const dist::control::monitor& signal);
+  outcome on(const dist::control::demonitor& signal);
+  outcome on(const dist::control::down& signal);
+  outcome on(const dist::control::group_leader& signal);
+  outcome on(const dist::control::spawn_request& signal);
+  outcome on(const dist::control::spawn_reply& signal);
+
+  /// The payload, or for the old forms the reason inside the control message.
+  [[nodiscard]] std::expected<term, std::string> payload();
+  void deliver_message(const pid& from, const pid& to, term content) const;
+  [[nodiscard]] bool take_answer(const pid& from, term& content) const;
+  [[nodiscard]] bool ours(const pid& process) const noexcept { return process.node == identity_; }
+  [[nodiscard]] bool formerly_ours(const pid& process) const noexcept;
+  void trace_in(const dist::received_control& seen, std::size_t bytes) const;
+
+  const wire& wire_;
+  signal_writer& answers_;
+  std::shared_ptr<const function_table> functions_;
+  dist::control_context context_;
+  etf::decode_limits limits_;
+  etf::node_id identity_;
+  dist::received_control* current_ = nullptr;
+};
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,251 @@
+// The driver of the connection table.
+#include "switchboard.hpp"
+
+#include "crypto.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <list>
+#include <utility>
+
+namespace ergo::inline v0::detail {
+
+namespace asio = boost::asio;
+namespace peering = dist::peering;
+
+struct switchboard::observers {
+  std::mutex mutex;
+  std::list<node_observer> list;
+};
+
+switchboard::switchboard(asio::io_context& on, identity who, const node_limits& limits, peer_locator locate, event_handler report)
+    : context_{on},
+      who_{std::move(who)},
+      limits_{limits},
+      locate_{std::move(locate)},
+      report_{std::move(report)},
+      peers_{who_.name},
+      gate_{{.most = limits.pending_handshakes, .most_per_address = limits.pending_per_address}},
+      observers_{std::make_shared<observers>()} {}
+
+switchboard::~switchboard() {
+  wipe(who_.cookie);
+  for (auto& [peer, cookie] : who_.peer_cookies) wipe(cookie);
+}
+
+// ----- any thread ---------------------------------------------------------------------------------------------------
+
+void switchboard::wanted(connection& by) {
+  asio::post(context_, [self = shared_from_this(), &by] {
+    const dist::waiter_id waiter{++self->last_waiter_};
+    self->waiters_.emplace(waiter, outcome_handler{});
+    const auto name = by.peer().text();
+    // A connection needs no good news: it is given the socket when the peer is up.
+    self->waiters_[waiter] = [&by](result<void> outcome) {
+      if (!outcome) by.refuse({dist::peer_errc::unreachable});
+    };
+    self->handle(peering::want{name, waiter});
+  });
+}
+
+void switchboard::lost(connection& /*by*/, dist::attempt_id session, const dist::peer_reason& reason) {
+  asio::post(context_, [self = shared_from_this(), session, reason] {
+    self->handle(peering::ended{session, reason});
+    self->attempts_.erase(session);
+    self->finish_stop();
+  });
+}
+
+void switchboard::connect(std::string peer, outcome_handler told) {
+  asio::post(context_, [self = shared_from_this(), peer = std::move(peer), told = std::move(told)]() mutable {
+    const dist::waiter_id waiter{++self->last_waiter_};
+    self->waiters_.emplace(waiter, std::move(told));
+    self->handle(peering::want{peer, waiter});
+  });
+}
+
+void switchboard::disconnect(std::string peer) {
+  asio::post(context_, [self = shared_from_this(), peer = std::move(peer)] { self->handle(peering::disconnect{peer}); });
+}
+
+std::vector<atom> switchboard::nodes(node_set which) const {
+  const std::scoped_lock lock{mutex_};
+  std::vector<atom> found;
+  for (const auto& [name, hidden] : up_) {
+    if (which == node_set::all || hidden == (which == node_set::hidden)) found.push_back(atom::of(name));
+  }
+  return found;
+}
+
+bool switchboard::is_connected(std::string_view peer) const {
+  const std::scoped_lock lock{mutex_};
+  return up_.contains(peer);
+}
+
+subscription switchboard::subscribe(node_observer observer) {
+  const auto all = observers_;
+  const std::scoped_lock lock{all->mutex};
+  const auto place = all->list.insert(all->list.end(), std::move(observer));
+  return subscription{std::shared_ptr<void>{nullptr, [all, place](void*) {
+                                              const std::scoped_lock ending{all->mutex};
+                                              all->list.erase(place);
+                                            }}};
+}
+
+void switchboard::stop(std::move_only_function<void()> done) {
+  asio::post(context_, [self = shared_from_this(), done = std::move(done)]() mutable {
+    self->stopping_ = true;
+    self->stopped_ = std::move(done);
+    self->handle(peering::stop{});
+    for (auto& [id, call] : self->attempts_) {
+      if (call->up == nullptr) call->cancel(dist::peer_errc::stopping);
+    }
+    self->finish_stop();
+  });
+}
+
+void switchboard::finish_stop() {
+  if (stopping_ && attempts_.empty() && stopped_) std::exchange(stopped_, nullptr)();
+}
+
+// ----- the table ----------------------------------------------------------------------------------------------------
+
+// Carrying out a command may cause the next event; it is handled after the commands that came first. Such events name no peer, so that
+// nothing in them dangles.
+void switchboard::handle(const peering_event& event) {
+  if (busy_) return pending_.push_back(event);
+  busy_ = true;
+  auto commands = peers_.resume(event);
+  for (;;) {
+    for (auto& command : commands) carry_out(command);
+    if (pending_.empty()) break;
+    const auto next = std::move(pending_.front());
+    pending_.pop_front();
+    commands = peers_.resume(next);
+  }
+  busy_ = false;
+}
+
+void switchboard::carry_out(peering::command& command) {
+  std::visit([this](auto& one) { on(one); }, command);
+}
+
+std::shared_ptr<attempt> switchboard::find(dist::attempt_id id) const {
+  const auto found = attempts_.find(id);
+  return found == attempts_.end() ? nullptr : found->second;
+}
+
+void switchboard::on(peering::dial& command) {
+  const auto call = std::make_shared<attempt>(context_, command.id, limits_);
+  call->peer = std::move(command.peer);
+  attempts_.emplace(call->id, call);
+  asio::co_spawn(context_, dial(call), asio::bind_cancellation_slot(call->stop.slot(), asio::detached));
+}
+
+void switchboard::on(peering::admit& command) {
+  const auto call = find(command.id);
+  if (call == nullptr) return;
+  dist::handshake::admission answer;
+  answer.verdict = command.decision;
+  answer.cookie = cookie_for(call->peer);
+  call->admitted = std::move(answer);
+  call->answered();
+}
+
+void switchboard::on(peering::conclude& command) {
+  const auto call = find(command.id);
+  if (call == nullptr) return;
+  call->concluded = command.verdict;
+  call->answered();
+}
+
+void switchboard::on(peering::close& command) {
+  const auto call = find(command.id);
+  if (call == nullptr) return;
+  if (call->up != nullptr) {
+    call->up->close(command.reason);
+  } else {
+    call->cancel(command.reason);
+  }
+}
+
+void switchboard::on(peering::nodeup& command) {
+  const auto call = find(command.id);
+  const auto name = etf::atom::make(command.peer);
+  auto* const way = name ? router_->find_or_make(*name) : nullptr;
+  const auto node = name ? etf::node_id::make(*name, call->result->creation) : std::unexpected{name.error()};
+  boost::system::error_code failed;
+  const bool hidden = !call->result->negotiated.has(dist::flag::published);
+  {
+    const std::scoped_lock lock{mutex_};
+    up_.insert_or_assign(command.peer, hidden);
+  }
+  if (name) tell({node_event::kind::up, *name, hidden, {}});
+  const int descriptor = way != nullptr && node ? call->socket.release(failed) : -1;
+  if (descriptor < 0 || failed) {
+    note(log_level::error, command.peer + " cannot be connected: the table of atoms or nodes is full, or this node is stopping");
+    return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
+  }
+  call->up = way;
+  way->attach({call->id, descriptor, *node, call->result->negotiated, std::move(call->result->leftover)});
+}
+
+void switchboard::on(peering::nodedown& command) {
+  bool hidden = false;
+  {
+    const std::scoped_lock lock{mutex_};
+    const auto found = up_.find(command.peer);
+    if (found != up_.end()) {
+      hidden = found->second;
+      up_.erase(found);
+    }
+  }
+  if (const auto name = etf::atom::find(command.peer)) tell({node_event::kind::down, *name, hidden, dist::to_string(command.reason)});
+}
+
+void switchboard::on(peering::granted& command) {
+  auto waiter = waiters_.extract(command.waiter);
+  if (!waiter.empty() && waiter.mapped()) waiter.mapped()({});
+}
+
+void switchboard::on(peering::denied& command) {
+  auto waiter = waiters_.extract(command.waiter);
+  if (!waiter.empty() && waiter.mapped()) waiter.mapped()(fail(errc::nodedown, etf::binary(dist::to_string(command.reason))));
+}
+
+void switchboard::on(peering::await_peer& command) {
+  asio::co_spawn(context_, wait_for_peer(std::move(command.peer), command.ticket), asio::detached);
+}
+
+// ----- news ---------------------------------------------------------------------------------------------------------
+
+void switchboard::tell(const node_event& news) {
+  std::vector<node_observer> called;
+  {
+    const std::scoped_lock lock{observers_->mutex};
+    called.assign(observers_->list.begin(), observers_->list.end());
+  }
+  const bool up = news.what == node_event::kind::up;
+  event happened{.what = event::kind::cluster, .level = log_level::info, .text = std::string{news.node.text()} + (up ? " is up" : " is down: " + news.reason), .reason = {}};
+  happened.fields.emplace_back("event", up ? term{"nodeup"_atom} : term{"nodedown"_atom});
+  happened.fields.emplace_back("node", term{news.node});
+  report_(happened);
+  for (const auto& observer : called) {
+    try {
+      observer(news);
+    } catch (...) {
+      note(log_level::error, "an observer of nodes has thrown an exception");
+    }
+  }
+}
+
+void switchboard::note(log_level level, std::string text) {
+  report_({.what = event::kind::cluster, .level = level, .text = std::move(text), .reason = {}});
+}
+
+}  // namespace ergo::inline v0::detail

@@ -1,0 +1,132 @@
+// The cold side of a node: calls peers, answers calls, and does what the connection table decides. Everything here runs on the reactor of
+// core 0; connections and users post to it.
+#pragma once
+
+#include "attempt.hpp"
+#include "connection.hpp"
+#include "router.hpp"
+
+#include <ergo/dist/allow_list.hpp>
+#include <ergo/dist/gate.hpp>
+#include <ergo/dist/peers.hpp>
+#include <ergo/node.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace ergo::inline v0::detail {
+
+/// Where a peer listens: found by the port mapper, or known.
+using peer_locator = std::function<boost::asio::awaitable<std::expected<std::vector<boost::asio::ip::tcp::endpoint>, std::error_code>>(std::string peer)>;
+
+/// How this node presents itself in handshakes.
+struct identity {
+  std::string name;
+  std::uint32_t creation = 0;
+  dist::naming naming = dist::naming::any;
+  ergo::visibility visibility = ergo::visibility::hidden;
+  std::string cookie;
+  std::map<std::string, std::string, std::less<>> peer_cookies;
+  dist::allow_list allow;
+};
+
+class switchboard final : public connection_owner, public handshake_host, public std::enable_shared_from_this<switchboard> {
+ public:
+  using outcome_handler = std::move_only_function<void(result<void>)>;
+
+  switchboard(boost::asio::io_context& on, identity who, const node_limits& limits, peer_locator locate, event_handler report);
+  ~switchboard() override;
+
+  // Any thread.
+
+  void use(router& ways) noexcept { router_ = &ways; }  ///< before anything else
+  void wanted(connection& by) override;
+  void lost(connection& by, dist::attempt_id session, const dist::peer_reason& reason) override;
+  void report(const event& happened) override { report_(happened); }
+  /// Connects and tells how it went, on the reactor; at once when the peer is up.
+  void connect(std::string peer, outcome_handler told);
+  void disconnect(std::string peer);
+  [[nodiscard]] std::vector<atom> nodes(node_set which) const;
+  [[nodiscard]] bool is_connected(std::string_view peer) const;
+  [[nodiscard]] subscription subscribe(node_observer observer);
+  /// Ends everything; `done` is called on the reactor when nothing is left.
+  void stop(std::move_only_function<void()> done);
+
+  // The reactor.
+
+  /// A socket that somebody else opened to us.
+  void accepted(boost::asio::ip::tcp::socket socket);
+
+ private:
+  struct observers;
+  using peering_event = dist::peering::event;
+
+  void handle(const peering_event& event);
+  void carry_out(dist::peering::command& command);
+  void on(dist::peering::dial& command);
+  void on(dist::peering::admit& command);
+  void on(dist::peering::conclude& command);
+  void on(dist::peering::close& command);
+  void on(dist::peering::nodeup& command);
+  void on(dist::peering::nodedown& command);
+  void on(dist::peering::granted& command);
+  void on(dist::peering::denied& command);
+  void on(dist::peering::await_peer& command);
+
+  void ask(attempt& by, const dist::handshake::ask& question) override;
+  void ask_alive(attempt& by) override;
+  void commit(attempt& by) override;
+  void progressed(attempt& by) override;
+
+  boost::asio::awaitable<void> dial(std::shared_ptr<attempt> call);
+  boost::asio::awaitable<bool> reach(std::shared_ptr<attempt> call, std::error_code& failed);
+  boost::asio::awaitable<void> answer(std::shared_ptr<attempt> call);
+  boost::asio::awaitable<void> wait_for_peer(std::string peer, std::uint64_t ticket);
+  void finish(const std::shared_ptr<attempt>& call, handshake_end end);
+  void give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason);
+  void finish_stop();
+
+  [[nodiscard]] dist::handshake_config config_for(attempt& call);
+  [[nodiscard]] const std::string& cookie_for(std::string_view peer) const;
+  [[nodiscard]] std::shared_ptr<attempt> find(dist::attempt_id id) const;
+  void tell(const node_event& news);
+  void report_failure(const attempt& call, const dist::handshake_failure& failure);
+  void note(log_level level, std::string text);
+
+  boost::asio::io_context& context_;
+  identity who_;
+  const node_limits& limits_;
+  peer_locator locate_;
+  event_handler report_;
+  router* router_ = nullptr;
+
+  // The reactor.
+  dist::peers peers_;
+  dist::gate gate_;
+  dist::challenge_book book_;
+  std::unordered_map<dist::attempt_id, std::shared_ptr<attempt>> attempts_;
+  std::unordered_map<dist::waiter_id, outcome_handler> waiters_;
+  std::uint64_t last_waiter_ = 0;
+  std::deque<peering_event> pending_;
+  bool busy_ = false;
+  bool stopping_ = false;
+  std::move_only_function<void()> stopped_;
+  std::chrono::steady_clock::time_point last_report_{};
+  unsigned suppressed_ = 0;
+
+  // Any thread.
+  mutable std::mutex mutex_;
+  std::map<std::string, bool, std::less<>> up_;  // hidden?
+  std::shared_ptr<observers> observers_;
+};
+
+}  // namespace ergo::inline v0::detail

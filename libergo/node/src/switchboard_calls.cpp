@@ -1,0 +1,245 @@
+// Calls in both directions: sockets and handshakes.
+#include "crypto.hpp"
+#include "switchboard.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace ergo::inline v0::detail {
+namespace {
+
+namespace asio = boost::asio;
+namespace handshake = dist::handshake;
+namespace peering = dist::peering;
+using asio::ip::tcp;
+using clock = std::chrono::steady_clock;
+
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr auto penalty = std::chrono::seconds{1};          // after a wrong cookie
+constexpr auto report_interval = std::chrono::seconds{1};  // between reports of refused handshakes
+
+// What a log may show of bytes that a stranger chose.
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char character : text.substr(0, 255)) {
+    const auto code = static_cast<unsigned char>(character);
+    shown += code >= 0x20 && code != 0x7F ? character : '?';
+  }
+  return shown;
+}
+
+std::string random_name() {
+  constexpr std::string_view digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  std::string name;
+  auto number = (std::uint64_t{random_number()} << 32) | random_number();
+  for (int digit = 0; digit < 12; ++digit, number /= digits.size()) name += digits[number % digits.size()];
+  return name;
+}
+
+void set_up(tcp::socket& socket) {
+  boost::system::error_code ignored;
+  socket.set_option(tcp::no_delay{true}, ignored);
+  socket.set_option(asio::socket_base::keep_alive{true}, ignored);
+}
+
+}  // namespace
+
+// ----- questions of the machines ------------------------------------------------------------------------------------
+
+const std::string& switchboard::cookie_for(std::string_view peer) const {
+  const auto found = who_.peer_cookies.find(peer);
+  return found == who_.peer_cookies.end() ? who_.cookie : found->second;
+}
+
+dist::handshake_config switchboard::config_for(attempt& call) {
+  auto challenge = random_number();
+  while (!book_.issue(challenge)) challenge = random_number();
+  call.challenge = challenge;
+  dist::handshake_config config;
+  config.name = who_.name;
+  config.creation = who_.creation;
+  config.offer = who_.visibility == visibility::visible ? dist::visible_pass_through_offer : dist::pass_through_offer;
+  config.names = who_.naming;
+  config.challenge = challenge;
+  config.md5 = &md5;
+  config.issued_here = [weak = weak_from_this()](std::uint32_t number) {
+    const auto self = weak.lock();
+    return self != nullptr && self->book_.contains(number);
+  };
+  return config;
+}
+
+// A peer that wants to be named gets a name that nobody else has, as OTP gives it.
+void switchboard::ask(attempt& by, const handshake::ask& question) {
+  handshake::admission refusal;
+  refusal.verdict = handshake::decision::not_allowed;
+  if (question.wants_name) {
+    const auto given = random_name() + "@" + std::string{question.name};
+    if (stopping_ || !who_.allow.permits(given)) {
+      by.admitted = std::move(refusal);
+      return;
+    }
+    by.peer = given;
+    handle(peering::incoming{by.id, given});
+    if (!by.admitted || by.admitted->verdict != handshake::decision::ok) return;
+    by.admitted->verdict = handshake::decision::named;
+    by.admitted->given_name = given;
+    by.admitted->given_creation = random_number() | 4U;
+    return;
+  }
+  by.peer = question.name;
+  if (stopping_ || !who_.allow.permits(question.name)) {
+    by.admitted = std::move(refusal);
+    return;
+  }
+  handle(peering::incoming{by.id, by.peer});
+}
+
+void switchboard::ask_alive(attempt& by) { handle(peering::alive{by.id}); }
+void switchboard::commit(attempt& by) { handle(peering::proven{by.id}); }
+void switchboard::progressed(attempt& by) {
+  if (by.incoming) gate_.progress(by.id, clock::now());
+}
+
+// ----- outgoing -----------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
+  const auto self = shared_from_this();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  call->new_step();
+  std::error_code failed;
+  const bool reached = co_await reach(call, failed);
+  if (!reached) {
+    dist::peer_reason reason{dist::peer_errc::unreachable};
+    reason.system = failed;
+    give_up(call, reason);
+    co_return;
+  }
+  set_up(call->socket);
+  call->new_step();
+  dist::connector machine{config_for(*call), call->peer, cookie_for(call->peer)};
+  auto end = co_await carry(call, std::move(machine), *this);
+  finish(call, std::move(end));
+}
+
+asio::awaitable<bool> switchboard::reach(std::shared_ptr<attempt> call, std::error_code& failed) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  std::string peer = call->peer;
+  const auto places = co_await locate_(std::move(peer));
+  if (!places) {
+    failed = places.error();
+    co_return false;
+  }
+  failed = std::make_error_code(std::errc::host_unreachable);
+  for (const auto& place : *places) {
+    if (call->timed_out || call->cancelled) break;
+    boost::system::error_code ignored;
+    call->socket.close(ignored);
+    const auto done = co_await call->socket.async_connect(place, use_tuple);
+    failed = std::get<0>(done);
+    if (!failed && !call->timed_out && !call->cancelled) co_return true;
+  }
+  if (call->timed_out) failed = std::make_error_code(std::errc::timed_out);
+  co_return false;
+}
+
+// ----- incoming -----------------------------------------------------------------------------------------------------
+
+void switchboard::accepted(tcp::socket socket) {
+  boost::system::error_code failed;
+  const auto from = socket.remote_endpoint(failed);
+  if (failed || stopping_) return;
+  const auto id = peers_.next_id();
+  const auto verdict = gate_.arrive(id, from.address().to_string(), clock::now());
+  if (!verdict.enter) return;
+  if (const auto leaving = find(verdict.leaves)) leaving->cancel(dist::peer_errc::superseded);
+  const auto call = std::make_shared<attempt>(context_, id, limits_);
+  call->socket = std::move(socket);
+  call->incoming = true;
+  attempts_.emplace(id, call);
+  asio::co_spawn(context_, answer(call), asio::bind_cancellation_slot(call->stop.slot(), asio::detached));
+}
+
+asio::awaitable<void> switchboard::answer(std::shared_ptr<attempt> call) {
+  const auto self = shared_from_this();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  set_up(call->socket);
+  call->new_step();
+  dist::acceptor machine{config_for(*call)};
+  auto end = co_await carry(call, std::move(machine), *this);
+  const auto* const failure = std::get_if<dist::handshake_failure>(&end);
+  if (failure != nullptr && failure->code == dist::handshake_errc::wrong_cookie && !call->cancelled) {
+    // Whoever guesses gets no answer, and a place at the gate for a while; nobody else waits for that.
+    report_failure(*call, *failure);
+    call->deadline.expires_after(penalty);
+    co_await call->deadline.async_wait(use_tuple);
+    dist::peer_reason reason{dist::peer_errc::handshake};
+    reason.handshake = *failure;
+    give_up(call, reason);
+    co_return;
+  }
+  finish(call, std::move(end));
+}
+
+// ----- ends ---------------------------------------------------------------------------------------------------------
+
+void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end) {
+  if (const auto* const failure = std::get_if<dist::handshake_failure>(&end)) {
+    if (call->incoming) report_failure(*call, *failure);
+    dist::peer_reason reason{dist::peer_errc::handshake};
+    reason.handshake = *failure;
+    if (call->cancelled) reason = {*call->cancelled};
+    return give_up(call, reason);
+  }
+  call->deadline.cancel();
+  if (call->incoming) gate_.leave(call->id);
+  if (call->challenge) book_.settle(*std::exchange(call->challenge, std::nullopt));
+  call->result = std::get<dist::handshake_result>(std::move(end));
+  call->peer = call->result->peer;
+  handle(peering::established{call->id});
+  // The table did not want it any more: it was cancelled when the last message was on its way.
+  if (call->up == nullptr) give_up(call, {call->cancelled.value_or(dist::peer_errc::superseded)});
+}
+
+void switchboard::give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason) {
+  call->deadline.cancel();
+  boost::system::error_code ignored;
+  call->socket.close(ignored);
+  if (call->incoming) gate_.leave(call->id);
+  if (call->challenge) book_.settle(*std::exchange(call->challenge, std::nullopt));
+  handle(peering::ended{call->id, reason});
+  attempts_.erase(call->id);
+  finish_stop();
+}
+
+asio::awaitable<void> switchboard::wait_for_peer(std::string peer, std::uint64_t ticket) {
+  const auto self = shared_from_this();
+  asio::steady_timer timer{context_, limits_.handshake_step};
+  co_await timer.async_wait(use_tuple);
+  handle(peering::waited_out{peer, ticket});
+}
+
+// One line per second: a flood of strangers must not become a flood of lines.
+void switchboard::report_failure(const attempt& call, const dist::handshake_failure& failure) {
+  using dist::handshake_errc;
+  if (call.cancelled || failure.code == handshake_errc::yielded || failure.code == handshake_errc::superseded) return;
+  const auto now = clock::now();
+  if (now - last_report_ < report_interval) {
+    ++suppressed_;
+    return;
+  }
+  last_report_ = now;
+  boost::system::error_code ignored;
+  const auto from = call.socket.remote_endpoint(ignored);
+  auto text = "refused a connection from " + from.address().to_string() + (failure.peer.empty() ? "" : " as " + printable(failure.peer)) + ": " + printable(dist::to_string(failure));
+  if (suppressed_ != 0) text += " (and " + std::to_string(std::exchange(suppressed_, 0)) + " more)";
+  note(log_level::warning, std::move(text));
+}
+
+}  // namespace ergo::inline v0::detail
