@@ -6,7 +6,6 @@ include_guard(GLOBAL)
 set(ergo_externals
   "Boost::headers|Boost 1.83 CONFIG||"
   "Boost::program_options|Boost 1.83 CONFIG COMPONENTS program_options||-lboost_program_options"
-  "Boost::program_options|Boost 1.83 CONFIG COMPONENTS program_options||"
   "ZLIB::ZLIB|ZLIB|zlib|"
   "OpenSSL::SSL|OpenSSL 3.0|libssl|"
   "OpenSSL::Crypto|OpenSSL 3.0|libcrypto|"
