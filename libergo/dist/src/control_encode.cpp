@@ -40,7 +40,7 @@ class writer {
   }
   template <typename... Alternatives>
   writer& add(const std::variant<Alternatives...>& value) {
-    std::visit([this](const auto& chosen) { add(chosen); }, value);
+    std::visit([this](const auto& chosen) { this->add(chosen); }, value);
     return *this;
   }
   writer& add_number(std::uint64_t value) {
