@@ -83,7 +83,7 @@ void core::enqueue_last(schedulable* ready) noexcept {
 
 // A second runnable object wakes at most one parked core; that one wakes the next.
 void core::offer_help() noexcept {
-  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0) runtime.wake_parked_core(this);
+  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0) runtime.wake_parked_core(this, appetite::some);
 }
 
 schedulable* core::next() noexcept {
@@ -134,7 +134,7 @@ void core::push_incoming(schedulable* ready) noexcept {
 
 void core::wake() noexcept {
   if (parked_.load(std::memory_order_seq_cst) && parked_.exchange(false, std::memory_order_acq_rel)) {
-    runtime.parked_cores.fetch_sub(1, std::memory_order_relaxed);
+    runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
     sleeper->unpark();
   }
 }
@@ -191,7 +191,7 @@ void core::park(time_point limit) {
   if (nothing_to_do() && !runtime.halted.load(std::memory_order_seq_cst)) {
     sleeper->park(has_late() ? std::min(limit, runtime.now() + std::chrono::milliseconds{1}) : limit);
   }
-  if (parked_.exchange(false, std::memory_order_acq_rel)) runtime.parked_cores.fetch_sub(1, std::memory_order_relaxed);
+  if (parked_.exchange(false, std::memory_order_acq_rel)) runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
   if (runtime.watchdog_asleep.load(std::memory_order_seq_cst)) runtime.wake_watchdog();
 }
 

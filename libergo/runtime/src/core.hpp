@@ -67,6 +67,7 @@ class core {
   void enqueue_last(schedulable* ready) noexcept;   ///< has had its turn
   [[nodiscard]] schedulable* next() noexcept;
   [[nodiscard]] schedulable* next_lazy() noexcept { return lazy_.pop(); }
+  [[nodiscard]] std::size_t lazy_count() const noexcept { return lazy_.size(); }
   void take_incoming() noexcept;
   void add_timer(const timer_entry& entry);
   /// Wakes the processes whose time has come.
@@ -101,6 +102,8 @@ class core {
   alignas(64) std::atomic<std::uint64_t> slice{0};
   std::uint64_t slices = 0;
   std::atomic<worker*> holder{nullptr};
+  std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while
+  std::atomic<bool> hungry{false};     ///< set by the watchdog: may steal one that waits alone
 
  private:
   [[nodiscard]] bool nothing_to_do() const noexcept;

@@ -14,7 +14,7 @@ void process_kernel::die(process& self, exit_reason reason) noexcept {
   auto& runtime = self.node_->owner();
   const auto name = self.name_;
   self.unregister_name();
-  self.tenant.store((std::uint64_t{UINT32_MAX} << 32) | self.id_.serial, std::memory_order_release);
+  self.tenant.fetch_or(process_state::gone_mark, std::memory_order_release);
   tell_relations(self, reason);
   fail_callers(self, reason);
   abandon_own(self);

@@ -10,6 +10,7 @@ namespace ergo::inline v0 {
 
 detail::slice_end process::run_slice(detail::worker& on) {
   worker_ = &on;
+  on.running.store(this, std::memory_order_release);
   return detail::process_kernel::slice(*this);
 }
 
@@ -74,12 +75,15 @@ slice_end process_kernel::slice(process& self) {
         if (self.work_done_ != 0) return slice_end::again;
       }
       if (!advance(self)) return slice_end::waiting;
-      if (++self.work_done_ >= messages_per_slice) return slice_end::again;
+      if (++self.work_done_ >= messages_per_slice || self.worker_->lost.load(std::memory_order_relaxed)) {
+        if (self.life_ != process_state::life::dying) return slice_end::again;
+      }
     }
     reason = std::move(self.dying_of_);
   } catch (...) {
     reason = reason_of_current_exception();
   }
+  if (self.worker_->abandoned.load(std::memory_order_acquire)) return slice_end::waiting;  // the runtime has gone: no more of the user's code
   die(self, std::move(reason));
   return self.operations_ == nullptr ? retire(self) : slice_end::waiting;
 }
@@ -90,6 +94,7 @@ bool process_kernel::advance(process& self) {
     self.life_ = process_state::life::running;
     self.body_->start(self);
   } else if (self.waiting_ != nullptr) {
+    if (self.time_is_up_ && !take_arrived(self)) return true;
     if (!self.waiting_->over(self)) return false;
     const auto suspended = std::exchange(self.waiting_, nullptr)->handle;
     self.deadline_ = time_point::max();
@@ -102,6 +107,7 @@ bool process_kernel::advance(process& self) {
     self.time_is_up_ = false;
     self.body_->receive(self, message{unlink_message(self, &self.first_)});
   } else if (self.time_is_up_) {
+    if (!take_arrived(self) || self.first_ != nullptr) return true;
     self.deadline_ = time_point::max();
     self.time_is_up_ = false;
     self.body_->idle_timeout(self);
@@ -113,6 +119,12 @@ bool process_kernel::advance(process& self) {
     resume(self, self.root_);
   }
   return true;
+}
+
+// What has arrived since the slice began comes before a time-out; false if it ended the process.
+bool process_kernel::take_arrived(process& self) {
+  if (!self.signals.looks_empty()) take_signals(self);
+  return self.life_ != process_state::life::dying;
 }
 
 void process_kernel::resume(process& self, std::coroutine_handle<> suspended) {

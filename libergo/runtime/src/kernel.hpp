@@ -32,6 +32,7 @@ struct process_kernel {
 
  private:
   static bool advance(process& self);
+  static bool take_arrived(process& self);
   static void resume(process& self, std::coroutine_handle<> suspended);
   static void die(process& self, exit_reason reason) noexcept;
   static void tell_relations(process& self, const exit_reason& reason);

@@ -80,6 +80,9 @@ void local_node::route(const destination& to, detail::signal* envelope) noexcept
     const auto& target = to.process();
     if (target.node == identity()) return route_local(target, envelope);
     if (auto* const other = runtime_.find_node(target.node)) return other->route_local(target, envelope);
+    if (runtime_.find_node_by_name(target.node.name()) != nullptr) {  // of a former incarnation of a node of ours
+      return detail::bounce(*this, to, envelope, "noproc"_atom);
+    }
   } else {
     auto* named = this;
     if (to.node() != atom{} && to.node() != name()) named = runtime_.find_node_by_name(to.node());

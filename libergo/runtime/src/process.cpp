@@ -184,9 +184,8 @@ void process::log(log_level level, std::string_view text, std::initializer_list<
 }
 
 void process::set_idle_timeout(duration delay) {
-  time_is_up_ = false;
-  deadline_ = delay == forever ? time_point::max() : after(now(), delay);
-  if (delay == duration::zero()) time_is_up_ = true;
+  time_is_up_ = delay <= duration::zero();
+  deadline_ = delay == forever || time_is_up_ ? time_point::max() : after(now(), delay);
 }
 
 namespace detail {
@@ -214,13 +213,24 @@ term describe(process& self) {
   facts.push_back(fact("trap_exit", self.exits_ == exits::trapped));
   facts.push_back(fact("group_leader", self.group_leader()));
   facts.push_back(fact("dictionary", etf::list(etf::tuple("$ancestors"_atom, self.ancestors()), etf::tuple("$initial_call"_atom, self.initial_call()))));
-  facts.push_back(fact("state", self.body_ ? self.body_->state() : term{}));
+  facts.push_back(fact("dropped", self.dropped()));
+  facts.push_back(fact("rejected", self.rejected()));
+  try {
+    facts.push_back(fact("state", self.body_ ? self.body_->state() : term{}));
+  } catch (...) {  // whoever looks at a process must not end it
+    facts.push_back(fact("state", etf::tuple("EXIT"_atom, reason_of_current_exception().value())));
+  }
   return etf::make_list(facts);
 }
 
 // Makes a free slot a process; false when the name is taken. Nobody else knows the slot yet.
 bool process_kernel::settle(process& self, local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body) {
-  const auto serial = on.owner().state().slots.next_serial(self.id_.serial);
+  auto& state = on.owner().state();
+  const auto serial = state.slots.next_serial(self.id_.serial);
+  if (serial == 0 && !state.serials_wrapped.exchange(true, std::memory_order_relaxed)) {
+    state.report({.what = event::kind::limit, .level = log_level::notice, .name = {},
+                  .text = "process identifiers begin to repeat (runtime_options::compatibility)", .reason = {}});
+  }
   self.id_ = pid{on.identity(), self.slot, serial};
   self.node_ = &on;
   self.life_ = process_state::life::starting;
@@ -231,14 +241,14 @@ bool process_kernel::settle(process& self, local_node& on, const spawn_options& 
   self.place = options.pinned ? placement::pinned : placement::anywhere;
   self.deadline_ = self.armed_ = time_point::max();
   self.time_is_up_ = self.yields_ = false;
-  self.dropped_ = 0;
+  self.dropped_ = self.rejected_ = 0;
   self.group_leader_ = options.group_leader;
   self.initial_call_ = options.initial_call;
   self.name_ = atom{};
   self.tenant.store(process_state::tenant_of(self.id_), std::memory_order_release);
   self.signals.open();
   if (options.name == atom{} || self.register_name(options.name)) return true;
-  self.tenant.store((std::uint64_t{UINT32_MAX} << 32) | serial, std::memory_order_release);
+  self.tenant.fetch_or(process_state::gone_mark, std::memory_order_release);
   self.body_.reset();
   return false;
 }

@@ -15,12 +15,29 @@ using detail::make_signal;
 using detail::process_state;
 using detail::signal_kind;
 
-runtime::runtime(runtime_options options) : state_{std::make_unique<detail::runtime_state>(*this, std::move(options))} {
-  add_node(etf::node_id{});
-  if (!state_->options.manual) state_->start_threads();
+namespace {
+constexpr duration longest_end = std::chrono::seconds{1};  // of each step of a stop after the grace
 }
 
-runtime::~runtime() { stop(std::chrono::milliseconds{100}); }
+runtime::runtime(runtime_options options) : owned_{std::make_unique<detail::runtime_state>(std::move(options))} {
+  state_ = owned_.get();
+  add_node(etf::node_id{});
+  if (state_->options.manual) return;
+  try {
+    state_->start_threads();
+  } catch (...) {  // no thread to be had
+    state_->stop_threads(longest_end);
+    throw;
+  }
+}
+
+runtime::runtime(detail::runtime_state& of) noexcept : state_{&of} {}
+
+runtime::~runtime() {
+  if (owned_ == nullptr) return;
+  stop(std::chrono::milliseconds{100});
+  if (state_->left_behind) (void)owned_.release();
+}
 
 const runtime_options& runtime::options() const noexcept { return state_->options; }
 local_node& runtime::anonymous() noexcept { return *state_->node_table[0].node.load(std::memory_order_acquire); }
@@ -29,7 +46,7 @@ local_node& runtime::add_node(etf::node_id identity) {
   const std::scoped_lock lock{state_->nodes_mutex};
   const auto index = state_->node_count.load(std::memory_order_relaxed);
   if (index == state_->node_table.size()) throw std::length_error{"a runtime holds at most 63 named nodes"};
-  state_->nodes.push_back(std::make_unique<local_node>(*this, identity));
+  state_->nodes.push_back(std::make_unique<local_node>(state_->self, identity));
   state_->node_table[index].node.store(state_->nodes.back().get(), std::memory_order_release);
   state_->node_count.store(index + 1, std::memory_order_release);
   return *state_->nodes.back();
@@ -67,7 +84,7 @@ result<pid> runtime::start_process(local_node& on, const spawn_options& options,
     if (options.to_parent == tie::link) detail::extras_of(*fresh).links.try_emplace(parent->id());
   }
   const auto here = detail::current_core();
-  auto& home = here >= 0 && &detail::current_worker()->lease()->runtime == state_.get()
+  auto& home = here >= 0 && &detail::current_worker()->lease()->runtime == state_
                    ? *detail::current_worker()->lease()
                    : *state_->cores[id.id % state_->cores.size()];
   fresh->home.store(&home, std::memory_order_release);
@@ -96,10 +113,16 @@ result<exit_reason> runtime::wait(const pid& process, duration timeout) {
   auto end = told->get_future();
   const auto watcher = spawn(anonymous(), report_end, process, told);
   if (!watcher) return std::unexpected{watcher.error()};
-  if (timeout == forever) return end.get();
-  if (end.wait_for(timeout) == std::future_status::ready) return end.get();
-  exit(*watcher, "kill"_atom);
-  return fail(errc::timeout);
+  told.reset();
+  if (timeout != forever && end.wait_for(timeout) != std::future_status::ready) {
+    exit(*watcher, "shutdown"_atom);
+    return fail(errc::timeout);
+  }
+  try {
+    return end.get();
+  } catch (const std::future_error&) {  // the watcher died without a word
+    return fail(errc::stopped);
+  }
 }
 
 bool runtime::alive(const pid& process) const noexcept {
@@ -142,21 +165,29 @@ bool wait_for_all(detail::runtime_state& state, duration grace) {
 }  // namespace
 
 void runtime::stop(duration grace) {
-  if (state_ == nullptr || state_->halted.load(std::memory_order_acquire)) return;
-  state_->stopping.store(true, std::memory_order_release);
-  if (!state_->options.manual) {
-    exit_everybody(*this, *state_, "shutdown"_atom);
-    if (!wait_for_all(*state_, grace)) {
-      exit_everybody(*this, *state_, "kill"_atom);
-      (void)wait_for_all(*state_, grace);
-    }
-  } else {
-    exit_everybody(*this, *state_, "kill"_atom);
+  auto& state = *state_;
+  state.stopping.store(true, std::memory_order_release);
+  if (const auto* const own = detail::current_worker(); own != nullptr && own->lease() != nullptr && &own->lease()->runtime == state_) {
+    return exit_everybody(*this, state, "shutdown"_atom);
+  }
+  const std::scoped_lock lock{state.stop_mutex};
+  if (std::exchange(state.stopped, true)) return;
+  if (state.options.manual) {
+    exit_everybody(*this, state, "kill"_atom);
     while (step([](std::size_t /*runnable*/) { return std::size_t{0}; })) {
     }
+  } else {
+    exit_everybody(*this, state, "shutdown"_atom);
+    bool all = wait_for_all(state, grace);
+    if (!all) {
+      exit_everybody(*this, state, "kill"_atom);
+      all = wait_for_all(state, longest_end);
+    }
+    state.stop_jobs(longest_end);
+    if (!all) (void)wait_for_all(state, std::chrono::milliseconds{10});  // those whose blocking jobs have just ended
   }
-  state_->jobs.stop();
-  state_->stop_threads(grace);
+  state.stop_threads(longest_end);
+  state.let_go();
 }
 
 unsigned runtime::cores() const noexcept { return static_cast<unsigned>(state_->cores.size()); }

@@ -11,25 +11,34 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ergo::inline v0::detail {
 
+/// What a core that is woken to help may take.
+enum class appetite : std::uint8_t { some, hungry };
+
 struct runtime_state {
-  runtime_state(ergo::runtime& owner, runtime_options given);
+  explicit runtime_state(runtime_options given);
   ~runtime_state();
 
-  ergo::runtime& self;
+  ergo::runtime self;  // what processes see: it lives as long as they do, also where they are left behind
   runtime_options options;
   steady_source steady;
-  const clock_source& clock;
+  std::atomic<const clock_source*> clock;
   slot_table slots;
   side_pool jobs;
   std::vector<std::unique_ptr<core>> cores;
   std::atomic<bool> stopping{false};       // no new processes from outside
   std::atomic<bool> halted{false};         // threads end
+  std::mutex stop_mutex;
+  bool stopped = false;
+  bool left_behind = false;                // a thread did not end: this is never freed
   std::atomic<unsigned> parked_cores{0};
+  std::atomic<bool> serials_wrapped{false};
 
   // Nodes; the list only grows.
   std::mutex nodes_mutex;
@@ -45,6 +54,7 @@ struct runtime_state {
   std::mutex workers_mutex;
   std::vector<std::unique_ptr<worker>> workers;
   std::vector<worker*> spare_workers;
+  std::condition_variable worker_ended;
   worker manual_worker{*this};
 
   // Watchdog.
@@ -53,19 +63,35 @@ struct runtime_state {
   std::condition_variable watchdog_wake;
   std::atomic<bool> watchdog_asleep{false};
 
+  // Events: the subscriber is not called any more once the runtime is said to have stopped.
+  mutable std::shared_timed_mutex subscriber_mutex;
+  bool subscriber_gone = false;
+
   void start_threads();
-  void stop_threads(duration grace);
+  /// Ends the threads; those that do not end within `limit` are reported and left behind.
+  void stop_threads(duration limit);
+  /// Ends the side pool's threads in the same way.
+  void stop_jobs(duration limit);
+  /// Cuts everything that belongs to others and may be gone when a thread that was left behind wakes up.
+  void let_go() noexcept;
   void watch();
   void wake_watchdog() noexcept;
-  void wake_parked_core(const core* but) noexcept;
+  /// Wakes one parked core; a `hungry` one may take something that waits alone.
+  void wake_parked_core(const core* but, appetite how) noexcept;
   [[nodiscard]] local_node* find_node(etf::node_id identity) noexcept;
   void worker_is_spare(worker* free);
-  void report(const event& happened) const;
-  [[nodiscard]] time_point now() const noexcept { return clock.now(); }
+  void thread_has_ended(worker& which) noexcept;
+  void report(const event& happened) const noexcept;
+  [[nodiscard]] time_point now() const noexcept { return clock.load(std::memory_order_relaxed)->now(); }
 
  private:
+  struct sight;
+  void look_at(core& seen, sight& last, std::chrono::steady_clock::time_point now);
+  void look_at_late(std::chrono::steady_clock::time_point now);
   [[nodiscard]] worker* spare_worker();
-  void take_over(core& from, std::uint64_t slice, time_point now);
+  [[nodiscard]] worker* make_worker();
+  void take_over(core& from, std::uint64_t slice, std::chrono::steady_clock::time_point now);
+  [[nodiscard]] std::pair<pid, atom> runs_in(const worker& thread);
 };
 
 }  // namespace ergo::inline v0::detail

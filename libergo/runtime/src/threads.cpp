@@ -1,4 +1,4 @@
-// Threads of a runtime: one per core, spare ones for late slices, and the watchdog that hands cores over.
+// Threads of a runtime: one per core, spare ones for late slices; how they end, also when one of them does not.
 #include "runtime_state.hpp"
 
 #include <algorithm>
@@ -11,12 +11,20 @@ unsigned core_count(const runtime_options& options) {
   return options.cores != 0 ? options.cores : std::max(1U, std::thread::hardware_concurrency());
 }
 
+// What was left behind stays reachable, so that leak checkers do not mistake it for a leak.
+void keep_for_ever(runtime_state* left) {
+  static std::mutex mutex;
+  static auto& all = *new std::vector<runtime_state*>;
+  const std::scoped_lock lock{mutex};
+  all.push_back(left);
+}
+
 }  // namespace
 
-runtime_state::runtime_state(ergo::runtime& owner, runtime_options given)
-    : self{owner},
+runtime_state::runtime_state(runtime_options given)
+    : self{*this},
       options{std::move(given)},
-      clock{options.clock != nullptr ? *options.clock : static_cast<const clock_source&>(steady)},
+      clock{options.clock != nullptr ? options.clock : &steady},
       slots{options.processes, options.compatibility == compatibility::otp23 ? 15U : 28U},
       jobs{std::max(1U, options.blocking_threads)} {
   for (unsigned index = 0; index < core_count(options); ++index) {
@@ -35,83 +43,33 @@ local_node* runtime_state::find_node(etf::node_id identity) noexcept {
   return nullptr;
 }
 
-void runtime_state::report(const event& happened) const {
-  if (options.on_event) options.on_event(happened);
+// A subscriber that throws is the program's mistake, and nobody else's problem.
+void runtime_state::report(const event& happened) const noexcept {
+  if (!options.on_event) return;
+  const std::shared_lock lock{subscriber_mutex};
+  if (subscriber_gone) return;
+  try {
+    options.on_event(happened);
+  } catch (...) {
+  }
+}
+
+worker* runtime_state::make_worker() {
+  workers.push_back(std::make_unique<worker>(*this));
+  auto& made = *workers.back();
+  try {
+    made.thread = std::thread{[&made] { made.run_leases(); }};
+  } catch (...) {
+    workers.pop_back();
+    throw;
+  }
+  return &made;
 }
 
 void runtime_state::start_threads() {
   const std::scoped_lock lock{workers_mutex};
-  for (auto& core : cores) {
-    workers.push_back(std::make_unique<worker>(*this));
-    auto& made = *workers.back();
-    made.assign(core.get());
-    made.thread = std::thread{[&made] { made.run_leases(); }};
-  }
+  for (auto& core : cores) make_worker()->assign(core.get());
   watchdog = std::jthread{[this] { watch(); }};
-}
-
-// Looks at every core a few times per takeover interval; sleeps for good while all cores do.
-void runtime_state::watch() {
-  struct sight {
-    std::uint64_t slice = 0;
-    time_point since{};
-  };
-  std::vector<sight> seen(cores.size());
-  const auto interval = std::max<duration>(options.takeover / 5, std::chrono::microseconds{200});
-  unsigned quiet = 0;
-  std::unique_lock lock{watchdog_mutex};
-  while (!halted.load(std::memory_order_acquire)) {
-    if (parked_cores.load(std::memory_order_seq_cst) == cores.size() && ++quiet > 50) {
-      watchdog_asleep.store(true, std::memory_order_seq_cst);
-      if (parked_cores.load(std::memory_order_seq_cst) == cores.size()) {
-        watchdog_wake.wait(lock, [this] { return !watchdog_asleep.load() || halted.load(); });
-      }
-      watchdog_asleep.store(false, std::memory_order_seq_cst);
-      quiet = 0;
-      continue;
-    }
-    watchdog_wake.wait_for(lock, interval, [this] { return halted.load(); });
-    const auto now = steady_source{}.now();
-    for (std::size_t index = 0; index < cores.size(); ++index) {
-      auto& core = *cores[index];
-      const auto slice = core.slice.load(std::memory_order_acquire);
-      if (slice != seen[index].slice || slice % 2 == 0) {
-        seen[index] = {slice, now};
-        continue;
-      }
-      quiet = 0;
-      if (core.waiting() != 0) wake_parked_core(&core);
-      if (now - seen[index].since >= options.takeover) take_over(core, slice, now);
-    }
-  }
-}
-
-void runtime_state::wake_watchdog() noexcept {
-  {
-    const std::scoped_lock lock{watchdog_mutex};
-    watchdog_asleep.store(false, std::memory_order_seq_cst);
-  }
-  watchdog_wake.notify_one();
-}
-
-void runtime_state::wake_parked_core(const core* but) noexcept {
-  for (auto& other : cores) {
-    if (other.get() == but || !other->parked()) continue;
-    other->wake();
-    return;
-  }
-}
-
-// Between the exchange and the assignment nobody holds the lease but this thread.
-void runtime_state::take_over(core& from, std::uint64_t slice, time_point now) {
-  auto* const spare = spare_worker();
-  if (spare == nullptr) return;
-  auto* const slow = from.holder.load(std::memory_order_acquire);
-  slow->lost_at = now;
-  if (!from.slice.compare_exchange_strong(slice, slice + 1, std::memory_order_acq_rel)) return worker_is_spare(spare);
-  slow->lost.store(true, std::memory_order_release);
-  from.add_late(slow);
-  spare->assign(&from);
 }
 
 worker* runtime_state::spare_worker() {
@@ -121,15 +79,18 @@ worker* runtime_state::spare_worker() {
     spare_workers.pop_back();
     return taken;
   }
-  if (workers.size() >= cores.size() + options.spare_threads || halted.load(std::memory_order_acquire)) return nullptr;
-  workers.push_back(std::make_unique<worker>(*this));
-  auto& made = *workers.back();
-  made.thread = std::thread{[&made] { made.run_leases(); }};
-  if (workers.size() == cores.size() + options.spare_threads) {
-    report({.what = event::kind::limit, .level = log_level::warning, .name = {}, .text = "all spare threads are in use (runtime_options::spare_threads)",
-            .reason = {}});
+  const auto most = cores.size() + options.spare_threads;
+  if (workers.size() >= most || halted.load(std::memory_order_acquire)) return nullptr;
+  try {
+    auto* const made = make_worker();
+    if (workers.size() == most) {
+      report({.what = event::kind::limit, .level = log_level::warning, .name = {},
+              .text = "all spare threads are in use (runtime_options::spare_threads)", .reason = {}});
+    }
+    return made;
+  } catch (const std::exception&) {
+    return nullptr;  // no thread to be had: the late slice keeps its core, and the watchdog tries again
   }
-  return &made;
 }
 
 void runtime_state::worker_is_spare(worker* free) {
@@ -137,7 +98,27 @@ void runtime_state::worker_is_spare(worker* free) {
   spare_workers.push_back(free);
 }
 
-void runtime_state::stop_threads(duration /*grace*/) {
+void runtime_state::thread_has_ended(worker& which) noexcept {
+  const std::scoped_lock lock{workers_mutex};
+  which.at_home.store(true, std::memory_order_release);
+  worker_ended.notify_all();
+}
+
+// The process whose slice a thread runs, with its name; for reports, from another thread.
+std::pair<pid, atom> runtime_state::runs_in(const worker& thread) {
+  const auto* const who = thread.running.load(std::memory_order_acquire);
+  if (who == nullptr) return {};
+  const auto tenant = who->tenant.load(std::memory_order_acquire) & ~process_state::gone_mark;
+  const pid id{etf::node_id::from_index(static_cast<std::uint32_t>(tenant >> 32)), who->slot, static_cast<std::uint32_t>(tenant)};
+  auto* const node = find_node(id.node);
+  if (node == nullptr) return {id, {}};
+  for (const auto& [name, owner] : node->registered()) {
+    if (owner == id) return {id, name};
+  }
+  return {id, {}};
+}
+
+void runtime_state::stop_threads(duration limit) {
   halted.store(true, std::memory_order_seq_cst);
   wake_watchdog();
   if (watchdog.joinable()) watchdog.join();
@@ -145,11 +126,47 @@ void runtime_state::stop_threads(duration /*grace*/) {
     core->wake();
     core->sleeper->unpark();
   }
-  const std::scoped_lock lock{workers_mutex};
+  std::unique_lock lock{workers_mutex};
   for (auto& one : workers) one->dismiss();
+  const auto all_ended = [this] { return std::ranges::all_of(workers, [](const auto& one) { return one->at_home.load(std::memory_order_acquire); }); };
+  (void)worker_ended.wait_for(lock, limit, all_ended);
+  std::vector<worker*> stuck;
   for (auto& one : workers) {
-    if (one->thread.joinable()) one->thread.join();
+    if (one->at_home.load(std::memory_order_acquire)) {
+      one->thread.join();
+    } else {
+      one->abandoned.store(true, std::memory_order_release);
+      one->lost.store(true, std::memory_order_release);
+      one->thread.detach();
+      stuck.push_back(one.get());
+    }
   }
+  lock.unlock();
+  left_behind = left_behind || !stuck.empty();
+  for (const auto* one : stuck) {
+    const auto [who, name] = runs_in(*one);
+    report({.what = event::kind::limit, .level = log_level::critical, .process = who, .name = name,
+            .text = "a callback has not returned: the runtime stops without it and leaves its thread behind", .reason = {}});
+  }
+}
+
+void runtime_state::stop_jobs(duration limit) {
+  for (const auto& who : jobs.stop(limit)) {
+    left_behind = true;
+    report({.what = event::kind::limit, .level = log_level::critical, .process = who, .name = {},
+            .text = "a blocking job has not returned: the runtime stops without it and leaves its thread behind", .reason = {}});
+  }
+}
+
+void runtime_state::let_go() noexcept {
+  if (left_behind) {
+    clock.store(&steady, std::memory_order_relaxed);
+    for (auto& node : nodes) node->connect(nullptr);
+    keep_for_ever(this);
+  }
+  // A subscriber that blocks has been told not to; waiting for it for ever would make the stop unbounded.
+  std::unique_lock lock{subscriber_mutex, std::chrono::seconds{1}};
+  if (lock.owns_lock()) subscriber_gone = true;
 }
 
 }  // namespace ergo::inline v0::detail

@@ -70,7 +70,7 @@ std::optional<duration> process::cancel_timer(const timer_ref& timer) {
   extras_->timers.erase(entry);
   auto& heap = extras_->timer_heap;
   if (heap.size() > 64 && heap.size() > extras_->timers.size() * 2) {  // mostly cancelled ones: forget them
-    std::erase_if(heap, [&](const auto& slot) { return !extras_->timers.contains(slot.ref); });
+    std::erase_if(heap, [&](const auto& entry_of) { return !extras_->timers.contains(entry_of.ref); });
     std::ranges::make_heap(heap, later);
   }
   return left;

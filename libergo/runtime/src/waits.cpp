@@ -12,7 +12,7 @@ void waiting::suspend(std::coroutine_handle<> suspended) noexcept {
   handle = suspended;
   self_->waiting_ = this;
   self_->time_is_up_ = timeout_ <= duration::zero();
-  self_->deadline_ = timeout_ == forever ? time_point::max() : after(self_->now(), timeout_);
+  self_->deadline_ = timeout_ == forever || self_->time_is_up_ ? time_point::max() : after(self_->now(), timeout_);
 }
 
 void waiting::yield(std::coroutine_handle<> suspended) noexcept {
@@ -44,11 +44,23 @@ bool send_awaiter::over(process& self) {
 }
 
 void side_job::start(process& self) {
+  auto& state = self.runtime().state();
   self.begin_operation(*this);
-  self.runtime().state().jobs.add([this] {
-    perform();
-    finished();
-  });
+  try {
+    if (state.options.manual) {
+      state.cores[0]->post([this] { run(); });  // no threads: it runs in a later step
+    } else {
+      state.jobs.add(self.id(), [this] { run(); });
+    }
+  } catch (...) {
+    self.operations_ = next;
+    throw;
+  }
+}
+
+void side_job::run() noexcept {
+  perform();
+  finished();
 }
 
 }  // namespace detail
@@ -83,6 +95,7 @@ void start_call(process& self, detail::call_record& record, const destination& t
     record.target = target.process();
     return self.node().route_local(record.target, detail::make_signal(signal_kind::call, self.id(), tag, std::move(request)));
   }
+  if (!target.by_name() && self.runtime().find_node_by_name(target.process().node.name()) != nullptr) return failed("noproc"_atom);
   record.remote = true;
   auto* const way = self.node().way_out();
   if (way == nullptr) return failed("noconnection"_atom);
@@ -131,6 +144,7 @@ result<term> outcome_of(const detail::call_record& record) {
   if (record.answer.is("noconnection"_atom)) {
     return fail(errc::nodedown, term{record.sent_to.by_name() ? record.sent_to.node() : record.sent_to.process().node.name()});
   }
+  if (record.answer == etf::tuple("system_limit"_atom, "mailbox"_atom)) return fail(errc::system_limit, "mailbox"_atom);
   return fail(errc::exited, record.answer);
 }
 

@@ -21,6 +21,15 @@ int current_core() noexcept {
   return this_worker != nullptr && this_worker->lease() != nullptr ? static_cast<int>(this_worker->lease()->index) : -1;
 }
 
+core* core_at(runtime& of, unsigned index) noexcept {
+  auto& cores = of.state().cores;
+  return cores[index % cores.size()].get();
+}
+
+std::uint64_t current_slice() noexcept {
+  return this_worker != nullptr && this_worker->lease() != nullptr ? this_worker->lease()->slice.load(std::memory_order_relaxed) : 0;
+}
+
 void make_runnable(schedulable& ready) noexcept {
   if (this_worker != nullptr && this_worker->lease() != nullptr) {
     this_worker->wake(ready);
@@ -61,6 +70,7 @@ bool worker::run_slice(core& on, schedulable& ready) {
   in_slice_ = true;
   const auto ended = ready.run_slice(*this);
   in_slice_ = false;
+  running.store(nullptr, std::memory_order_relaxed);
   auto expected = mark;
   if (!on.slice.compare_exchange_strong(expected, mark + 1, std::memory_order_acq_rel)) {
     finish_late(on, ready, ended);
@@ -68,20 +78,19 @@ bool worker::run_slice(core& on, schedulable& ready) {
   }
   ++on.slices;
   drain_wakes(on);
-  if (ended == slice_end::waiting) {
-    ready.before_wait(on);
-    if (ready.signals.try_block()) return true;
-  }
-  if (ended != slice_end::gone) on.enqueue_last(&ready);
+  if (ended == slice_end::gone) return true;
+  ready.before_wait(on);  // also of one that goes on: its timers must not wait until it rests
+  if (ended == slice_end::again || !ready.signals.try_block()) on.enqueue_last(&ready);
   return true;
 }
 
 void worker::finish_late(core& lost_core, schedulable& ready, slice_end ended) {
   const auto who = ended == slice_end::gone ? pid{} : ready.who();
+  const auto name = ended == slice_end::gone ? atom{} : ready.called();
   if (ended != slice_end::gone) lost_core.push_incoming(&ready);
-  const auto took = runtime_.now() - lost_at + runtime_.options.takeover;
+  const auto took = std::chrono::steady_clock::now() - lost_at + runtime_.options.takeover;
   if (took >= runtime_.options.slow_slice) {
-    runtime_.report({.what = event::kind::slow_slice, .level = log_level::warning, .process = who, .name = {}, .text = "a slice took too long", .reason = {}, .took = took});
+    runtime_.report({.what = event::kind::slow_slice, .level = log_level::warning, .process = who, .name = name, .text = "a slice took too long", .reason = {}, .took = took});
   }
   core_ = nullptr;
   finished.store(true, std::memory_order_release);
@@ -90,6 +99,7 @@ void worker::finish_late(core& lost_core, schedulable& ready, slice_end ended) {
 
 void worker::serve(core& lease) {
   while (!runtime_.halted.load(std::memory_order_relaxed)) {
+    if (lease.attention.load(std::memory_order_relaxed) && !look_around(lease)) return;
     auto* const ready = lease.next();
     if (ready == nullptr) {
       idle(lease);
@@ -97,11 +107,16 @@ void worker::serve(core& lease) {
       continue;
     }
     if (!run_slice(lease, *ready)) return;
-    if (lease.slices % slices_between_polls == 0) {
-      lease.housekeeping(runtime_.now());
-      if (auto* const writer = lease.next_lazy(); writer != nullptr && !run_slice(lease, *writer)) return;
-    }
+    if (lease.slices % slices_between_polls == 0 && !look_around(lease)) return;
   }
+}
+
+// What a busy core owes to others, after many slices or when the watchdog asks for it; false if the core was lost.
+bool worker::look_around(core& lease) {
+  lease.attention.store(false, std::memory_order_relaxed);
+  lease.housekeeping(runtime_.now());
+  auto* const writer = lease.next_lazy();
+  return writer == nullptr || run_slice(lease, *writer);
 }
 
 // Nothing runnable: let the connections write, look at the other cores once, sleep.
@@ -109,25 +124,34 @@ void worker::idle(core& lease) {
   lease.take_incoming();
   lease.run_posted();
   if (lease.has_late()) lease.collect_late();
-  bool worked = false;
-  while (auto* const writer = lease.next_lazy()) {
-    worked = true;
+  // Each connection once: one that goes on reading must let those run that it has read for.
+  const auto writers = lease.lazy_count();
+  for (std::size_t turn = 0; turn < writers; ++turn) {
+    auto* const writer = lease.next_lazy();
+    if (writer == nullptr) break;
     if (!run_slice(lease, *writer)) return;
   }
-  if (worked) return;
+  if (writers != 0) {
+    if (lease.lazy_count() != 0) lease.housekeeping(runtime_.now());
+    return;
+  }
   if (const auto due = lease.next_timer(); due != time_point::max() && due <= runtime_.now()) {
     lease.fire_timers(runtime_.now());
     return;
   }
-  for (auto& other : runtime_.cores) {
-    if (other.get() == &lease) continue;
-    if (auto* const taken = other->steal(1)) {
-      lease.enqueue(taken);
-      return;
-    }
-  }
+  if (auto* const taken = steal_for(lease)) return lease.enqueue(taken);
   lease.park(lease.next_timer());
   lease.take_incoming();
+}
+
+// One that waits alone is left where it is, for its sender runs there, unless the watchdog saw it wait for long.
+schedulable* worker::steal_for(core& lease) noexcept {
+  const std::uint32_t spare = lease.hungry.exchange(false, std::memory_order_relaxed) ? 0 : 1;
+  for (auto& other : lease.runtime.cores) {
+    if (other.get() == &lease) continue;
+    if (auto* const taken = other->steal(spare)) return taken;
+  }
+  return nullptr;
 }
 
 void worker::run_leases() {
@@ -146,12 +170,14 @@ void worker::run_leases() {
   }
   this_worker = nullptr;
   drain_thread_caches();
+  runtime_.thread_has_ended(*this);
 }
 
 void worker::assign(core* lease) {
   {
     const std::scoped_lock lock{mutex_};
     lost.store(false, std::memory_order_relaxed);
+    reported_slow = false;
     finished.store(false, std::memory_order_relaxed);
     assigned_ = lease;
   }

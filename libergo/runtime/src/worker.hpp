@@ -32,16 +32,22 @@ class worker {
   [[nodiscard]] core* lease() const noexcept { return core_; }
   void adopt(core* lease) noexcept { core_ = lease; }  ///< for the manual runtime, whose thread comes and goes
 
-  std::atomic<bool> lost{false};      ///< the core was taken away during the present slice
-  std::atomic<bool> finished{false};  ///< the late slice has ended; nothing more will be put into the ring
+  std::atomic<bool> lost{false};       ///< the core was taken away during the present slice
+  std::atomic<bool> finished{false};   ///< the late slice has ended; nothing more will be put into the ring
+  std::atomic<bool> abandoned{false};  ///< the runtime has gone: no more user code is to be run
+  std::atomic<bool> at_home{false};    ///< the thread does nothing more
+  std::atomic<const process_state*> running{nullptr};  ///< whose slice it is; null for connections and between slices
   std::thread thread;
-  time_point lost_at{};
+  std::chrono::steady_clock::time_point lost_at{};  ///< by the watchdog
+  bool reported_slow = false;                       ///< by the watchdog, of the present late slice
 
  private:
   static constexpr std::uint32_t ring_size = 256;
 
   void serve(core& lease);
   void idle(core& lease);
+  [[nodiscard]] bool look_around(core& lease);
+  [[nodiscard]] static schedulable* steal_for(core& lease) noexcept;
   void finish_late(core& lost_core, schedulable& ready, slice_end ended);
 
   runtime_state& runtime_;

@@ -5,7 +5,8 @@
 
 namespace ergo::inline v0 {
 
-/// Sends `request` as `gen_server:call/3` does and waits for the answer: a term, `timeout`, `noproc`, `nodedown`, `exited`, `calling_self`.
+/// Sends `request` as `gen_server:call/3` does and waits for the answer: a term, `timeout`, `noproc`, `nodedown`, `exited`, `calling_self`,
+/// or `system_limit` where the server's mailbox was full.
 ///
 /// The request leaves when the awaiter is made. A late answer never reaches the mailbox. Lives in the awaiting frame; not movable.
 class [[nodiscard]] call_awaiter final : public detail::waiting {

@@ -187,6 +187,11 @@ class process : public detail::process_state {
   [[nodiscard]] const term& initial_call() const noexcept { return initial_call_; }  ///< `{M, F, A}`
   [[nodiscard]] std::size_t unread() const noexcept { return unread_; }              ///< messages in the mailbox that nobody took
 
+  /// Messages that found the mailbox full and are lost; calls that were answered `{system_limit, mailbox}` are not among them.
+  [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
+  /// Calls that found the mailbox full and were answered `{system_limit, mailbox}`.
+  [[nodiscard]] std::size_t rejected() const noexcept { return rejected_; }
+
   /// Reports something that happened, structured: it reaches the runtime's event subscribers, and through them a logger.
   void log(log_level level, std::string_view text, std::initializer_list<std::pair<std::string_view, term>> fields = {});
 
@@ -216,6 +221,7 @@ class process : public detail::process_state {
   detail::slice_end run_slice(detail::worker& on) override;
   void before_wait(detail::core& on) override;
   [[nodiscard]] pid who() const noexcept override { return id_; }
+  [[nodiscard]] atom called() const noexcept override { return name_; }
 };
 
 }  // namespace ergo::inline v0

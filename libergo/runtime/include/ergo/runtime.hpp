@@ -41,7 +41,7 @@ struct runtime_options {
 class runtime {
  public:
   explicit runtime(runtime_options options = {});
-  ~runtime();  ///< stops at once what still runs, within bounds
+  ~runtime();  ///< stops what still runs, with a grace of 100 ms
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
@@ -66,14 +66,20 @@ class runtime {
   void send(const destination& to, term content) { anonymous().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content))); }
   void exit(const pid& target, exit_reason reason);
 
-  /// Blocks the calling thread, which must not be one of the runtime's, until `process` has ended; fails with `timeout`.
+  /// Blocks the calling thread, which must not be one of the runtime's, until `process` has ended; fails with `timeout`, or with `stopped`
+  /// when the runtime stops meanwhile.
   result<exit_reason> wait(const pid& process, duration timeout);
   [[nodiscard]] bool alive(const pid& process) const noexcept;
   [[nodiscard]] std::size_t process_count() const noexcept;
   /// The live processes of a node. A snapshot.
   [[nodiscard]] std::vector<pid> processes(const local_node& of) const;
 
-  /// Ends all processes with `shutdown`, then kills those left after `grace`, and joins the threads. Idempotent; outside threads only.
+  /// Ends all processes with `shutdown`, kills those left after `grace`, and ends the threads. Idempotent.
+  ///
+  /// Bounded: it returns within `grace` and 3 s, also when a callback or blocking job never returns. Then an event of kind `limit` names
+  /// the process, and its thread is left behind with the memory it may touch; it runs no further callback and reaches neither the event
+  /// handler, the clock nor the network. No event is delivered after the return. On one of the runtime's own threads, which cannot wait
+  /// for itself, the processes are told to end and the call returns; another thread must complete the stop.
   void stop(duration grace = std::chrono::seconds{5});
 
   /// Number of cores; core 0 is the one that outside work lands on.
@@ -93,13 +99,16 @@ class runtime {
 
  private:
   friend class process;
+  friend struct detail::runtime_state;
+  explicit runtime(detail::runtime_state& of) noexcept;
   struct parentage {
     ergo::process* process = nullptr;
     std::uint64_t start_call = 0;  // the parent's call that the new process answers when it is ready; 0 for none
   };
   result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, parentage parent);
 
-  std::unique_ptr<detail::runtime_state> state_;
+  detail::runtime_state* state_;
+  std::unique_ptr<detail::runtime_state> owned_;  // empty in the runtime that processes see, which is a part of the state
 };
 
 }  // namespace ergo::inline v0

@@ -183,9 +183,12 @@ class [[nodiscard]] receive_awaiter final : public waiting {
 /// A job for the side pool, type-erased.
 class side_job : public external_operation {
  public:
-  void start(process& self);          ///< queues the job; `system_limit` ends the process when the pool refuses
+  void start(process& self);          ///< queues the job; throws, and then it is not under way, if no thread can be had for it
   virtual void perform() noexcept = 0;
   void cancel() noexcept override {}  ///< a running job cannot be stopped; the frames wait for it
+
+ private:
+  void run() noexcept;
 };
 
 /// Waits for a job on the side pool.
@@ -197,8 +200,8 @@ class [[nodiscard]] blocking_awaiter final : public waiting {
   blocking_awaiter(process& self, Work work) : waiting{self, forever}, job_{std::move(work)} {}
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> suspended) {
-    suspend(suspended);
     job_.start(*self_);
+    suspend(suspended);
   }
   value_type await_resume() {
     if (job_.failure) std::rethrow_exception(job_.failure);

@@ -3,7 +3,13 @@
 
 #include <ergo/detail/schedulable.hpp>
 
-namespace ergo::inline v0::detail {
+#include <cstdint>
+
+namespace ergo::inline v0 {
+
+class runtime;
+
+namespace detail {
 
 /// Queues `ready` on a core, after a push into its inbox returned `pushed::woke`, or for its first slice. Any thread.
 void make_runnable(schedulable& ready) noexcept;
@@ -25,4 +31,11 @@ void make_runnable(schedulable& ready) noexcept;
 /// Index of the core whose lease the calling thread holds, or -1.
 [[nodiscard]] int current_core() noexcept;
 
-}  // namespace ergo::inline v0::detail
+/// Core `index` of a runtime, as a `schedulable::home`.
+[[nodiscard]] core* core_at(runtime& of, unsigned index) noexcept;
+
+/// A number that differs from slice to slice on the calling thread; 0 outside of slices.
+[[nodiscard]] std::uint64_t current_slice() noexcept;
+
+}  // namespace detail
+}  // namespace ergo::inline v0

@@ -30,6 +30,9 @@ class inbox {
     }
   }
 
+  /// Whether a fetch would bring nothing, for the reader while it is awake; a moment's truth.
+  [[nodiscard]] bool looks_empty() const noexcept { return head_.load(std::memory_order_relaxed) == nullptr; }
+
   /// Takes everything, oldest first. The reader must be awake.
   [[nodiscard]] signal* fetch() noexcept {
     if (head_.load(std::memory_order_relaxed) == nullptr) return nullptr;

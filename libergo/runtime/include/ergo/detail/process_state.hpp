@@ -88,6 +88,7 @@ struct process_state : schedulable {
   std::size_t unread_ = 0;
   std::size_t mailbox_bound_ = SIZE_MAX;
   std::size_t dropped_ = 0;
+  std::size_t rejected_ = 0;
   bool fail_senders_ = false;
 
   // Running code.
@@ -120,6 +121,9 @@ struct process_state : schedulable {
   term ancestors_;
   term initial_call_;
   exit_reason dying_of_;
+
+  /// In `tenant`: whoever lived here has gone.
+  static constexpr std::uint64_t gone_mark = std::uint64_t{1} << 63;
 
   /// Makes the process look at its timers and deadline. Any thread; nothing happens if `serial` is not the tenant's.
   void wake_up(std::uint32_t serial) noexcept;

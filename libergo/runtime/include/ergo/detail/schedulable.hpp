@@ -33,10 +33,11 @@ struct schedulable {
 
   /// Runs one slice on the calling worker's core.
   virtual slice_end run_slice(worker& on) = 0;
-  /// Called after a slice that ended `waiting`, still on the core: the time at which it wants to be woken, `time_point::max()` for never.
+  /// Called after every slice but the last, still on the core: the place to ask for a wake-up at a time.
   virtual void before_wait(core& on) = 0;
   /// What it is called in reports; asked by the thread that ran its slice.
   [[nodiscard]] virtual pid who() const noexcept { return {}; }
+  [[nodiscard]] virtual atom called() const noexcept { return {}; }
 
  protected:
   ~schedulable() = default;
