@@ -10,18 +10,19 @@ handle_call(Request, {From, _}, State) ->
 handle_cast(_, State) -> {noreply, State}.
 
 main([Name]) ->
+    io:setopts([{encoding, unicode}]),
     Cpp = list_to_atom(Name),
     say("~s ~s, erts ~s, node ~p", ["Erlang/OTP", erlang:system_info(otp_release), erlang:system_info(version), node()]),
     {ok, _} = gen_server:start_link({local, erlang_server}, ?MODULE, [], []),
     step("net_adm:ping(~p)", [Cpp], fun() -> net_adm:ping(Cpp) end, pong),
     Terms = [42, -1.5, {a, "list", <<"binary">>}, #{key => [1, 2 | 3]}, self(), make_ref(), 1 bsl 100, 'åäö'],
-    step("gen_server:call({echo, ~p}, ~0p)", [Cpp, Terms], fun() -> gen_server:call({echo, Cpp}, Terms) end, Terms),
+    step("gen_server:call({echo, ~p}, ~0tp)", [Cpp, Terms], fun() -> gen_server:call({echo, Cpp}, Terms) end, Terms),
     step("gen_server:call({counter, ~p}, {add, 5})", [Cpp], fun() -> gen_server:call({counter, Cpp}, {add, 5}) end, 5),
     step("gen_server:cast({counter, ~p}, {add, 2})", [Cpp], fun() -> gen_server:cast({counter, Cpp}, {add, 2}) end, ok),
     step("gen_server:call({counter, ~p}, get)", [Cpp], fun() -> gen_server:call({counter, Cpp}, get) end, 7),
     Ref = monitor(process, {counter, Cpp}),
     {'EXIT', _} = (catch gen_server:call({counter, Cpp}, crash)),
-    receive {'DOWN', Ref, process, Object, Reason} -> say("  ~p is down: ~0p", [Object, Reason]) end,
+    receive {'DOWN', Ref, process, Object, Reason} -> say("  ~p is down: ~0tp", [Object, Reason]) end,
     step("gen_server:call({counter, ~p}, get), restarted by its supervisor", [Cpp], fun() -> again(Cpp, 100) end, 0),
     [gen_server:cast({recorder, Cpp}, N) || N <- lists:seq(1, 20000)],
     step("20,000 casts to recorder, then take: all there, in order", [], fun() ->
@@ -41,8 +42,8 @@ again(Cpp, Tries) ->
 
 step(Format, Arguments, Do, Expected) ->
     case catch Do() of
-        Expected -> say("  " ++ Format ++ " -> ~0p", Arguments ++ [Expected]);
-        Other -> say("  " ++ Format ++ " -> ~0p, expected ~0p", Arguments ++ [Other, Expected]), halt(1)
+        Expected -> say("  " ++ Format ++ " -> ~0tp", Arguments ++ [Expected]);
+        Other -> say("  " ++ Format ++ " -> ~0tp, expected ~0tp", Arguments ++ [Other, Expected]), halt(1)
     end.
 
 say(Format, Arguments) -> io:format(Format ++ "~n", Arguments).
