@@ -25,7 +25,8 @@ namespace ergo::inline v0::otp::detail {
 
 /// The end of a process that was asked or told to end: its reason, or empty when it took longer than `limit`.
 ///
-/// `watch` monitors it. A linked process's exit message is taken out of the mailbox, and its reason is the one returned.
+/// `watch` monitors it. A linked process's exit message is taken out of the mailbox, and its reason is the one
+/// returned.
 [[nodiscard]] task<std::optional<exit_reason>> await_down(process& self, pid ending, monitor_ref watch, duration limit);
 
 }  // namespace ergo::inline v0::otp::detail

@@ -11,7 +11,8 @@ term shutdown::to_term() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(limit_).count();
 }
 
-// Of older restarts than fit into the window nothing is remembered, so that a large intensity costs memory only when used.
+// Of older restarts than fit into the window nothing is remembered, so that a large intensity costs memory only when
+// used.
 bool restart_window::add(time_point now) {
   while (!times_.empty() && now - times_.front() > period_) times_.pop_front();
   times_.push_back(now);

@@ -26,9 +26,7 @@ void server_loop::receive(process& self, message received) {
         from_ = current_.from();
         on_call(self, current_, from_);
         break;
-      case signal_kind::cast:
-        on_cast(self, current_);
-        break;
+      case signal_kind::cast: on_cast(self, current_); break;
       case signal_kind::exit_message:
         if (from_parent(current_)) {
           plan_stop(current_.payload());
@@ -36,8 +34,7 @@ void server_loop::receive(process& self, message received) {
           on_info(self, current_);
         }
         break;
-      default:
-        on_info(self, current_);
+      default: on_info(self, current_);
     }
   } catch (...) {
     plan_stop(reason_of_current_exception());
@@ -64,8 +61,7 @@ void server_loop::apply(process& self, result outcome) {
   using act = result::act;
   const bool in_call = current_ && current_.is_call();
   switch (outcome.what()) {
-    case act::noreply:
-      return plan(self, outcome);
+    case act::noreply: return plan(self, outcome);
     case act::reply:
       if (!in_call) return bad_return(outcome);
       self.reply(from_, std::move(outcome.value()));
@@ -74,11 +70,9 @@ void server_loop::apply(process& self, result outcome) {
       if (!in_call) return bad_return(outcome);
       self.reply(from_, std::move(outcome.value()));
       return plan_stop(std::move(outcome.extra()));
-    case act::stop:
-      return plan_stop(std::move(outcome.extra()));
+    case act::stop: return plan_stop(std::move(outcome.extra()));
     case act::ignore:
-    case act::refuse:
-      return bad_return(outcome);
+    case act::refuse: return bad_return(outcome);
   }
 }
 
@@ -152,14 +146,10 @@ void server_loop::finish_init(process& self, result outcome) {
       if (ticket_ && ticket_->starter.process != pid{}) self.reply(ticket_->starter, term{"ok"_atom});
       ticket_.reset();
       return plan(self, outcome);
-    case act::stop:
-      return plan_stop(std::move(outcome.extra()));
-    case act::ignore:
-      return give_up(start_ticket::end::ignored, {});
-    case act::refuse:
-      return give_up(start_ticket::end::refused, std::move(outcome.extra()));
-    default:
-      return bad_return(outcome);
+    case act::stop: return plan_stop(std::move(outcome.extra()));
+    case act::ignore: return give_up(start_ticket::end::ignored, {});
+    case act::refuse: return give_up(start_ticket::end::refused, std::move(outcome.extra()));
+    default: return bad_return(outcome);
   }
 }
 

@@ -58,7 +58,8 @@ error starting::failure() {
 
 }  // namespace detail
 
-start_monitor_awaiter::start_monitor_awaiter(process& self, const start_options& options, std::unique_ptr<behaviour> body)
+start_monitor_awaiter::start_monitor_awaiter(process& self, const start_options& options,
+                                             std::unique_ptr<behaviour> body)
     : starting{self, options, tie::none, std::move(body)} {
   if (child()) watch_ = self.monitor(*child());
 }

@@ -57,7 +57,8 @@ task<std::optional<exit_reason>> await_down(process& self, pid ending, monitor_r
 
 }  // namespace detail
 
-// ----- start and stop -------------------------------------------------------------------------------------------------
+// ----- start and stop
+// -------------------------------------------------------------------------------------------------
 
 task<result> supervisor::init(process& self, supervisor_spec spec) {
   self.trap_exits(exits::trapped);
@@ -130,7 +131,8 @@ task<> supervisor::stop_all(process& self) {
   for (auto index = children_.size(); index-- > 0;) co_await stop_one(self, index);
 }
 
-// ----- ends and restarts ----------------------------------------------------------------------------------------------
+// ----- ends and restarts
+// ----------------------------------------------------------------------------------------------
 
 task<result> supervisor::handle_info(process& self, const message& info) {
   const auto ended = info.as<exit_message>();
@@ -147,16 +149,12 @@ task<result> supervisor::handle_info(process& self, const message& info) {
   }
   child.process = pid{};
   switch (policy_->child_ended(kind, ended->reason, self.now())) {
-    case decision::start_again:
-      co_return co_await start_again(self, index);
+    case decision::start_again: co_return co_await start_again(self, index);
     case decision::give_up:
       report(self, log_level::error, "shutdown", index, term{"reached_max_restart_intensity"_atom});
       co_return otp::stop(exit_reason{"shutdown"_atom});
-    case decision::forget:
-      forget(index);
-      break;
-    case decision::leave:
-      break;
+    case decision::forget: forget(index); break;
+    case decision::leave: break;
   }
   co_return noreply();
 }
@@ -181,7 +179,8 @@ task<result> supervisor::handle_cast(process& self, const term& request) {
   co_return otp::stop(exit_reason{"shutdown"_atom});
 }
 
-// ----- calls ----------------------------------------------------------------------------------------------------------
+// ----- calls
+// ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -229,7 +228,8 @@ task<result> supervisor::add_child(process& self, child_spec spec) {
   children_.emplace_back();
   children_.back().spec = std::move(spec);
   const auto started = co_await start_one(self, index);
-  const bool kept = started || (started.error() == errc::ignored && children_[index].spec.restart != restart::temporary);
+  const bool kept =
+      started || (started.error() == errc::ignored && children_[index].spec.restart != restart::temporary);
   if (!kept) forget(index);
   co_return start_answer(started);
 }
@@ -256,10 +256,12 @@ result supervisor::delete_child(std::size_t index) {
 
 void supervisor::forget(std::size_t index) { children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index)); }
 
-// ----- views ----------------------------------------------------------------------------------------------------------
+// ----- views
+// ----------------------------------------------------------------------------------------------------------
 
 std::size_t supervisor::find(const term& id) const noexcept {
-  const auto found = std::ranges::find(children_, id, [](const child_state& child) -> const term& { return child.spec.id; });
+  const auto found =
+      std::ranges::find(children_, id, [](const child_state& child) -> const term& { return child.spec.id; });
   return static_cast<std::size_t>(found - children_.begin());
 }
 
@@ -276,12 +278,9 @@ term modules_of(const child_spec& spec) { return spec.module == atom{} ? term{} 
 
 term restart_of(const child_spec& spec) {
   switch (spec.restart) {
-    case restart::permanent:
-      return "permanent"_atom;
-    case restart::transient:
-      return "transient"_atom;
-    default:
-      return "temporary"_atom;
+    case restart::permanent: return "permanent"_atom;
+    case restart::transient: return "transient"_atom;
+    default: return "temporary"_atom;
   }
 }
 
@@ -302,8 +301,8 @@ term supervisor::count_children(process& self) const {
   const auto active = std::ranges::count_if(children_, [&](const child_state& child) {
     return child.process != pid{} && self.runtime().alive(child.process);
   });
-  const auto supervisors =
-      std::ranges::count_if(children_, [](const child_state& child) { return child.spec.type == child_type::supervisor; });
+  const auto supervisors = std::ranges::count_if(
+      children_, [](const child_state& child) { return child.spec.type == child_type::supervisor; });
   const auto specs = std::ssize(children_);
   return etf::list(etf::tuple("specs"_atom, specs), etf::tuple("active"_atom, active),
                    etf::tuple("supervisors"_atom, supervisors), etf::tuple("workers"_atom, specs - supervisors));
@@ -312,15 +311,16 @@ term supervisor::count_children(process& self) const {
 term supervisor::describe(const child_state& child) const {
   const auto& spec = child.spec;
   const std::vector<term> entries{
-      "id"_atom,       spec.id,          "start"_atom,    etf::tuple(spec.module, "start_link"_atom, term{}),
-      "restart"_atom,  restart_of(spec), "shutdown"_atom, spec.shutdown.to_term(),
-      "type"_atom,     type_of(spec),    "modules"_atom,  modules_of(spec)};
+      "id"_atom,      spec.id,          "start"_atom,    etf::tuple(spec.module, "start_link"_atom, term{}),
+      "restart"_atom, restart_of(spec), "shutdown"_atom, spec.shutdown.to_term(),
+      "type"_atom,    type_of(spec),    "modules"_atom,  modules_of(spec)};
   return etf::make_map(entries);
 }
 
 term supervisor::state() const { return which_children(); }
 
-void supervisor::report(process& self, log_level level, std::string_view what, std::size_t index, const term& reason) const {
+void supervisor::report(process& self, log_level level, std::string_view what, std::size_t index,
+                        const term& reason) const {
   const auto& child = children_[index];
   const term process = child.process == pid{} ? term{"undefined"_atom} : term{child.process};
   self.log(level, what, {{"child", child.spec.id}, {"pid", process}, {"reason", reason}});

@@ -32,11 +32,11 @@ class bank {
   otp::result fall() { return otp::stop("bankrupt"_atom); }
   otp::result hang() { return otp::noreply(); }
 
-  static constexpr auto calls = otp::on(otp::match<deposit>(&bank::make_deposit), otp::match<"balance">(&bank::balance),
-                                        otp::match<"close">(&bank::close),
-                                        otp::match<"withdraw", std::int64_t>(&bank::withdraw),
-                                        otp::match<"slowly", std::int64_t>(&bank::slowly),
-                                        otp::match<"fall">(&bank::fall), otp::match<"hang">(&bank::hang));
+  static constexpr auto calls =
+      otp::on(otp::match<deposit>(&bank::make_deposit), otp::match<"balance">(&bank::balance),
+              otp::match<"close">(&bank::close), otp::match<"withdraw", std::int64_t>(&bank::withdraw),
+              otp::match<"slowly", std::int64_t>(&bank::slowly), otp::match<"fall">(&bank::fall),
+              otp::match<"hang">(&bank::hang));
 
  private:
   std::int64_t balance_;
@@ -164,10 +164,12 @@ TEST_CASE("a server that dies with the call open gives its exit reason to the ca
     CHECK(answer.error().context() == term{"bankrupt"_atom});
     const auto other = co_await started(self, 0);
     self.send_after(1s, other, term{"unused"_atom});
-    const auto helper = self.spawn([](process& killer, pid victim) -> task<> {
-      co_await killer.sleep(1s);
-      killer.exit(victim, "kill"_atom);
-    }, other);
+    const auto helper = self.spawn(
+        [](process& killer, pid victim) -> task<> {
+          co_await killer.sleep(1s);
+          killer.exit(victim, "kill"_atom);
+        },
+        other);
     CHECK(helper != pid{});
     const auto hanging = co_await otp::call(self, other, "hang"_atom, 10s);
     CHECK((!hanging && hanging.error().context() == term{"killed"_atom}));

@@ -109,7 +109,9 @@ class sleeper {
 // Tables with each set of parameters.
 class tables {
  public:
-  term with_all(process& self, const point& p, const otp::from& caller) { return etf::tuple(self.id(), p.x, caller.process); }
+  term with_all(process& self, const point& p, const otp::from& caller) {
+    return etf::tuple(self.id(), p.x, caller.process);
+  }
   std::int64_t with_message(const point& p) { return p.y; }
   std::int64_t by_value(std::int64_t a, std::int64_t b) const { return a - b; }
   pid with_self(process& self) { return self.id(); }
@@ -120,18 +122,20 @@ class tables {
     return otp::noreply();
   }
 
-  static constexpr auto calls = otp::on(
-      otp::match<"all", point>(&tables::with_all), otp::match<point>(&tables::with_message),
-      otp::match<"minus", std::int64_t, std::int64_t>(&tables::by_value), otp::match<"self">(&tables::with_self),
-      otp::match<"from">(&tables::with_from), otp::match<"nothing">(&tables::with_nothing),
-      otp::match<"later">(&tables::later),
-      otp::match<"lambda">([](tables& server) { return server.with_nothing() ? "yes"_atom : "no"_atom; }));
+  static constexpr auto calls =
+      otp::on(otp::match<"all", point>(&tables::with_all), otp::match<point>(&tables::with_message),
+              otp::match<"minus", std::int64_t, std::int64_t>(&tables::by_value),
+              otp::match<"self">(&tables::with_self), otp::match<"from">(&tables::with_from),
+              otp::match<"nothing">(&tables::with_nothing), otp::match<"later">(&tables::later),
+              otp::match<"lambda">([](tables& server) { return server.with_nothing() ? "yes"_atom : "no"_atom; }));
 };
 
 class watcher {
  public:
   void on_down(const down& ended) { seen_.push_back(etf::tuple("down"_atom, ended.reason.value())); }
-  void on_exit(process& /*self*/, const exit_message& ended) { seen_.push_back(etf::tuple("exit"_atom, ended.reason.value())); }
+  void on_exit(process& /*self*/, const exit_message& ended) {
+    seen_.push_back(etf::tuple("exit"_atom, ended.reason.value()));
+  }
   void on_node(const node_down& gone) { seen_.push_back(etf::tuple("node"_atom, gone.node)); }
   void on_number(std::int64_t value) { seen_.push_back(etf::tuple("number"_atom, value)); }
   void on_timeout() { seen_.emplace_back("timeout"_atom); }
@@ -145,7 +149,8 @@ class watcher {
               otp::match<node_down>(&watcher::on_node), otp::match<std::int64_t>(&watcher::on_number),
               otp::match<"timeout">(&watcher::on_timeout), otp::match<term>(&watcher::on_any));
   static constexpr auto calls = otp::on(otp::match<"take">(&watcher::take));
-  static constexpr auto casts = otp::on(otp::match<"watch", pid>(&watcher::watch), otp::match<"bind", pid>(&watcher::bind));
+  static constexpr auto casts =
+      otp::on(otp::match<"watch", pid>(&watcher::watch), otp::match<"bind", pid>(&watcher::bind));
 
  private:
   std::vector<term> seen_;
@@ -268,8 +273,8 @@ TEST_CASE("a table of infos takes signals, numbers, timers and the rest") {
     self.send_after(1ms, *server, term{6});
     co_await self.sleep(2ms);
     const auto expected =
-        etf::list(etf::tuple("exit"_atom, "ill"_atom), etf::tuple("down"_atom, "ill"_atom), etf::tuple("number"_atom, 5),
-                  etf::tuple("other"_atom, "odd"_atom), etf::tuple("number"_atom, 6));
+        etf::list(etf::tuple("exit"_atom, "ill"_atom), etf::tuple("down"_atom, "ill"_atom),
+                  etf::tuple("number"_atom, 5), etf::tuple("other"_atom, "odd"_atom), etf::tuple("number"_atom, 6));
     co_await expect(self, *server, "take"_atom, expected);
   });
 }

@@ -73,7 +73,8 @@ class fragile_later : public fragile {
 };
 
 term reason_for(std::string_view what) {
-  if (what == "exception") return etf::tuple("exception"_atom, etf::binary("an exception with a text that needs memory"));
+  if (what == "exception")
+    return etf::tuple("exception"_atom, etf::binary("an exception with a text that needs memory"));
   if (what == "memory") return etf::tuple("exception"_atom, etf::binary(std::bad_alloc{}.what()));
   return etf::tuple("nocatch"_atom, "unknown_exception"_atom);
 }
@@ -202,10 +203,12 @@ TEST_CASE("while a callback is suspended further messages wait in order") {
   });
   here.spawn(ask, server);
   here.settle();
-  here.spawn([](process& self, pid to) -> task<> {
-    for (int cast = 0; cast < 5; ++cast) otp::cast(self, to, cast);
-    co_return;
-  }, server);
+  here.spawn(
+      [](process& self, pid to) -> task<> {
+        for (int cast = 0; cast < 5; ++cast) otp::cast(self, to, cast);
+        co_return;
+      },
+      server);
   here.settle();
   CHECK(here.lines("cast") == 0);
   here.advance(1h);

@@ -35,10 +35,12 @@ class diary {
       return otp::reply("ok"_atom);
     }
     if (request.is("pass"_atom)) {
-      self.spawn([](process& helper, otp::from waiting) -> task<> {
-        co_await helper.sleep(1s);
-        otp::reply(helper, waiting, "by_helper"_atom);
-      }, caller);
+      self.spawn(
+          [](process& helper, otp::from waiting) -> task<> {
+            co_await helper.sleep(1s);
+            otp::reply(helper, waiting, "by_helper"_atom);
+          },
+          caller);
       return otp::noreply();
     }
     return otp::ignore();
@@ -54,7 +56,9 @@ class diary {
     if (left > 1) return otp::noreply().with(otp::continue_with{term{left - 1}});
     return otp::noreply();
   }
-  void terminate(process& self, const exit_reason& reason) { self.log(log_level::info, "terminate", {{"reason", reason.value()}}); }
+  void terminate(process& self, const exit_reason& reason) {
+    self.log(log_level::info, "terminate", {{"reason", reason.value()}});
+  }
   [[nodiscard]] term state() const { return etf::make_list(notes_); }
 
  private:
@@ -157,11 +161,11 @@ TEST_CASE("handle_continue runs before any other message, also after init, and m
     otp::cast(self, server, "after"_atom);
     co_await self.sleep(1ms);
     const auto notes = co_await asked(self, server, "read"_atom);
-    const auto expected = etf::list(
-        etf::tuple("continue"_atom, "from_init"_atom), etf::tuple("call"_atom, "read"_atom),
-        etf::tuple("cast"_atom, "before"_atom), etf::tuple("call"_atom, "continue"_atom),
-        etf::tuple("continue"_atom, 3), etf::tuple("continue"_atom, 2), etf::tuple("continue"_atom, 1),
-        etf::tuple("cast"_atom, "after"_atom), etf::tuple("call"_atom, "read"_atom));
+    const auto expected =
+        etf::list(etf::tuple("continue"_atom, "from_init"_atom), etf::tuple("call"_atom, "read"_atom),
+                  etf::tuple("cast"_atom, "before"_atom), etf::tuple("call"_atom, "continue"_atom),
+                  etf::tuple("continue"_atom, 3), etf::tuple("continue"_atom, 2), etf::tuple("continue"_atom, 1),
+                  etf::tuple("cast"_atom, "after"_atom), etf::tuple("call"_atom, "read"_atom));
     CHECK(notes == expected);
     CHECK(answer.await_ready());
   });
@@ -171,10 +175,12 @@ TEST_CASE("a call left open is answered later, by the server or by another proce
   world here;
   here.run([](process& self) -> task<> {
     const auto server = co_await started(self);
-    const auto helper = self.spawn([](process& me, pid to) -> task<> {
-      co_await me.sleep(1s);
-      (void)co_await otp::call(me, to, "release"_atom);
-    }, server);
+    const auto helper = self.spawn(
+        [](process& me, pid to) -> task<> {
+          co_await me.sleep(1s);
+          (void)co_await otp::call(me, to, "release"_atom);
+        },
+        server);
     CHECK(helper != pid{});
     co_await expect(self, server, "hold"_atom, term{"released"_atom});
     co_await expect(self, server, "pass"_atom, term{"by_helper"_atom});
@@ -231,13 +237,15 @@ TEST_CASE("a result that makes no sense for its callback is bad_return_value") {
 TEST_CASE("the parent's exit signal stops a server that traps exits, others are messages") {
   world here;
   here.run([](process& self) -> task<> {
-    const auto parent = self.spawn([](process& me, pid test) -> task<exit_reason> {
-      const term order{"trapping"_atom};
-      const auto server = co_await otp::start_link<diary>(me, {}, order);
-      me.send(test, *server);
-      (void)co_await me.receive_any();
-      co_return exit_reason{"retired"_atom};
-    }, self.id());
+    const auto parent = self.spawn(
+        [](process& me, pid test) -> task<exit_reason> {
+          const term order{"trapping"_atom};
+          const auto server = co_await otp::start_link<diary>(me, {}, order);
+          me.send(test, *server);
+          (void)co_await me.receive_any();
+          co_return exit_reason{"retired"_atom};
+        },
+        self.id());
     auto server = co_await self.receive<pid>(1s);
     CHECK(server);
     self.exit(*server, "stranger"_atom);

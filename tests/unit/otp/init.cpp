@@ -136,13 +136,15 @@ TEST_CASE("a crash in init reaches a linked starter as an exit signal") {
     (void)co_await otp::start_link<told>(self, {}, order);
     FAIL_CHECK("the starter should be dead");
   });
-  here.run([](process& self, pid watched) -> task<> {
-    const auto watch = self.monitor(watched);
-    auto ended = co_await self.receive<down>(1s);
-    CHECK(ended);
-    CHECK(ended->ref == watch.ref);
-    CHECK((ended->reason.is("no_disk"_atom) || ended->reason.is("noproc"_atom)));
-  }, starter);
+  here.run(
+      [](process& self, pid watched) -> task<> {
+        const auto watch = self.monitor(watched);
+        auto ended = co_await self.receive<down>(1s);
+        CHECK(ended);
+        CHECK(ended->ref == watch.ref);
+        CHECK((ended->reason.is("no_disk"_atom) || ended->reason.is("noproc"_atom)));
+      },
+      starter);
 }
 
 TEST_CASE("start_monitor watches from the beginning, and not after a failure") {

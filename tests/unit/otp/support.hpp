@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ergo/etf/text.hpp>
+#include <ergo/otp/outside.hpp>
 #include <ergo/otp/supervisor.hpp>
 #include <ergo/runtime.hpp>
 

@@ -26,7 +26,7 @@ struct application_spec {
   std::vector<atom> applications{};  ///< names of others of the same set that are started before
   std::string description{};
   std::string version{};
-  start_options options{};           ///< of the root supervisor: registered name, time limit
+  start_options options{};  ///< of the root supervisor: registered name, time limit
 };
 
 /// Positions in `set` such that every application comes after those it depends on, otherwise in the order given.

@@ -1,9 +1,10 @@
 // A server is any class with these members, each of them optional, plain or a coroutine (`ergo::task`):
 //
 //   constructor, or init(self, arguments…)   -> void, otp::result          calls, casts, infos: tables made by otp::on
-//   handle_call(self, message, from)         -> otp::result or an answer   handle_cast(self, message)  -> void, otp::result
-//   handle_info(self, message)               -> void, otp::result          handle_continue(self, term) -> void, otp::result
-//   terminate(self, exit_reason)             -> void                       state() const -> term, for process info
+//   handle_call(self, message, from)         -> otp::result or an answer   handle_cast(self, message)  -> void,
+//   otp::result handle_info(self, message)               -> void, otp::result          handle_continue(self, term) ->
+//   void, otp::result terminate(self, exit_reason)             -> void                       state() const -> term, for
+//   process info
 //
 // Every parameter may be left out; `message` may be `const ergo::message&` or `const ergo::term&`.
 #pragma once
@@ -34,14 +35,18 @@ template <typename Server>
 class server_callbacks : public server_loop {
   using names = names_of<Server>;
 
-  static_assert(!names::calls || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::calls)>>; },
-                "ergo::otp: `calls` must be a public `static constexpr auto` made by otp::on");
-  static_assert(!names::casts || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::casts)>>; },
-                "ergo::otp: `casts` must be a public `static constexpr auto` made by otp::on");
-  static_assert(!names::infos || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::infos)>>; },
-                "ergo::otp: `infos` must be a public `static constexpr auto` made by otp::on");
-  static_assert(!names::handle_call || wanted_by<call_handle_call, Server>() != wants::unknown,
-                "ergo::otp: handle_call must be public and take (process&, const message& or const term&, const otp::from&)");
+  static_assert(
+      !names::calls || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::calls)>>; },
+      "ergo::otp: `calls` must be a public `static constexpr auto` made by otp::on");
+  static_assert(
+      !names::casts || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::casts)>>; },
+      "ergo::otp: `casts` must be a public `static constexpr auto` made by otp::on");
+  static_assert(
+      !names::infos || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::infos)>>; },
+      "ergo::otp: `infos` must be a public `static constexpr auto` made by otp::on");
+  static_assert(
+      !names::handle_call || wanted_by<call_handle_call, Server>() != wants::unknown,
+      "ergo::otp: handle_call must be public and take (process&, const message& or const term&, const otp::from&)");
   static_assert(!names::handle_cast || wanted_by<call_handle_cast, Server>() != wants::unknown,
                 "ergo::otp: handle_cast must be public and take (process&, const message& or const term&)");
   static_assert(!names::handle_info || wanted_by<call_handle_info, Server>() != wants::unknown,
@@ -52,8 +57,10 @@ class server_callbacks : public server_loop {
   static_assert(!names::terminate || takes<call_terminate, Server, const exit_reason&> ||
                     takes_nothing<call_terminate, Server>,
                 "ergo::otp: terminate must be public and take (process&, const exit_reason&)");
-  static_assert(!names::state || requires(const Server& server) { { server.state() } -> std::convertible_to<term>; },
-                "ergo::otp: state must be public, const, take nothing and return a term");
+  static_assert(
+      !names::state || requires(const Server& server) {
+        { server.state() } -> std::convertible_to<term>;
+      }, "ergo::otp: state must be public, const, take nothing and return a term");
 
  public:
   [[nodiscard]] term state() const override {
@@ -202,9 +209,10 @@ class server_shim final : public server_callbacks<Server> {
   static constexpr bool made_with_self = std::constructible_from<Server, process&, Argument...>;
   static constexpr bool made_without_self = std::constructible_from<Server, Argument...>;
 
-  static_assert(init_takes_arguments || made_with_self || made_without_self,
-                "ergo::otp: these arguments fit neither init(process&, …) with a default constructor, nor a constructor "
-                "(process&, …), each with or without process&");
+  static_assert(
+      init_takes_arguments || made_with_self || made_without_self,
+      "ergo::otp: these arguments fit neither init(process&, …) with a default constructor, nor a constructor "
+      "(process&, …), each with or without process&");
   static_assert(!names::init || init_takes_arguments || takes_nothing<call_init, Server>,
                 "ergo::otp: init must be public and take (process&, arguments of start…)");
 

@@ -1,6 +1,7 @@
 // Tables of handlers: which member function gets which message, checked at compile time and found by tag at run time.
 //
-//   static constexpr auto calls = otp::on(otp::match<deposit>(&bank::make_deposit), otp::match<"balance">(&bank::balance));
+//   static constexpr auto calls = otp::on(otp::match<deposit>(&bank::make_deposit),
+//   otp::match<"balance">(&bank::balance));
 //
 // A table stands in the public part of the class, below the functions it names.
 #pragma once
@@ -18,13 +19,15 @@ namespace ergo::inline v0::otp {
 namespace detail {
 
 template <typename T>
-inline constexpr bool is_envelope = std::same_as<T, down> || std::same_as<T, exit_message> || std::same_as<T, node_down>;
+inline constexpr bool is_envelope =
+    std::same_as<T, down> || std::same_as<T, exit_message> || std::same_as<T, node_down>;
 
 /// A handler of messages that convert to `Message`.
 template <typename Message, typename Function>
 struct typed_handler {
-  static_assert(std::same_as<Message, term> || is_envelope<Message> || etf::convertible_from_term<Message>,
-                "ergo::otp::match<T>: T must be a type that a term converts to: describe it with BOOST_DESCRIBE_STRUCT");
+  static_assert(
+      std::same_as<Message, term> || is_envelope<Message> || etf::convertible_from_term<Message>,
+      "ergo::otp::match<T>: T must be a type that a term converts to: describe it with BOOST_DESCRIBE_STRUCT");
   Function function;
 
   /// Calls `use(message)` if `received` is one; false otherwise.
@@ -92,9 +95,8 @@ struct handler_table {
       return false;
     } else {
       const auto& handler = std::get<Index>(handlers);
-      const bool used = handler.try_use(received, [&]<typename... Read>(Read&&... read) {
-        use(handler.function, std::forward<Read>(read)...);
-      });
+      const bool used = handler.try_use(
+          received, [&]<typename... Read>(Read&&... read) { use(handler.function, std::forward<Read>(read)...); });
       return used || dispatch_from<Index + 1>(received, use);
     }
   }
@@ -110,8 +112,8 @@ inline constexpr bool is_handler_table<handler_table<Handler...>> = true;
 /// Gives messages of type `Message` to `function`; of several entries that fit, the first gets the message.
 ///
 /// `function` is a member function or any callable that takes the server first. Its parameters, each may be left out:
-/// `ergo::process&`, `const Message&`, `const otp::from&` (calls only), in this order. It may be a coroutine. In `infos`,
-/// `Message` may also be `down`, `exit_message` or `node_down`. `term` takes everything.
+/// `ergo::process&`, `const Message&`, `const otp::from&` (calls only), in this order. It may be a coroutine. In
+/// `infos`, `Message` may also be `down`, `exit_message` or `node_down`. `term` takes everything.
 template <typename Message, typename Function>
 [[nodiscard]] consteval auto match(Function function) {
   return detail::typed_handler<Message, Function>{function};

@@ -8,7 +8,8 @@
 namespace ergo::inline v0::otp {
 namespace detail {
 
-[[nodiscard]] ergo::result<pid> start_and_wait(local_node& on, const start_options& options, std::unique_ptr<behaviour> body);
+[[nodiscard]] ergo::result<pid> start_and_wait(local_node& on, const start_options& options,
+                                               std::unique_ptr<behaviour> body);
 [[nodiscard]] ergo::result<term> call_and_wait(local_node& here, const destination& to, term request, duration timeout);
 
 }  // namespace detail

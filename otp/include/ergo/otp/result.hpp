@@ -74,9 +74,9 @@ class [[nodiscard]] result {
 
   [[nodiscard]] act what() const noexcept { return act_; }
   [[nodiscard]] next then() const noexcept { return next_; }
-  [[nodiscard]] duration limit() const noexcept { return limit_; }     ///< meaningful for `next::timed`
-  [[nodiscard]] term& value() noexcept { return value_; }              ///< the answer
-  [[nodiscard]] term& extra() noexcept { return extra_; }              ///< the reason, or the argument of `proceed`
+  [[nodiscard]] duration limit() const noexcept { return limit_; }  ///< meaningful for `next::timed`
+  [[nodiscard]] term& value() noexcept { return value_; }           ///< the answer
+  [[nodiscard]] term& extra() noexcept { return extra_; }           ///< the reason, or the argument of `proceed`
   [[nodiscard]] const term& extra() const noexcept { return extra_; }
 
  private:

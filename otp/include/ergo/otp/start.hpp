@@ -10,13 +10,13 @@ namespace ergo::inline v0::otp {
 
 /// How a server is started; every member may be left out.
 struct start_options {
-  atom name{};                           ///< registered before `init`; `''` for none
-  duration timeout = forever;            ///< for `init`; afterwards the new process is killed and start fails
-  bool trap_exits = false;               ///< exit signals arrive as `exit_message`, and those of the parent call `terminate`
-  bool pinned = false;                   ///< never moved to another core; for servers that hold Asio objects
+  atom name{};                 ///< registered before `init`; `''` for none
+  duration timeout = forever;  ///< for `init`; afterwards the new process is killed and start fails
+  bool trap_exits = false;     ///< exit signals arrive as `exit_message`, and those of the parent call `terminate`
+  bool pinned = false;         ///< never moved to another core; for servers that hold Asio objects
   std::size_t mailbox_bound = SIZE_MAX;  ///< unread messages
   overflow policy = overflow::drop_newest;
-  pid group_leader{};                    ///< no process: the parent's
+  pid group_leader{};  ///< no process: the parent's
 };
 
 namespace detail {
@@ -73,9 +73,10 @@ namespace detail {
 
 template <typename Server, typename... Argument>
 [[nodiscard]] std::unique_ptr<behaviour> make_started(Argument&&... argument) {
-  static_assert(!(risky_temporary<Argument> || ...),
-                "ergo::otp::start: name the arguments first; GCC before 14 destroys an aggregate twice when it is built in "
-                "the same expression as co_await");
+  static_assert(
+      !(risky_temporary<Argument> || ...),
+      "ergo::otp::start: name the arguments first; GCC before 14 destroys an aggregate twice when it is built in "
+      "the same expression as co_await");
   return make_server<Server, std::decay_t<Argument>...>(std::forward<Argument>(argument)...);
 }
 
@@ -93,7 +94,8 @@ start_awaiter start(process& self, const start_options& options, Argument&&... a
 
 /// As `start`, and links the server to this process from its first moment; its parent's exit signal stops it.
 ///
-/// When `init` fails with a crash its exit signal reaches this process, as in OTP; one that traps exits gets no message.
+/// When `init` fails with a crash its exit signal reaches this process, as in OTP; one that traps exits gets no
+/// message.
 template <server Server, typename... Argument>
 start_awaiter start_link(process& self, const start_options& options, Argument&&... argument) {
   return start_awaiter{self, options, tie::link, detail::make_started<Server>(std::forward<Argument>(argument)...)};

@@ -19,13 +19,13 @@ enum class child_type : std::uint8_t { worker, supervisor };
 
 /// One child: how it is made, and what its supervisor does when it ends. Copyable; any thread.
 struct child_spec {
-  term id;                                              ///< unique among the children of one supervisor
-  std::function<std::unique_ptr<behaviour>()> make;     ///< called for each start, on the supervisor's process
+  term id;                                           ///< unique among the children of one supervisor
+  std::function<std::unique_ptr<behaviour>()> make;  ///< called for each start, on the supervisor's process
   otp::restart restart = otp::restart::permanent;
   otp::shutdown shutdown{std::chrono::seconds{5}};
   child_type type = child_type::worker;
-  start_options options{};                              ///< name, time limit of `init`, …
-  atom module{};                                        ///< the server's class, for `which_children`
+  start_options options{};  ///< name, time limit of `init`, …
+  atom module{};            ///< the server's class, for `which_children`
 
   /// Registers the child under its id, which must be an atom, or under `name`.
   child_spec registered(atom name = {}) &&;
@@ -38,9 +38,9 @@ struct child_spec {
 /// A supervisor's flags and children.
 struct supervisor_spec {
   otp::strategy strategy = otp::strategy::one_for_one;
-  unsigned intensity = 1;                     ///< more restarts than this within `period` end the supervisor, as in OTP
+  unsigned intensity = 1;  ///< more restarts than this within `period` end the supervisor, as in OTP
   duration period = std::chrono::seconds{5};
-  std::vector<child_spec> children;           ///< in the order of their start
+  std::vector<child_spec> children;  ///< in the order of their start
 };
 
 /// A child that is a server of class `Server`; its arguments are kept by value and copied for each start.
@@ -52,7 +52,9 @@ template <server Server, typename... Argument>
   made.id = id;
   made.make = [kept = std::tuple<std::decay_t<Argument>...>{std::forward<Argument>(argument)...}] {
     return std::apply(
-        [](const auto&... each) -> std::unique_ptr<behaviour> { return make_server<Server, std::decay_t<Argument>...>(each...); },
+        [](const auto&... each) -> std::unique_ptr<behaviour> {
+          return make_server<Server, std::decay_t<Argument>...>(each...);
+        },
         kept);
   };
   made.module = etf::detail::source_atom<detail::server_name_source<Server>>();
@@ -76,9 +78,10 @@ template <typename Body, typename... Argument>
 /// The server class of supervisors: `otp::start_link<otp::supervisor>(self, options, spec)`.
 ///
 /// Its `init` starts the children one after the other; when one fails, those already started are stopped in reverse and
-/// start fails with `{shutdown, {failed_to_start_child, Id, Reason}}`. It traps exits. Calls, as terms: `which_children`,
-/// `count_children`, `{terminate_child, Id}`, `{restart_child, Id}`, `{delete_child, Id}`, `{get_childspec, Id}`; see
-/// OTP's supervisor(3). `{start_child, Spec}` answers `{error, notsup}`: Erlang code cannot name C++ code to run.
+/// start fails with `{shutdown, {failed_to_start_child, Id, Reason}}`. It traps exits. Calls, as terms:
+/// `which_children`, `count_children`, `{terminate_child, Id}`, `{restart_child, Id}`, `{delete_child, Id}`,
+/// `{get_childspec, Id}`; see OTP's supervisor(3). `{start_child, Spec}` answers `{error, notsup}`: Erlang code cannot
+/// name C++ code to run.
 class supervisor {
  public:
   task<result> init(process& self, supervisor_spec spec);
@@ -141,7 +144,8 @@ struct child_counts {
 /// How many children a supervisor has.
 [[nodiscard]] task<ergo::result<child_counts>> count_children(process& self, destination supervisor);
 /// Adds a child to a supervisor of this program and starts it; empty when its `init` said `ignore`.
-[[nodiscard]] task<ergo::result<std::optional<pid>>> start_child(process& self, destination supervisor, child_spec spec);
+[[nodiscard]] task<ergo::result<std::optional<pid>>> start_child(process& self, destination supervisor,
+                                                                 child_spec spec);
 /// Stops a child; its specification stays, unless it is temporary.
 [[nodiscard]] task<ergo::result<void>> terminate_child(process& self, destination supervisor, term id);
 /// Starts a child again that was stopped.

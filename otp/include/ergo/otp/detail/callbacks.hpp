@@ -82,8 +82,8 @@ template <typename Callback, typename Server, typename Part>
 inline constexpr bool takes =
     std::invocable<Callback, Server&, process&, Part> || std::invocable<Callback, Server&, Part>;
 template <typename Callback, typename Server, typename Part>
-inline constexpr bool takes_from =
-    std::invocable<Callback, Server&, process&, Part, const from&> || std::invocable<Callback, Server&, Part, const from&>;
+inline constexpr bool takes_from = std::invocable<Callback, Server&, process&, Part, const from&> ||
+                                   std::invocable<Callback, Server&, Part, const from&>;
 template <typename Callback, typename Server>
 inline constexpr bool takes_nothing = std::invocable<Callback, Server&, process&> || std::invocable<Callback, Server&>;
 

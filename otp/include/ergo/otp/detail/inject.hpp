@@ -33,7 +33,8 @@ struct no_form {};
 
 /// Calls `function(server, …)` with self, the message's parts and the caller, or as many of them as it takes.
 template <typename Function, typename Server, typename... Part>
-decltype(auto) inject_call(const Function& function, Server& server, process& self, const from& caller, Part&&... part) {
+decltype(auto) inject_call(const Function& function, Server& server, process& self, const from& caller,
+                           Part&&... part) {
   if constexpr (std::invocable<const Function&, Server&, process&, Part..., const from&>) {
     return std::invoke(function, server, self, std::forward<Part>(part)..., caller);
   } else if constexpr (std::invocable<const Function&, Server&, Part..., const from&>) {
@@ -73,7 +74,8 @@ decltype(auto) inject(const Function& function, Server& server, process& self, P
 
 /// Whether a call's handler may return `T`.
 template <typename T>
-concept call_outcome = std::is_void_v<T> || std::same_as<T, result> || std::convertible_to<T, term> || etf::convertible_to_term<T>;
+concept call_outcome =
+    std::is_void_v<T> || std::same_as<T, result> || std::convertible_to<T, term> || etf::convertible_to_term<T>;
 /// Whether any other callback may return `T`.
 template <typename T>
 concept plain_outcome = std::is_void_v<T> || std::same_as<T, result>;
