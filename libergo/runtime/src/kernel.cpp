@@ -50,15 +50,19 @@ void process_state::wake_up(std::uint32_t serial) noexcept {
   if (!push_signal(*this, &wake_signal_)) wake_pending_.store(false, std::memory_order_release);
 }
 
-exit_reason reason_of_current_exception() {
+exit_reason reason_of_current_exception() noexcept {
   try {
-    throw;
-  } catch (process_exit& wanted) {
-    return std::move(wanted.reason);
-  } catch (const std::exception& thrown) {
-    return etf::tuple("exception"_atom, etf::binary(thrown.what()));
-  } catch (...) {
-    return etf::tuple("nocatch"_atom, "unknown_exception"_atom);
+    try {
+      throw;
+    } catch (process_exit& wanted) {
+      return std::move(wanted.reason);
+    } catch (const std::exception& thrown) {
+      return etf::tuple("exception"_atom, etf::binary(thrown.what()));
+    } catch (...) {
+      return etf::tuple("nocatch"_atom, "unknown_exception"_atom);
+    }
+  } catch (...) {  // no memory to say it with
+    return exit_reason{"system_limit"_atom};
   }
 }
 

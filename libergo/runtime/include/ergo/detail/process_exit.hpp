@@ -11,7 +11,7 @@ struct process_exit {
 };
 
 /// The exit reason that the exception being handled stands for: the one of `process::exit`, `{exception, <<What>>}`,
-/// or `{nocatch, unknown_exception}`. Only inside a `catch`.
-[[nodiscard]] exit_reason reason_of_current_exception();
+/// or `{nocatch, unknown_exception}`; `system_limit` when there is no memory for these. Only inside a `catch`.
+[[nodiscard]] exit_reason reason_of_current_exception() noexcept;
 
 }  // namespace ergo::inline v0::detail
