@@ -80,9 +80,9 @@ struct named_place {
   place body;
 };
 constexpr std::array every_place{
-    named_place{"receive", places::in_receive},   named_place{"receive_if", places::in_receive_if},
-    named_place{"receive_any", places::in_any},   named_place{"call", places::in_call},
-    named_place{"sleep", places::in_sleep},       named_place{"yield", places::in_yield},
+    named_place{"receive", places::in_receive},     named_place{"receive_if", places::in_receive_if},
+    named_place{"receive_any", places::in_any},     named_place{"call", places::in_call},
+    named_place{"sleep", places::in_sleep},         named_place{"yield", places::in_yield},
     named_place{"nested tasks", places::in_nested}, named_place{"a task not started", places::with_unstarted},
 };
 
@@ -104,12 +104,14 @@ TEST_CASE("a process that is killed while it is suspended is gone at once, with 
   int downs = 0;
   for (int round = 0; round < rounds; ++round) {
     const auto target = world.spawn(where.body, &alive);
-    world.spawn([](process& self, pid of, int* count) -> task<> {
-      const destination to{of};
-      (void)self.monitor(to);
-      auto ended = co_await self.receive<down>();
-      if (ended->reason.is("killed"_atom)) ++*count;
-    }, target, &downs);
+    world.spawn(
+        [](process& self, pid of, int* count) -> task<> {
+          const destination to{of};
+          (void)self.monitor(to);
+          auto ended = co_await self.receive<down>();
+          if (ended->reason.is("killed"_atom)) ++*count;
+        },
+        target, &downs);
     world.run(20);
     if (round % 2 == 0) world.send(target, "unread"_atom);
     world.exit(target, "kill"_atom);
@@ -178,10 +180,12 @@ TEST_CASE("a chain of 100,000 nested tasks is unwound on a small stack") {
   int alive = 0;
   {
     manual_world world;
-    const auto target = world.spawn([](process& self, int* count) -> task<> {
-      auto chain = places::nested(self, count, 100'000);
-      (void)co_await std::move(chain);
-    }, &alive);
+    const auto target = world.spawn(
+        [](process& self, int* count) -> task<> {
+          auto chain = places::nested(self, count, 100'000);
+          (void)co_await std::move(chain);
+        },
+        &alive);
     world.run();
     CHECK(alive == 100'001);
     if (how == "killed") {
@@ -193,7 +197,8 @@ TEST_CASE("a chain of 100,000 nested tasks is unwound on a small stack") {
   CHECK(alive == 0);
 }
 
-TEST_CASE("a process that dies while its blocking work runs is dead to others at once, but keeps its frame for the work") {
+TEST_CASE(
+    "a process that dies while its blocking work runs is dead to others at once, but keeps its frame for the work") {
   threaded_world world;
   reports<std::string> told;
   std::atomic<int> alive{0};
@@ -204,27 +209,33 @@ TEST_CASE("a process that dies while its blocking work runs is dead to others at
     explicit on_frame(std::atomic<int>* into) : count{into} { ++*count; }
     ~on_frame() { --*count; }
   };
-  const auto target = world.spawn({.name = "worker"_atom}, [](process& self, std::atomic<int>* count, std::promise<void>* begun, std::shared_future<void> may_end) -> task<> {
-    const on_frame here{count};
-    std::string inside_the_frame = "before";
-    const auto work = [&] {
-      begun->set_value();
-      may_end.wait();
-      inside_the_frame = std::string(100, 'w');
-    };
-    co_await self.blocking(work);
-  }, &alive, &at_work, gate.get_future().share());
+  const auto target = world.spawn(
+      {.name = "worker"_atom},
+      [](process& self, std::atomic<int>* count, std::promise<void>* begun,
+         std::shared_future<void> may_end) -> task<> {
+        const on_frame here{count};
+        std::string inside_the_frame = "before";
+        const auto work = [&] {
+          begun->set_value();
+          may_end.wait();
+          inside_the_frame = std::string(100, 'w');
+        };
+        co_await self.blocking(work);
+      },
+      &alive, &at_work, gate.get_future().share());
   at_work.get_future().wait();
-  world.spawn([](process& self, pid of, reports<std::string>* out) -> task<> {
-    const destination to{of};
-    (void)self.monitor(to);
-    self.exit(of, exit_reason{"kill"_atom});
-    auto ended = co_await self.receive<down>();
-    out->add(text(ended->reason.value()));
-    auto answer = co_await call(self, to, term{}, forever);
-    out->add(text(answer.error().reason()));
-    out->add(self.register_name("worker"_atom) ? "free" : "taken");
-  }, target, &told);
+  world.spawn(
+      [](process& self, pid of, reports<std::string>* out) -> task<> {
+        const destination to{of};
+        (void)self.monitor(to);
+        self.exit(of, exit_reason{"kill"_atom});
+        auto ended = co_await self.receive<down>();
+        out->add(text(ended->reason.value()));
+        auto answer = co_await call(self, to, term{}, forever);
+        out->add(text(answer.error().reason()));
+        out->add(self.register_name("worker"_atom) ? "free" : "taken");
+      },
+      target, &told);
   CHECK(told.wait_for(3));
   CHECK(told.all() == std::vector<std::string>{"killed", "noproc", "free"});
   CHECK(alive == 1);
@@ -235,12 +246,14 @@ TEST_CASE("a process that dies while its blocking work runs is dead to others at
 TEST_CASE("a destructor may still send, and what it sends to its own process is dropped") {
   manual_world world;
   std::vector<std::string> got;
-  const auto sink = world.spawn([](process& self, std::vector<std::string>* into) -> task<> {
-    for (;;) {
-      auto one = co_await self.receive_any();
-      into->push_back(text(one.payload()));
-    }
-  }, &got);
+  const auto sink = world.spawn(
+      [](process& self, std::vector<std::string>* into) -> task<> {
+        for (;;) {
+          auto one = co_await self.receive_any();
+          into->push_back(text(one.payload()));
+        }
+      },
+      &got);
   struct farewell {
     process& self;
     pid to;
@@ -249,10 +262,12 @@ TEST_CASE("a destructor may still send, and what it sends to its own process is 
       self.send(self.id(), "ghost"_atom);
     }
   };
-  const auto target = world.spawn([](process& self, pid to) -> task<> {
-    const farewell last{self, to};
-    co_await self.sleep(1h);
-  }, sink);
+  const auto target = world.spawn(
+      [](process& self, pid to) -> task<> {
+        const farewell last{self, to};
+        co_await self.sleep(1h);
+      },
+      sink);
   world.run();
   world.exit(target, "kill"_atom);
   world.run();
@@ -277,37 +292,41 @@ enum class callback : std::uint8_t { start, receive, idle, task_body, after_wait
 std::unique_ptr<behaviour> body_that_throws(callback where, void (*raise)()) {
   const auto throws = [raise](auto&&...) { raise(); };
   switch (where) {
-    case callback::start:
-      return plain({.start = throws});
-    case callback::receive:
-      return plain({.receive = throws});
-    case callback::idle:
-      return plain({.start = [](process& self) { self.set_idle_timeout(1ms); }, .idle = throws});
+    case callback::start: return plain({.start = throws});
+    case callback::receive: return plain({.receive = throws});
+    case callback::idle: return plain({.start = [](process& self) { self.set_idle_timeout(1ms); }, .idle = throws});
     case callback::task_body:
-      return make_body([](process& /*self*/, void (*how)()) -> task<> {
-        how();
-        co_return;
-      }, raise);
+      return make_body(
+          [](process& /*self*/, void (*how)()) -> task<> {
+            how();
+            co_return;
+          },
+          raise);
     case callback::after_wait:
-      return make_body([](process& self, void (*how)()) -> task<> {
-        co_await self.sleep(1ms);
-        how();
-      }, raise);
+      return make_body(
+          [](process& self, void (*how)()) -> task<> {
+            co_await self.sleep(1ms);
+            how();
+          },
+          raise);
     case callback::predicate:
-      return make_body([](process& self, void (*how)()) -> task<> {
-        const auto asks = [how](const message& /*candidate*/) {
-          how();
-          return false;
-        };
-        (void)co_await self.receive_if(asks);
-      }, raise);
+      return make_body(
+          [](process& self, void (*how)()) -> task<> {
+            const auto asks = [how](const message& /*candidate*/) {
+              how();
+              return false;
+            };
+            (void)co_await self.receive_if(asks);
+          },
+          raise);
   }
   return nullptr;
 }
 
 TEST_CASE("whatever a callback throws ends its process with a crash event and fires its links, 100 times each") {
   const auto what = GENERATE(from_range(throwers));
-  const auto where = GENERATE(callback::start, callback::receive, callback::idle, callback::task_body, callback::after_wait, callback::predicate);
+  const auto where = GENERATE(callback::start, callback::receive, callback::idle, callback::task_body,
+                              callback::after_wait, callback::predicate);
   CAPTURE(what.name, static_cast<int>(where));
   manual_world world;
   int linked = 0;
@@ -315,12 +334,15 @@ TEST_CASE("whatever a callback throws ends its process with a crash event and fi
     std::string reason;
     auto target = world.runtime().spawn(world.node(), {.name = "fragile"_atom}, body_that_throws(where, what.raise));
     REQUIRE(target);
-    world.spawn({.trap_exits = true}, [](process& self, pid of, std::string* why, int* count) -> task<> {
-      self.link(of);
-      auto ended = co_await self.receive<exit_message>();
-      *why = text(ended->reason.value());
-      ++*count;
-    }, *target, &reason, &linked);
+    world.spawn(
+        {.trap_exits = true},
+        [](process& self, pid of, std::string* why, int* count) -> task<> {
+          self.link(of);
+          auto ended = co_await self.receive<exit_message>();
+          *why = text(ended->reason.value());
+          ++*count;
+        },
+        *target, &reason, &linked);
     // The partner links before the target's first slice, as the one at the end of the queue is chosen first.
     (void)world.runtime().step([](std::size_t count) { return count - 1; });
     if (where != callback::idle) world.send(*target, "hello"_atom);
@@ -339,7 +361,12 @@ TEST_CASE("whatever a callback throws ends its process with a crash event and fi
 TEST_CASE("ordinary ends are no crashes") {
   const auto reason = GENERATE(as<std::string>{}, "normal", "shutdown", "{shutdown,cause}", "other");
   manual_world world;
-  world.spawn([](process& self, term why) -> task<> { self.exit(exit_reason{why}); co_return; }, *etf::parse(reason));
+  world.spawn(
+      [](process& self, term why) -> task<> {
+        self.exit(exit_reason{why});
+        co_return;
+      },
+      *etf::parse(reason));
   world.run();
   CHECK(world.crashes() == (reason == "other" ? 1U : 0U));
 }
@@ -359,11 +386,13 @@ TEST_CASE("an exit from any depth runs the destructors on its way and is no std:
       }
     }
   };
-  world.spawn([](process& self, int* count, std::string* why) -> task<> {
-    (void)self.spawn_monitor(depths::at, count, 20);
-    auto ended = co_await self.receive<down>();
-    *why = text(ended->reason.value());
-  }, &alive, &reason);
+  world.spawn(
+      [](process& self, int* count, std::string* why) -> task<> {
+        (void)self.spawn_monitor(depths::at, count, 20);
+        auto ended = co_await self.receive<down>();
+        *why = text(ended->reason.value());
+      },
+      &alive, &reason);
   world.run();
   CHECK(reason == "deep");
   CHECK(alive == 0);
@@ -371,9 +400,13 @@ TEST_CASE("an exit from any depth runs the destructors on its way and is no std:
 
 TEST_CASE("a subscriber of events that throws harms nobody") {
   manual_source clock;
-  runtime_options options{.clock = &clock, .on_event = [](const event&) { throw std::runtime_error{"subscriber"}; }, .manual = true};
+  runtime_options options{
+      .clock = &clock, .on_event = [](const event&) { throw std::runtime_error{"subscriber"}; }, .manual = true};
   ergo::runtime runtime{options};
-  auto target = runtime.spawn(runtime.anonymous(), [](process& self) -> task<> { self.exit(exit_reason{"crash"_atom}); co_return; });
+  auto target = runtime.spawn(runtime.anonymous(), [](process& self) -> task<> {
+    self.exit(exit_reason{"crash"_atom});
+    co_return;
+  });
   REQUIRE(target);
   while (runtime.step([](std::size_t) { return std::size_t{0}; })) {
   }

@@ -47,7 +47,8 @@ class reports {
   [[nodiscard]] bool wait_for(std::size_t count, std::chrono::milliseconds limit = 10s) const {
     return wait_until([&](const std::vector<T>& all) { return all.size() >= count; }, limit);
   }
-  [[nodiscard]] bool wait_until(const std::function<bool(const std::vector<T>&)>& wanted, std::chrono::milliseconds limit = 10s) const {
+  [[nodiscard]] bool wait_until(const std::function<bool(const std::vector<T>&)>& wanted,
+                                std::chrono::milliseconds limit = 10s) const {
     std::unique_lock lock{mutex_};
     return changed_.wait_for(lock, limit, [&] { return wanted(all_); });
   }
@@ -127,7 +128,8 @@ class manual_world {
   /// Events so far.
   [[nodiscard]] const std::vector<event>& events() const noexcept { return events_; }
   [[nodiscard]] std::size_t crashes() const {
-    return static_cast<std::size_t>(std::ranges::count_if(events_, [](const event& one) { return one.what == event::kind::crash; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(events_, [](const event& one) { return one.what == event::kind::crash; }));
   }
 
  private:
@@ -208,7 +210,9 @@ class plain_body final : public behaviour {
   callbacks on_;
 };
 
-[[nodiscard]] inline std::unique_ptr<behaviour> plain(plain_body::callbacks on) { return std::make_unique<plain_body>(std::move(on)); }
+[[nodiscard]] inline std::unique_ptr<behaviour> plain(plain_body::callbacks on) {
+  return std::make_unique<plain_body>(std::move(on));
+}
 
 /// Text of a term, for comparisons that read well.
 [[nodiscard]] inline std::string text(const term& value) { return etf::to_text(value); }

@@ -131,7 +131,8 @@ TEST_CASE("links stay symmetric and obey the last word through 100,000 random li
       const op one{on.random() % actors, (on.random() % (actors - 1)), on.random() % 2 == 0};
       const op fixed{one.by, one.with >= one.by ? one.with + 1 : one.with, one.link};
       ops.push_back(fixed);
-      on.world.send(on.actor[fixed.by].id, etf::tuple(fixed.link ? "link"_atom : "unlink"_atom, on.actor[fixed.with].id));
+      on.world.send(on.actor[fixed.by].id,
+                    etf::tuple(fixed.link ? "link"_atom : "unlink"_atom, on.actor[fixed.with].id));
       on.world.run_random(on.random, on.random() % 4);
       ++steps;
     }
@@ -139,9 +140,11 @@ TEST_CASE("links stay symmetric and obey the last word through 100,000 random li
     const auto now = look_everywhere(on);
     for (std::size_t left = 0; left < actors; ++left) {
       for (std::size_t right = left + 1; right < actors; ++right) {
-        if (now[left][right] != now[right][left]) FAIL("round " << round << ": one-sided link of " << left << " and " << right);
+        if (now[left][right] != now[right][left])
+          FAIL("round " << round << ": one-sided link of " << left << " and " << right);
         const auto must = expected(ops, left, right, before[left][right]);
-        if (must && *must != now[left][right]) FAIL("round " << round << ": " << left << " and " << right << " linked: " << now[left][right]);
+        if (must && *must != now[left][right])
+          FAIL("round " << round << ": " << left << " and " << right << " linked: " << now[left][right]);
       }
     }
     before = now;
@@ -173,7 +176,8 @@ TEST_CASE("each active link gives exactly one EXIT when its partner dies in the 
       const op one{on.random() % actors, on.random() % (actors - 1), on.random() % 2 == 0};
       const op fixed{one.by, one.with >= one.by ? one.with + 1 : one.with, one.link};
       ops.push_back(fixed);
-      on.world.send(on.actor[fixed.by].id, etf::tuple(fixed.link ? "link"_atom : "unlink"_atom, on.actor[fixed.with].id));
+      on.world.send(on.actor[fixed.by].id,
+                    etf::tuple(fixed.link ? "link"_atom : "unlink"_atom, on.actor[fixed.with].id));
       on.world.run_random(on.random, on.random() % 4);
     }
     on.world.run_random(on.random);
@@ -184,11 +188,14 @@ TEST_CASE("each active link gives exactly one EXIT when its partner dies in the 
         return (step.by == victim && step.with == partner) || (step.by == partner && step.with == victim);
       });
       const int exits = one.exits[victim];
-      if (!touched && exits != (before[partner][victim] ? 1 : 0)) FAIL("round " << round << ": " << exits << " EXIT for one link");
-      const bool linked_back = std::ranges::any_of(ops, [&](const op& step) { return step.link && step.by == victim && step.with == partner; });
+      if (!touched && exits != (before[partner][victim] ? 1 : 0))
+        FAIL("round " << round << ": " << exits << " EXIT for one link");
+      const bool linked_back = std::ranges::any_of(
+          ops, [&](const op& step) { return step.link && step.by == victim && step.with == partner; });
       if (!linked_back && one.exits_after_unlink != 0) FAIL("round " << round << ": an EXIT after unlink");
       // Every `link` by the partner may bring one more, with `noproc`.
-      const auto links_made = std::ranges::count_if(ops, [&](const op& step) { return step.link && step.by == partner && step.with == victim; });
+      const auto links_made = std::ranges::count_if(
+          ops, [&](const op& step) { return step.link && step.by == partner && step.with == victim; });
       if (exits > links_made + 1) FAIL("round " << round << ": " << exits << " EXIT after " << links_made << " links");
     }
     start_actor(on, victim);
@@ -235,12 +242,15 @@ TEST_CASE("an unlink without an id, as the old protocol sends it, ends the link 
   old_peer peer{world.node()};
   const pid remote{*etf::node_id::make("old@host"_atom, 1), 7, 0};
   std::vector<std::string> got;
-  const auto local = world.spawn({.trap_exits = true}, [](process& self, std::vector<std::string>* into) -> task<> {
-    for (;;) {
-      auto one = co_await self.receive_any();
-      into->push_back(text(one.to_term()));
-    }
-  }, &got);
+  const auto local = world.spawn(
+      {.trap_exits = true},
+      [](process& self, std::vector<std::string>* into) -> task<> {
+        for (;;) {
+          auto one = co_await self.receive_any();
+          into->push_back(text(one.to_term()));
+        }
+      },
+      &got);
   world.run();
   peer.send(detail::signal_kind::link, remote, local, term{});
   peer.send(detail::signal_kind::unlink, remote, local, term{0});
@@ -261,26 +271,23 @@ TEST_CASE("link and unlink agree with a peer of the old protocol through 100,000
   std::mt19937_64 random{5};
   bool linked = false;
   int exits = 0;
-  const auto started = world.runtime().spawn(world.node(), {.trap_exits = true}, plain({.receive = [&](process& self, message got) {
-    if (got.as<exit_message>()) {
-      ++exits;
-    } else if (got.payload().is("link"_atom)) {
-      self.link(remote);
-    } else if (got.payload().is("unlink"_atom)) {
-      self.unlink(remote);
-    }
-    linked = self.extras_ && self.extras_->links.contains(remote) && self.extras_->links.at(remote).active;
-  }}));
+  const auto started = world.runtime().spawn(
+      world.node(), {.trap_exits = true}, plain({.receive = [&](process& self, message got) {
+        if (got.as<exit_message>()) {
+          ++exits;
+        } else if (got.payload().is("link"_atom)) {
+          self.link(remote);
+        } else if (got.payload().is("unlink"_atom)) {
+          self.unlink(remote);
+        }
+        linked = self.extras_ && self.extras_->links.contains(remote) && self.extras_->links.at(remote).active;
+      }}));
   REQUIRE(started);
   const auto local = *started;
   for (int step = 0; step < 100'000; ++step) {
     switch (random() % 4) {
-      case 0:
-        world.send(local, "link"_atom);
-        break;
-      case 1:
-        world.send(local, "unlink"_atom);
-        break;
+      case 0: world.send(local, "link"_atom); break;
+      case 1: world.send(local, "unlink"_atom); break;
       case 2:
         if (!peer.linked) {
           peer.linked = true;

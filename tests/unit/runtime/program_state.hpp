@@ -1,0 +1,91 @@
+// What the operating system knows about this program: threads, descriptors, memory, context switches.
+#pragma once
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <string>
+
+namespace ergo::test {
+
+/// The numbers in a folder of /proc, such as threads or descriptors.
+inline std::set<int> numbers_in(const char* folder) {
+  std::set<int> found;
+  auto* const open = ::opendir(folder);
+  if (open == nullptr) return found;
+  while (const auto* const entry = ::readdir(open)) {
+    if (const int number = std::atoi(entry->d_name); number > 0) found.insert(number);
+  }
+  ::closedir(open);
+  return found;
+}
+
+inline std::set<int> threads_now() { return numbers_in("/proc/self/task"); }
+inline std::size_t descriptors_now() { return numbers_in("/proc/self/fd").size(); }
+
+/// Resident memory in KiB.
+inline std::int64_t resident_kib() {
+  std::ifstream file{"/proc/self/statm"};
+  std::int64_t total = 0;
+  std::int64_t resident = 0;
+  file >> total >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+/// How often the threads in `of` have gone to sleep by themselves.
+inline std::int64_t voluntary_switches(const std::set<int>& of) {
+  std::int64_t sum = 0;
+  for (const int thread : of) {
+    std::ifstream status{"/proc/self/task/" + std::to_string(thread) + "/status"};
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("voluntary_ctxt_switches:")) sum += std::strtoll(line.c_str() + 24, nullptr, 10);
+    }
+  }
+  return sum;
+}
+
+/// Whether memory figures mean anything: sanitizers keep freed memory.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+/// A pipe that blocks whoever reads it until `release`.
+class gate {
+ public:
+  gate() {
+    if (::pipe(ends_) != 0) std::abort();
+  }
+  gate(const gate&) = delete;
+  gate& operator=(const gate&) = delete;
+  ~gate() {
+    release();
+    ::close(ends_[0]);
+  }
+  /// read(2), until `release`.
+  void wait() const {
+    char byte = 0;
+    while (::read(ends_[0], &byte, 1) < 0) {
+    }
+  }
+  void release() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+}  // namespace ergo::test

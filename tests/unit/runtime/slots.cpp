@@ -1,0 +1,124 @@
+// Slots and serials: identifiers that stay within the width peers accept, and stale ones that match nobody.
+#include "fixture.hpp"
+
+#include <slots.hpp>
+
+#include <map>
+#include <set>
+
+namespace ergo::test {
+namespace {
+
+using detail::slot_table;
+
+TEST_CASE("a slot table hands out each slot once, never slot 0, and stops at its limit") {
+  slot_table table{1000, 28};
+  std::set<const process*> seen;
+  std::vector<process*> all;
+  for (int count = 0; count < 1000; ++count) {
+    auto* const one = table.take();
+    REQUIRE(one != nullptr);
+    REQUIRE(one->slot != 0);
+    REQUIRE(table.at(one->slot) == one);
+    REQUIRE(seen.insert(one).second);
+    all.push_back(one);
+  }
+  CHECK(table.take() == nullptr);
+  CHECK(table.live() == 1000);
+  table.give_back(all[500]);
+  CHECK(table.live() == 999);
+  CHECK(table.take() == all[500]);
+  CHECK(table.at(5'000'000) == nullptr);
+  CHECK(table.at(UINT32_MAX) == nullptr);
+}
+
+TEST_CASE("narrow identifiers stay within 15 and 13 bits") {
+  slot_table table{std::size_t{1} << 24, 15};
+  std::uint32_t highest = 0;
+  std::size_t count = 0;
+  for (auto* one = table.take(); one != nullptr; one = table.take()) {
+    highest = std::max(highest, one->slot);
+    ++count;
+  }
+  CHECK(highest == 0x7FFF);
+  CHECK(count == 0x7FFF);
+  CHECK(table.next_serial(0x1FFF) == 0);
+  CHECK(table.next_serial(5) == 6);
+  const slot_table wide{10, 28};
+  CHECK(wide.next_serial(0x1FFF) == 0x2000);
+  CHECK(wide.next_serial(UINT32_MAX) == 0);
+}
+
+TEST_CASE("a narrow table waits long before it uses a slot again") {
+  slot_table table{std::size_t{1} << 24, 15};
+  std::vector<std::uint32_t> order;
+  for (int count = 0; count < 3000; ++count) {
+    auto* const one = table.take();
+    order.push_back(one->slot);
+    table.give_back(one);
+  }
+  // No slot comes again before a thousand others were used.
+  std::map<std::uint32_t, std::size_t> last;
+  std::size_t nearest = SIZE_MAX;
+  for (std::size_t index = 0; index < order.size(); ++index) {
+    if (const auto before = last.find(order[index]); before != last.end()) nearest = std::min(nearest, index - before->second);
+    last[order[index]] = index;
+  }
+  CHECK(nearest > 1000);
+}
+
+// R57.
+TEST_CASE("with pids for OTP 23 serials wrap after 8,192 tenants of a slot, stale pids match nobody, and the wrap is reported") {
+  manual_world world{{.processes = 2, .compatibility = compatibility::otp23}};
+  std::vector<pid> former;
+  std::size_t alive_twins = 0;
+  std::size_t strays = 0;
+  const auto resident = world.spawn([](process& self) -> task<> { co_await self.sleep(forever); });
+  world.run();
+  for (int generation = 0; generation < 9000; ++generation) {
+    const auto tenant = world.spawn([](process& self, std::size_t* count) -> task<> {
+      for (;;) {
+        (void)co_await self.receive_any();
+        ++*count;
+      }
+    }, &strays);
+    REQUIRE(tenant.id < (1U << 15));
+    REQUIRE(tenant.serial < (1U << 13));
+    REQUIRE(tenant.id != resident.id);
+    // All former ones within the period of the serial: lookups of the last 50, and every 1000th of the older ones.
+    const std::size_t period = 8191;
+    for (std::size_t back = 1; back <= std::min<std::size_t>(former.size(), period); back += back < 50 ? 1 : 1000) {
+      const auto& stale = former[former.size() - back];
+      if (stale == tenant || world.alive(stale)) ++alive_twins;
+      world.send(stale, "stale"_atom);
+    }
+    world.run();
+    world.exit(tenant, "kill"_atom);
+    world.run();
+    former.push_back(tenant);
+  }
+  CHECK(alive_twins == 0);
+  CHECK(strays == 0);
+  CHECK(std::ranges::count_if(world.events(), [](const event& one) { return one.what == event::kind::limit; }) == 1);
+  CHECK(world.alive(resident));
+}
+
+TEST_CASE("references of a slot go on counting through its tenants, narrow pids or not") {
+  manual_world world{{.processes = 1, .compatibility = compatibility::otp23}};
+  std::set<std::array<std::uint32_t, 5>> seen;
+  std::size_t made = 0;
+  for (int generation = 0; generation < 10'000; ++generation) {
+    reference ref;
+    world.spawn([](process& self, reference* out) -> task<> {
+      *out = self.make_ref();
+      co_return;
+    }, &ref);
+    world.run();
+    seen.insert(ref.words);
+    ++made;
+  }
+  CHECK(seen.size() == made);
+}
+
+}  // namespace
+}  // namespace ergo::test
