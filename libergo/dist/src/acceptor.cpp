@@ -87,6 +87,7 @@ action acceptor::on_name(bytes_view body) {
 action acceptor::judge_name() {
   const bool wants_name = offered_.has(flag::name_me) && result_.peer.find('@') == std::string::npos;
   if (!(wants_name ? valid_host(result_.peer) : valid_node_name(result_.peer))) return fail(handshake_errc::bad_name);
+  if (!wants_name) offered_ = offered_.without(flag::name_me);  // it has a name and keeps it
   if (result_.peer == config_.name) return refuse(status_code::nok, handshake_errc::own_name);
   if (!fits(result_.peer, config_.names)) return refuse(status_code::not_allowed, handshake_errc::mixed_names);
   // An old-form name tells the low half; the rest is judged again when the complement has come.

@@ -403,3 +403,11 @@ TEST_CASE("a peer that wants a name is given one, or refused") {
   const auto no_host = wire(dist::name_message{name_form::new_form, offer, 0, ""});
   CHECK(run({feed_read(no_host)}).code() == "bad_name");
 }
+
+TEST_CASE("a peer that has a name keeps it, whatever it offers") {
+  script steps = plain();
+  steps[0] = feed_read(peers_name(otp_29.with(flag::name_me)));
+  const auto out = run(steps);
+  REQUIRE(out.code() == "done");
+  CHECK(out.result->peer == "peer@h");
+}

@@ -271,6 +271,8 @@ TEST_CASE("a missing payload is refused, and bytes behind a message without one 
     REQUIRE(got.has_value() == !dist::has_payload(e.op));
     if (!got)
       CHECK(got.error() == dist::control_error{control_errc::no_payload, static_cast<std::uint64_t>(e.op), 0, {}});
+    const std::string hollow = bare + "\x83";
+    CHECK(dist::decode_control(view(hollow), context(e.negotiated)).has_value() == !dist::has_payload(e.op));
     const std::string odd = bare + "\x82\x61";
     const auto second = dist::decode_control(view(odd), context(e.negotiated));
     REQUIRE(second.has_value() == !dist::has_payload(e.op));
