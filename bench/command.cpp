@@ -1,14 +1,14 @@
 // posix_spawn with pipes.
 #include "command.hpp"
 
-#include <array>
-#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdexcept>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
+#include <csignal>
+#include <stdexcept>
 
 extern char** environ;
 
@@ -56,7 +56,9 @@ command_result run_command(const std::vector<std::string>& words) {
   rusage used{};
   wait4(child.process, &status, 0, &used);
   if (status != 0) throw std::runtime_error{words.front() + " failed: " + result.output};
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
   result.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
   result.peak_rss_kib = used.ru_maxrss;
   return result;

@@ -1,8 +1,8 @@
 // Running other programs: the reference, and ourselves in a fresh process.
 #pragma once
 
-#include <string>
 #include <sys/types.h>
+#include <string>
 #include <vector>
 
 namespace ergo_bench {

@@ -5,6 +5,7 @@
 
 #include <boost/json/src.hpp>
 
+#include <unistd.h>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -15,7 +16,6 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace ergo_bench {
 namespace {
@@ -33,7 +33,8 @@ outcome parse(command_result used) {
   std::string ops;
   double took = 0;
   double operations = 0;
-  if (!(words >> ns >> took >> ops >> operations) || ns != "ns" || operations <= 0) throw std::runtime_error{"unreadable result: " + used.output};
+  if (!(words >> ns >> took >> ops >> operations) || ns != "ns" || operations <= 0)
+    throw std::runtime_error{"unreadable result: " + used.output};
   return {took / operations, std::move(used)};
 }
 
@@ -78,13 +79,20 @@ class runner {
     if (network) {
       const auto port = std::to_string(20'000 + getpid() % 20'000);
       setenv("ERL_EPMD_PORT", port.c_str(), 1);
-      epmd_.emplace(std::vector<std::string>{fs::path{self()}.parent_path() / "ergo-epmd", "-port", port, "-address", "127.0.0.1"});
+      epmd_.emplace(std::vector<std::string>{fs::path{self()}.parent_path() / "ergo-epmd", "-port", port, "-address",
+                                             "127.0.0.1"});
     }
     if (wanted.against == "beam") module_.emplace();
   }
 
   outcome ours(const workload& work, std::uint64_t operations) {
-    std::vector<std::string> words{self(), "--child", std::string{work.id}, "--operations", std::to_string(operations), "--cores", std::to_string(plan_.cores)};
+    std::vector<std::string> words{self(),
+                                   "--child",
+                                   std::string{work.id},
+                                   "--operations",
+                                   std::to_string(operations),
+                                   "--cores",
+                                   std::to_string(plan_.cores)};
     if (!work.needs_peer) return parse(run_command(words));
     const auto peer = next_name("ours");
     background server{{self(), "--serve", peer, "--cores", std::to_string(plan_.cores)}};
@@ -96,12 +104,16 @@ class runner {
     const std::vector<std::string> task{"-run", "ergo_bench", "main", std::string{work.id}, std::to_string(operations)};
     if (!work.needs_peer) return parse(run_command(module_->erl(plan_.cores, task)));
     const auto peer = next_name("beam");
-    const background server{module_->erl(plan_.cores, named(peer) + std::vector<std::string>{"-run", "ergo_bench", "serve", "x"})};
-    return parse(run_command(module_->erl(plan_.cores, named(next_name("caller")) + task + std::vector<std::string>{peer})));
+    const background server{
+        module_->erl(plan_.cores, named(peer) + std::vector<std::string>{"-run", "ergo_bench", "serve", "x"})};
+    return parse(
+        run_command(module_->erl(plan_.cores, named(next_name("caller")) + task + std::vector<std::string>{peer})));
   }
 
  private:
-  std::string next_name(const std::string& stem) { return stem + std::to_string(getpid()) + "x" + std::to_string(++names_) + "@localhost"; }
+  std::string next_name(const std::string& stem) {
+    return stem + std::to_string(getpid()) + "x" + std::to_string(++names_) + "@localhost";
+  }
 
   const plan& plan_;
   std::optional<background> epmd_;
@@ -117,7 +129,8 @@ void add(series& to, const outcome& run) {
 
 comparison compare(runner& with, const plan& wanted, const workload& work) {
   comparison made{work, {}, {}, {}};
-  const auto operations = std::max<std::uint64_t>(2'000, static_cast<std::uint64_t>(static_cast<double>(work.operations) * wanted.scale));
+  const auto operations =
+      std::max<std::uint64_t>(2'000, static_cast<std::uint64_t>(static_cast<double>(work.operations) * wanted.scale));
   for (unsigned repetition = 0; repetition < wanted.repetitions; ++repetition) {
     add(made.ours, with.ours(work, operations));
     if (wanted.against.empty()) continue;
@@ -128,11 +141,11 @@ comparison compare(runner& with, const plan& wanted, const workload& work) {
 }
 
 void print(const comparison& line, bool compared) {
-  std::printf("%-16s %10.1f ns [%.1f … %.1f]  %7ld KiB", std::string{line.work.id}.c_str(), line.ours.median(), line.ours.quantile(0),
-              line.ours.quantile(1), line.ours.peak_rss_kib);
+  std::printf("%-16s %10.1f ns [%.1f … %.1f]  %7ld KiB", std::string{line.work.id}.c_str(), line.ours.median(),
+              line.ours.quantile(0), line.ours.quantile(1), line.ours.peak_rss_kib);
   if (compared) {
-    std::printf("   reference %10.1f ns   ratio %6.2f [%.2f … %.2f]", line.reference.median(), line.ratio.median(), line.ratio.quantile(0.25),
-                line.ratio.quantile(0.75));
+    std::printf("   reference %10.1f ns   ratio %6.2f [%.2f … %.2f]", line.reference.median(), line.ratio.median(),
+                line.ratio.quantile(0.25), line.ratio.quantile(0.75));
   }
   std::printf("\n");
   std::fflush(stdout);
@@ -143,21 +156,27 @@ boost::json::object summary(const series& of) {
 }
 
 boost::json::object to_json(const comparison& line, const plan& wanted, const std::string& version) {
-  boost::json::object made{{"id", line.work.id}, {"variant", ""}, {"placement", std::to_string(wanted.cores) + " cores"}, {"unit", "ns/operation"},
-                           {"ours", summary(line.ours)}, {"rss", line.ours.peak_rss_kib}};
+  boost::json::object made{{"id", line.work.id},
+                           {"variant", ""},
+                           {"placement", std::to_string(wanted.cores) + " cores"},
+                           {"unit", "ns/operation"},
+                           {"ours", summary(line.ours)},
+                           {"rss", line.ours.peak_rss_kib}};
   if (wanted.against.empty()) return made;
   auto reference = summary(line.reference);
   reference["name"] = wanted.against;
   reference["version"] = version;
   made["reference"] = std::move(reference);
-  made["ratio"] = {{"median", line.ratio.median()}, {"q1", line.ratio.quantile(0.25)}, {"q3", line.ratio.quantile(0.75)}};
+  made["ratio"] = {
+      {"median", line.ratio.median()}, {"q1", line.ratio.quantile(0.25)}, {"q3", line.ratio.quantile(0.75)}};
   return made;
 }
 
 std::string beam_version() {
-  return run_command({"erl", "-noshell", "-eval",
-                      "io:format(\"OTP ~s, erts ~s, ~p\", [erlang:system_info(otp_release), erlang:system_info(version), "
-                      "erlang:system_info(emu_flavor)]), halt()."})
+  return run_command(
+             {"erl", "-noshell", "-eval",
+              "io:format(\"OTP ~s, erts ~s, ~p\", [erlang:system_info(otp_release), erlang:system_info(version), "
+              "erlang:system_info(emu_flavor)]), halt()."})
       .output;
 }
 
@@ -173,7 +192,8 @@ double series::quantile(double share) const {
 bool run_plan(const plan& wanted) {
   const bool compared = !wanted.against.empty();
   const auto version = compared ? beam_version() : std::string{};
-  std::printf("ergo-bench: %u repetitions, %u cores each%s%s\n", wanted.repetitions, wanted.cores, compared ? ", against " : "", version.c_str());
+  std::printf("ergo-bench: %u repetitions, %u cores each%s%s\n", wanted.repetitions, wanted.cores,
+              compared ? ", against " : "", version.c_str());
   runner with{wanted};
   boost::json::array lines;
   for (const auto& work : wanted.chosen) {

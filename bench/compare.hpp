@@ -14,7 +14,7 @@ struct plan {
   std::string against;  ///< "beam" or ""
   unsigned repetitions = 5;
   unsigned cores = 2;
-  double scale = 1.0;   ///< multiplies the operations of each run
+  double scale = 1.0;  ///< multiplies the operations of each run
   std::string json_file;
 };
 

@@ -19,7 +19,8 @@ std::span<const workload> workloads() {
       workload{"call-seq", "gen_server calls, one caller, one server", 1'000'000, false, call_sequential},
       workload{"call-120", "gen_server calls, 120 pairs", 1'200'000, false, call_many},
       workload{"spawn-exit", "spawn a process that ends at once, wait for its DOWN", 500'000, false, spawn_exit},
-      workload{"net-call-seq", "gen_server calls between two OS processes, one pair", 20'000, true, net_call_sequential},
+      workload{"net-call-seq", "gen_server calls between two OS processes, one pair", 20'000, true,
+               net_call_sequential},
       workload{"net-call-120", "gen_server calls between two OS processes, 120 pairs", 240'000, true, net_call_many},
   };
   return all;
@@ -31,13 +32,18 @@ namespace po = boost::program_options;
 
 po::options_description described() {
   po::options_description text{"ergo-bench [ID…] [options]"};
-  text.add_options()("help", "this text and the workloads")("vs", po::value<std::string>()->default_value(""), "beam: beside a real erl")(
+  text.add_options()("help", "this text and the workloads")("vs", po::value<std::string>()->default_value(""),
+                                                            "beam: beside a real erl")(
       "reps", po::value<unsigned>()->default_value(5), "repetitions, each in fresh processes")(
-      "cores", po::value<unsigned>()->default_value(std::max(1U, std::thread::hardware_concurrency())), "cores of our runtime, schedulers of the reference")(
-      "scale", po::value<double>()->default_value(1.0), "multiplies the operations of each run")("json", po::value<std::string>()->default_value(""), "write the results here")(
-      "child", po::value<std::string>(), "run one workload in this process")("operations", po::value<std::uint64_t>()->default_value(0), "of --child")(
-      "peer", po::value<std::string>()->default_value(""), "of --child: the other node")("serve", po::value<std::string>(), "be the other node")(
-      "id", po::value<std::vector<std::string>>(), "workloads; all without one");
+      "cores", po::value<unsigned>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
+      "cores of our runtime, schedulers of the reference")("scale", po::value<double>()->default_value(1.0),
+                                                           "multiplies the operations of each run")(
+      "json", po::value<std::string>()->default_value(""), "write the results here")(
+      "child", po::value<std::string>(), "run one workload in this process")(
+      "operations", po::value<std::uint64_t>()->default_value(0), "of --child")(
+      "peer", po::value<std::string>()->default_value(""), "of --child: the other node")(
+      "serve", po::value<std::string>(), "be the other node")("id", po::value<std::vector<std::string>>(),
+                                                              "workloads; all without one");
   return text;
 }
 
@@ -55,12 +61,18 @@ int run(const po::variables_map& given) {
     return 0;
   }
   if (given.contains("child")) {
-    const auto took = find(given["child"].as<std::string>()).run(given["operations"].as<std::uint64_t>(), where, given["peer"].as<std::string>());
-    std::printf("ns %lld ops %llu\n", static_cast<long long>(took.took.count()), static_cast<unsigned long long>(took.operations));
+    const auto took = find(given["child"].as<std::string>())
+                          .run(given["operations"].as<std::uint64_t>(), where, given["peer"].as<std::string>());
+    std::printf("ns %lld ops %llu\n", static_cast<long long>(took.took.count()),
+                static_cast<unsigned long long>(took.operations));
     return 0;
   }
-  plan wanted{.chosen = {}, .against = given["vs"].as<std::string>(), .repetitions = given["reps"].as<unsigned>(), .cores = where.cores,
-              .scale = given["scale"].as<double>(), .json_file = given["json"].as<std::string>()};
+  plan wanted{.chosen = {},
+              .against = given["vs"].as<std::string>(),
+              .repetitions = given["reps"].as<unsigned>(),
+              .cores = where.cores,
+              .scale = given["scale"].as<double>(),
+              .json_file = given["json"].as<std::string>()};
   if (!wanted.against.empty() && wanted.against != "beam") throw std::runtime_error{"--vs knows beam"};
   if (given.contains("id")) {
     for (const auto& id : given["id"].as<std::vector<std::string>>()) wanted.chosen.push_back(find(id));

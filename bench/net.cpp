@@ -6,11 +6,11 @@
 #include <ergo/otp/call.hpp>
 #include <ergo/otp/outside.hpp>
 
+#include <unistd.h>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <unistd.h>
 
 namespace ergo_bench {
 namespace {
@@ -36,7 +36,8 @@ void connect(node& from, const std::string& peer) {
   if (const auto done = from.connect(peer); !done) throw std::runtime_error{done.error().message()};
 }
 
-measurement call_over_network(std::uint64_t operations, unsigned callers, const placement& where, const std::string& peer) {
+measurement call_over_network(std::uint64_t operations, unsigned callers, const placement& where,
+                              const std::string& peer) {
   const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", where);
   connect(*here, peer);
   auto done = std::make_shared<finish_line>(callers);
@@ -44,7 +45,8 @@ measurement call_over_network(std::uint64_t operations, unsigned callers, const 
   const stopwatch watch;
   for (unsigned number = 0; number < callers; ++number) {
     const destination to{echo_name(number), atom::of(peer)};
-    if (const auto started = here->spawn(caller_loop, to, each, done); !started) throw std::runtime_error{started.error().message()};
+    if (const auto started = here->spawn(caller_loop, to, each, done); !started)
+      throw std::runtime_error{started.error().message()};
   }
   done->wait();
   return watch.read(static_cast<std::uint64_t>(each) * callers);
@@ -64,7 +66,8 @@ void serve_peer(const std::string& name, const placement& where) {
   const auto here = start_node(name, where);
   for (unsigned number = 0; number < pairs; ++number) {
     const otp::start_options named{.name = echo_name(number)};
-    if (const auto started = otp::start<echo_server>(here->local(), named); !started) throw std::runtime_error{started.error().message()};
+    if (const auto started = otp::start<echo_server>(here->local(), named); !started)
+      throw std::runtime_error{started.error().message()};
   }
   std::cout << "ready" << std::endl;
   std::string line;

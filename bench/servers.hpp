@@ -81,6 +81,7 @@ class bench_runtime {
 };
 
 /// Calls `server` `count` times with a number and checks each answer.
-ergo::task<> caller_loop(ergo::process& self, ergo::destination server, std::int64_t count, std::shared_ptr<finish_line> done);
+ergo::task<> caller_loop(ergo::process& self, ergo::destination server, std::int64_t count,
+                         std::shared_ptr<finish_line> done);
 
 }  // namespace ergo_bench

@@ -14,7 +14,9 @@ struct measurement {
   std::chrono::nanoseconds took{};
   std::uint64_t operations = 0;
 
-  [[nodiscard]] double per_operation() const noexcept { return static_cast<double>(took.count()) / static_cast<double>(operations); }
+  [[nodiscard]] double per_operation() const noexcept {
+    return static_cast<double>(took.count()) / static_cast<double>(operations);
+  }
 };
 
 /// How a run is placed: the number of cores of our runtime, and the CPUs that the process may use.
@@ -22,7 +24,8 @@ struct placement {
   unsigned cores = 2;
 };
 
-/// A workload by its id in the table of design figures. `run` throws `std::runtime_error` when a result is wrong, lost or doubled.
+/// A workload by its id in the table of design figures. `run` throws `std::runtime_error` when a result is wrong, lost
+/// or doubled.
 struct workload {
   std::string_view id;
   std::string_view what;

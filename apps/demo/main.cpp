@@ -52,7 +52,8 @@ int run(int argc, char** argv) {
     std::cerr << "ergo-demo: the servers did not start: " << tree.error().message() << '\n';
     return 1;
   }
-  std::cout << ergo::etf::to_text((*node)->name()) << " is ready, port " << (*node)->port() << ", creation " << (*node)->creation() << std::endl;
+  std::cout << ergo::etf::to_text((*node)->name()) << " is ready, port " << (*node)->port() << ", creation "
+            << (*node)->creation() << std::endl;
   (*node)->run_until_signal();
   return 0;
 }

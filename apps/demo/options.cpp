@@ -15,16 +15,19 @@ namespace po = boost::program_options;
 
 po::options_description described() {
   po::options_description text{"ergo-demo [options]: a node with the servers echo, counter, recorder and pong_server"};
-  text.add_options()("help", "this text")                                                                          //
-      ("name", po::value<std::string>(), "long name, NAME@HOST")                                                   //
-      ("sname", po::value<std::string>(), "short name, NAME or NAME@HOST (default: cpp)")                          //
-      ("cookie", po::value<std::string>(), "the cluster's secret; better: a cookie file")                          //
-      ("cookie-file", po::value<std::string>(), "file with the secret (default: ERGO_COOKIE_FILE, ~/.erlang.cookie)")  //
-      ("epmd-port", po::value<std::uint16_t>()->default_value(0), "port of the port mapper (default: ERL_EPMD_PORT, 4369)")  //
-      ("listen-port", po::value<std::uint16_t>()->default_value(0), "port for other nodes (default: any)")         //
-      ("visible", "be a visible node")("hidden", "be a hidden node (the default)")                                 //
-      ("tick-time", po::value<unsigned>()->default_value(60), "seconds of silence after which a peer is down")     //
-      ("trace", po::value<std::string>()->default_value(""), "node, dist: one line per routing decision, per control message");
+  text.add_options()("help", "this text")                                                  //
+      ("name", po::value<std::string>(), "long name, NAME@HOST")                           //
+      ("sname", po::value<std::string>(), "short name, NAME or NAME@HOST (default: cpp)")  //
+      ("cookie", po::value<std::string>(), "the cluster's secret; better: a cookie file")  //
+      ("cookie-file", po::value<std::string>(),
+       "file with the secret (default: ERGO_COOKIE_FILE, ~/.erlang.cookie)")  //
+      ("epmd-port", po::value<std::uint16_t>()->default_value(0),
+       "port of the port mapper (default: ERL_EPMD_PORT, 4369)")                                                //
+      ("listen-port", po::value<std::uint16_t>()->default_value(0), "port for other nodes (default: any)")      //
+      ("visible", "be a visible node")("hidden", "be a hidden node (the default)")                              //
+      ("tick-time", po::value<unsigned>()->default_value(60), "seconds of silence after which a peer is down")  //
+      ("trace", po::value<std::string>()->default_value(""),
+       "node, dist: one line per routing decision, per control message");
   return text;
 }
 
@@ -59,16 +62,21 @@ std::optional<options> read_options(int argc, char** argv) {
     std::cout << described();
     return std::nullopt;
   }
-  if (given.contains("name") && given.contains("sname")) throw std::runtime_error{"--name and --sname exclude each other"};
-  if (given.contains("visible") && given.contains("hidden")) throw std::runtime_error{"--visible and --hidden exclude each other"};
+  if (given.contains("name") && given.contains("sname"))
+    throw std::runtime_error{"--name and --sname exclude each other"};
+  if (given.contains("visible") && given.contains("hidden"))
+    throw std::runtime_error{"--visible and --hidden exclude each other"};
   options read;
   const bool long_name = given.contains("name");
-  read.node.name = long_name ? given["name"].as<std::string>() : given.contains("sname") ? given["sname"].as<std::string>() : "cpp";
+  read.node.name = long_name                 ? given["name"].as<std::string>()
+                   : given.contains("sname") ? given["sname"].as<std::string>()
+                                             : "cpp";
   read.node.names = long_name ? ergo::name_kind::long_names : ergo::name_kind::short_names;
   if (given.contains("cookie")) {
     read.node.cookie = given["cookie"].as<std::string>();
     hide_cookie(argc, argv);
-    std::cerr << "warning: a cookie on the command line can be read by every user of this computer; prefer --cookie-file\n";
+    std::cerr
+        << "warning: a cookie on the command line can be read by every user of this computer; prefer --cookie-file\n";
   }
   if (given.contains("cookie-file")) read.node.cookie_file = given["cookie-file"].as<std::string>();
   read.node.epmd_port = given["epmd-port"].as<std::uint16_t>();

@@ -12,9 +12,11 @@ struct options {
   ergo::node_options node;
 };
 
-/// Reads the command line. Empty when the help was wanted; throws `std::runtime_error` with one sentence for anything else.
+/// Reads the command line. Empty when the help was wanted; throws `std::runtime_error` with one sentence for anything
+/// else.
 ///
-/// A cookie on the command line is visible to every user of the computer: it is accepted with one warning and overwritten in `argv`.
+/// A cookie on the command line is visible to every user of the computer: it is accepted with one warning and
+/// overwritten in `argv`.
 [[nodiscard]] std::optional<options> read_options(int argc, char** argv);
 
 }  // namespace demo

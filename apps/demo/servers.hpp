@@ -24,8 +24,9 @@ class counter {
   void add_later(std::int64_t amount) { value_ += amount; }
   [[nodiscard]] ergo::term state() const { return ergo::term{value_}; }
 
-  static constexpr auto calls = ergo::otp::on(ergo::otp::match<"add", std::int64_t>(&counter::add), ergo::otp::match<"get">(&counter::get),
-                                              ergo::otp::match<"crash">(&counter::crash));
+  static constexpr auto calls =
+      ergo::otp::on(ergo::otp::match<"add", std::int64_t>(&counter::add), ergo::otp::match<"get">(&counter::get),
+                    ergo::otp::match<"crash">(&counter::crash));
   static constexpr auto casts = ergo::otp::on(ergo::otp::match<"add", std::int64_t>(&counter::add_later));
 
  private:

@@ -39,8 +39,8 @@ class append_chunks {
   std::atomic<std::size_t> size_{0};
 };
 
-/// A hash index from 32-bit hashes to table positions: open addressing, at most half full. Readers take no lock; a table that
-/// was outgrown stays readable for good, since a reader may still be in it.
+/// A hash index from 32-bit hashes to table positions: open addressing, at most half full. Readers take no lock; a
+/// table that was outgrown stays readable for good, since a reader may still be in it.
 class append_index {
  public:
   /// The position whose hash is `hash` and for which `matches` is true.

@@ -1,5 +1,5 @@
-// The program-wide atom table. Lookups take no lock; insertions take one. Well-known texts are put in by the first lookup, so
-// that atoms work during static initialisation.
+// The program-wide atom table. Lookups take no lock; insertions take one. Well-known texts are put in by the first
+// lookup, so that atoms work during static initialisation.
 #include "atom_table.hpp"
 
 #include "intern.hpp"
@@ -68,7 +68,8 @@ const char* atom_table::keep(std::string_view text, std::size_t& size) {
   room_ -= size;
   auto* at = reinterpret_cast<std::byte*>(to);
   at = wire::store(at, static_cast<std::uint8_t>(text.size() <= 255 ? wire::small_utf8_atom : wire::utf8_atom));
-  at = text.size() <= 255 ? wire::store(at, static_cast<std::uint8_t>(text.size())) : wire::store(at, static_cast<std::uint16_t>(text.size()));
+  at = text.size() <= 255 ? wire::store(at, static_cast<std::uint8_t>(text.size()))
+                          : wire::store(at, static_cast<std::uint16_t>(text.size()));
   text.copy(reinterpret_cast<char*>(at), text.size());
   return to;
 }
@@ -102,7 +103,8 @@ std::strong_ordering compare_text(atom left, atom right) noexcept {
   const auto& of_left = all_atoms[left.index()];
   const auto& of_right = all_atoms[right.index()];
   // The bytes of UTF-8 sort as its code points do; the first eight decide nearly always.
-  if (of_left.key.low != of_right.key.low) return __builtin_bswap64(of_left.key.low) <=> __builtin_bswap64(of_right.key.low);
+  if (of_left.key.low != of_right.key.low)
+    return __builtin_bswap64(of_left.key.low) <=> __builtin_bswap64(of_right.key.low);
   return of_left.text().compare(of_right.text()) <=> 0;
 }
 

@@ -11,7 +11,8 @@
 
 namespace ergo::inline v0::etf {
 
-/// The first 8 bytes of a text and, from 9 bytes on, its last 8: all of it up to 16 bytes, so that most comparisons need no more.
+/// The first 8 bytes of a text and, from 9 bytes on, its last 8: all of it up to 16 bytes, so that most comparisons
+/// need no more.
 struct text_key {
   std::uint64_t low = 0;  ///< zero-padded; the first byte lowest
   std::uint64_t high = 0;
@@ -19,7 +20,9 @@ struct text_key {
 
   explicit text_key(std::string_view text) noexcept : size{static_cast<std::uint32_t>(text.size())} {
     const auto* from = text.data();
-    const auto byte = [from](std::size_t at) { return std::uint64_t{static_cast<unsigned char>(from[at])} << (8 * at); };
+    const auto byte = [from](std::size_t at) {
+      return std::uint64_t{static_cast<unsigned char>(from[at])} << (8 * at);
+    };
     if (size > 8) {
       low = load_word(from, 8);
       high = load_word(from + size - 8, 8);
@@ -49,12 +52,14 @@ class atom_table {
   static constexpr std::size_t padding = 32;
 
   [[nodiscard]] const atom_entry& operator[](std::uint32_t index) noexcept {
-    if (!ready_.load(std::memory_order_acquire)) [[unlikely]] prepare();
+    if (!ready_.load(std::memory_order_acquire)) [[unlikely]]
+      prepare();
     return entries_[index];
   }
 
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view text) noexcept {
-    if (!ready_.load(std::memory_order_acquire)) [[unlikely]] prepare();
+    if (!ready_.load(std::memory_order_acquire)) [[unlikely]]
+      prepare();
     const text_key key{text};
     return look_up(hash_of(text, key), text, key);
   }
@@ -69,10 +74,12 @@ class atom_table {
  private:
   [[nodiscard]] std::uint32_t hash_of(std::string_view text, const text_key& key) const noexcept {
     if (key.size > 16) return static_cast<std::uint32_t>(hash_bytes(text, seed_));
-    return static_cast<std::uint32_t>(mix(key.low ^ 0xA0761D6478BD642FULL ^ (std::uint64_t{key.size} << 56), key.high ^ seed_));
+    return static_cast<std::uint32_t>(
+        mix(key.low ^ 0xA0761D6478BD642FULL ^ (std::uint64_t{key.size} << 56), key.high ^ seed_));
   }
 
-  [[nodiscard]] std::optional<std::uint32_t> look_up(std::uint32_t hash, std::string_view text, const text_key& key) const noexcept {
+  [[nodiscard]] std::optional<std::uint32_t> look_up(std::uint32_t hash, std::string_view text,
+                                                     const text_key& key) const noexcept {
     return index_.find(hash, [this, text, &key](std::uint32_t position) {
       const auto& found = entries_[position];
       return found.key == key && (key.size <= 16 || found.text() == text);

@@ -53,12 +53,14 @@ struct copying {
 /// A leaf of its own for a big integer or reference that lies in a slab.
 term copy_leaf(const term& from) {
   const auto* source = term_access::node_of(from);
-  const auto payload = term_access::tag_of(from) == tag::big ? std::size_t{source->size} * sizeof(std::uint64_t) : sizeof(reference);
+  const auto payload =
+      term_access::tag_of(from) == tag::big ? std::size_t{source->size} * sizeof(std::uint64_t) : sizeof(reference);
   auto* made = detail::make_node<detail::node>(payload);
   made->flags = detail::leaf;
   made->size = source->size;
   std::memcpy(static_cast<void*>(made + 1), static_cast<const void*>(source + 1), payload);
-  return term_access::make({term_access::tag_of(from), detail::owning, term_access::spare(from), term_access::number(from)}, made);
+  return term_access::make(
+      {term_access::tag_of(from), detail::owning, term_access::spare(from), term_access::number(from)}, made);
 }
 
 /// Fills the slot `to`; of a term with parts, only its node is made and the rest is noted.
@@ -79,7 +81,9 @@ void copy_part(term& to, const term& from, work_stack<copying>& open) {
     auto* made = make_terms(count + tail);
     made->size = static_cast<std::uint32_t>(count);
     made->flags = source->flags;
-    to = term_access::make({term_access::tag_of(from), detail::owning, term_access::spare(from), list ? 0 : term_access::number(from)}, made);
+    to = term_access::make(
+        {term_access::tag_of(from), detail::owning, term_access::spare(from), list ? 0 : term_access::number(from)},
+        made);
     open.push({term_access::terms(made), term_access::terms(from) + first, count + tail});
   }
 }
@@ -91,7 +95,9 @@ struct raw_pair {
 };
 
 void sort_pairs(std::span<raw_pair> pairs) {
-  const auto before = [](const raw_pair& left, const raw_pair& right) { return compare_exact(left.key(), right.key()) < 0; };
+  const auto before = [](const raw_pair& left, const raw_pair& right) {
+    return compare_exact(left.key(), right.key()) < 0;
+  };
   if (pairs.size() > 16) {
     std::ranges::stable_sort(pairs, before);
     return;
@@ -167,7 +173,8 @@ term move_to_list(std::span<term> items) {
 }  // namespace detail
 
 term::term(const reference& value) {
-  if (value.empty() || value.size > value.words.size()) throw std::invalid_argument{"term: a reference has 1 to 5 words"};
+  if (value.empty() || value.size > value.words.size())
+    throw std::invalid_argument{"term: a reference has 1 to 5 words"};
   if (detail::is_short(value.size, value.words[0])) {
     detail::set_short_reference(*this, value.node, value.words.data());
     return;
@@ -245,7 +252,8 @@ term adopt_binary(std::string bytes) {
 }
 
 term bit_string(std::string_view bytes, unsigned last_byte_bits) {
-  if (last_byte_bits == 0 || last_byte_bits > 8) throw std::invalid_argument{"bit_string: 1 to 8 bits are used in the last byte"};
+  if (last_byte_bits == 0 || last_byte_bits > 8)
+    throw std::invalid_argument{"bit_string: 1 to 8 bits are used in the last byte"};
   if (bytes.empty()) return term_access::make({tag::binary}, std::uint64_t{0});
   auto* made = detail::make_node<detail::bytes_node>(bytes.size());
   auto* to = reinterpret_cast<char*>(made + 1);
@@ -306,7 +314,8 @@ term make_fun(const fun_view& parts) {
 term make_record(const record_view& parts) {
   if (parts.names.size() != parts.values.size()) throw std::invalid_argument{"make_record: as many values as names"};
   check_count(parts.names.size(), most_elements, "make_record: too many fields");
-  if (detail::repeats_or_is_no_atom(parts.names)) throw std::invalid_argument{"make_record: names are atoms, each once"};
+  if (detail::repeats_or_is_no_atom(parts.names))
+    throw std::invalid_argument{"make_record: names are atoms, each once"};
   namespace part = detail::record_part;
   auto* made = make_terms(part::names + 2 * parts.names.size());
   auto* to = term_access::terms(made);

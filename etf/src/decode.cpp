@@ -1,5 +1,6 @@
-// Bytes to terms. One loop with an explicit stack; the nodes of a message lie in one slab; every count is checked against the
-// bytes that are left before memory is taken for it. Source: OTP `erl_ext_dist`; verdicts as OTP 25 to 29 give them.
+// Bytes to terms. One loop with an explicit stack; the nodes of a message lie in one slab; every count is checked
+// against the bytes that are left before memory is taken for it. Source: OTP `erl_ext_dist`; verdicts as OTP 25 to 29
+// give them.
 #include <ergo/etf/codec.hpp>
 
 #include "atom_table.hpp"
@@ -41,7 +42,8 @@ class decoder : leaf_reader {
     }
     if (term_access::counted(result.value) != detail::uncounted) {
       const auto& root = result.value;
-      term_access::set(result.value, {term_access::tag_of(root), detail::owning, term_access::spare(root), term_access::number(root)},
+      term_access::set(result.value,
+                       {term_access::tag_of(root), detail::owning, term_access::spare(root), term_access::number(root)},
                        term_access::value(root));
       slab_.keep();
     }
@@ -81,8 +83,8 @@ class decoder : leaf_reader {
     filled();
   }
 
-  /// Reads the terms that messages mostly consist of, and tuples of them, with the position in registers. Stops in front of anything
-  /// else, of anything wrong, and of the end of a part that takes more than leaving it.
+  /// Reads the terms that messages mostly consist of, and tuples of them, with the position in registers. Stops in
+  /// front of anything else, of anything wrong, and of the end of a part that takes more than leaving it.
   void read_frequent() {
     constexpr std::size_t longest_head = 5;
     const auto* at = at_;
@@ -93,11 +95,22 @@ class decoder : leaf_reader {
       const auto small = wire::load<std::uint8_t>(at + 1);
       const std::byte* next = nullptr;
       switch (wire::load<std::uint8_t>(at)) {
-        case wire::nil: put(*open.to, {}); next = at + 1; break;
-        case wire::small_integer: put_integer(*open.to, small); next = at + 2; break;
-        case wire::integer: put_integer(*open.to, static_cast<std::int32_t>(wire::load<std::uint32_t>(at + 1))); next = at + 5; break;
+        case wire::nil:
+          put(*open.to, {});
+          next = at + 1;
+          break;
+        case wire::small_integer:
+          put_integer(*open.to, small);
+          next = at + 2;
+          break;
+        case wire::integer:
+          put_integer(*open.to, static_cast<std::int32_t>(wire::load<std::uint32_t>(at + 1)));
+          next = at + 5;
+          break;
         case wire::small_utf8_atom: next = known_atom(*open.to, at + 2, small, room - 2); break;
-        case wire::latin1_atom: next = known_latin1_atom(*open.to, at + 3, wire::load<std::uint16_t>(at + 1), room - 3); break;
+        case wire::latin1_atom:
+          next = known_latin1_atom(*open.to, at + 3, wire::load<std::uint16_t>(at + 1), room - 3);
+          break;
         case wire::binary: next = small_binary(*open.to, at + 5, wire::load<std::uint32_t>(at + 1), room - 5); break;
         case wire::small_tuple:
           if (!enter_tuple(open, small, room - 2)) break;
@@ -118,7 +131,8 @@ class decoder : leaf_reader {
     at_ = at;
   }
 
-  // What read_frequent tries: each returns the position behind the term, or null where the complete reading has to decide.
+  // What read_frequent tries: each returns the position behind the term, or null where the complete reading has to
+  // decide.
   static const std::byte* known_atom(term& to, const std::byte* text, std::size_t size, std::size_t room) noexcept {
     if (size > room) return nullptr;
     const auto found = all_atoms.find({reinterpret_cast<const char*>(text), size});
@@ -127,7 +141,8 @@ class decoder : leaf_reader {
     return text + size;
   }
 
-  static const std::byte* known_latin1_atom(term& to, const std::byte* text, std::size_t size, std::size_t room) noexcept {
+  static const std::byte* known_latin1_atom(term& to, const std::byte* text, std::size_t size,
+                                            std::size_t room) noexcept {
     return size <= room && is_ascii({text, size}) ? known_atom(to, text, size, room) : nullptr;
   }
 
@@ -255,7 +270,8 @@ class decoder : leaf_reader {
     if (code == errc::ok) code = read_creator(creator);
     if (code != errc::ok) return fail(code);
     if (!has(free)) return fail(errc::truncated);
-    const auto outcome = open(to, {tag::fun, detail::interior}, at::environment + free, part::elements, at::environment);
+    const auto outcome =
+        open(to, {tag::fun, detail::interior}, at::environment + free, part::elements, at::environment);
     if (outcome == step::failed) return outcome;
     auto* parts = term_access::terms(term_access::node_of(to));
     put_atom(parts[at::module], module);
@@ -296,7 +312,8 @@ class decoder : leaf_reader {
     if (flags > 1) return fail(errc::bad_record);
     if (left() / 3 < fields) return fail(errc::truncated);  // a name takes two bytes at least, a value one
     if (fields > most_elements) return fail(errc::too_big);
-    const auto outcome = open(to, {tag::record, detail::interior, flags}, at::names + 2 * fields, part::elements, at::names + fields);
+    const auto outcome =
+        open(to, {tag::record, detail::interior, flags}, at::names + 2 * fields, part::elements, at::names + fields);
     if (outcome == step::failed) return outcome;
     auto* parts = term_access::terms(term_access::node_of(to));
     for (std::size_t place = 0; place < at::names + fields; ++place) {
@@ -323,7 +340,8 @@ class decoder : leaf_reader {
 
   step close_map() {
     const auto& map = *parents_.top().to;
-    const std::span<term> entries{term_access::terms(term_access::node_of(map)), std::size_t{term_access::number(map)} * 2};
+    const std::span<term> entries{term_access::terms(term_access::node_of(map)),
+                                  std::size_t{term_access::number(map)} * 2};
     return detail::sort_unique_entries(entries) ? step::done : fail(errc::duplicate_key);
   }
 
@@ -373,8 +391,12 @@ class decoder : leaf_reader {
   }
 
   // Nodes in a slab count on the slab; while a list is read, its own counter holds its capacity.
-  static void set_capacity(node* of, std::size_t items) noexcept { of->references.store(static_cast<std::uint32_t>(items), std::memory_order_relaxed); }
-  [[nodiscard]] static std::size_t capacity(const node* of) noexcept { return of->references.load(std::memory_order_relaxed); }
+  static void set_capacity(node* of, std::size_t items) noexcept {
+    of->references.store(static_cast<std::uint32_t>(items), std::memory_order_relaxed);
+  }
+  [[nodiscard]] static std::size_t capacity(const node* of) noexcept {
+    return of->references.load(std::memory_order_relaxed);
+  }
 
   [[nodiscard]] bool grow(term& self, std::size_t items) {
     auto* old = term_access::node_of(self);

@@ -69,7 +69,9 @@ class measure {
       case tag::floating: size_ += 9; return;
       case tag::atom: size_ += atom_size(*value.as_atom()); return;
       case tag::pid: size_ += 13 + atom_size(value.as_pid()->node.name()); return;
-      case tag::port: size_ += (is_small_port(value.as_port()->id) ? 9 : 13) + atom_size(value.as_port()->node.name()); return;
+      case tag::port:
+        size_ += (is_small_port(value.as_port()->id) ? 9 : 13) + atom_size(value.as_port()->node.name());
+        return;
       case tag::short_reference:
       case tag::reference: add_reference(*value.as_reference()); return;
       case tag::big: add_big(detail::big_of(value)); return;
@@ -89,7 +91,9 @@ class measure {
     if (!parts.empty()) open_.push({parts.data(), parts.size()});
   }
 
-  void add_reference(const reference& value) { size_ += 7 + value.size * std::size_t{4} + atom_size(value.node.name()); }
+  void add_reference(const reference& value) {
+    size_ += 7 + value.size * std::size_t{4} + atom_size(value.node.name());
+  }
 
   void add_big(const detail::big_view& value) {
     const auto bytes = detail::byte_count(value.limbs);
@@ -285,7 +289,8 @@ void encode_pid(buffer& out, const pid& value) {
 }
 
 void encode_reference(buffer& out, const reference& value) {
-  if (value.empty() || value.size > value.words.size()) throw std::invalid_argument{"encode: a reference has 1 to 5 words"};
+  if (value.empty() || value.size > value.words.size())
+    throw std::invalid_argument{"encode: a reference has 1 to 5 words"};
   flat_writer to{out};
   to.close(to.put_reference(to.start(), value));
 }

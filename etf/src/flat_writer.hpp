@@ -15,11 +15,13 @@ namespace ergo::inline v0::etf {
 /// Whether a port fits into NEW_PORT_EXT, which every release reads; V4_PORT_EXT is refused by OTP 23.
 [[nodiscard]] constexpr bool is_small_port(std::uint64_t id) noexcept { return id < (1U << 28); }
 
-/// Writing behind the committed bytes of a buffer. The position is handed in and out, so that it stays in a register: bytes that are
-/// written may alias anything that lies in memory. Every `put_` wants room for `largest_flat` bytes, which `need` sees to.
+/// Writing behind the committed bytes of a buffer. The position is handed in and out, so that it stays in a register:
+/// bytes that are written may alias anything that lies in memory. Every `put_` wants room for `largest_flat` bytes,
+/// which `need` sees to.
 class flat_writer {
  public:
-  static constexpr std::size_t largest_flat = 64;  ///< the most bytes of a term without parts, but for long atoms and numbers
+  static constexpr std::size_t largest_flat =
+      64;  ///< the most bytes of a term without parts, but for long atoms and numbers
 
   explicit flat_writer(buffer& out) : out_{out} { open(largest_flat); }
 
@@ -33,13 +35,20 @@ class flat_writer {
 
   /// The position to go on from with room for `count` bytes.
   [[nodiscard]] std::byte* need(std::byte* to, std::size_t count) {
-    if (static_cast<std::size_t>(end_ - to) >= count) [[likely]] return to;
+    if (static_cast<std::size_t>(end_ - to) >= count) [[likely]]
+      return to;
     return refill(to, count);
   }
 
-  [[nodiscard]] static std::byte* u8(std::byte* to, std::size_t value) noexcept { return wire::store(to, static_cast<std::uint8_t>(value)); }
-  [[nodiscard]] static std::byte* u16(std::byte* to, std::size_t value) noexcept { return wire::store(to, static_cast<std::uint16_t>(value)); }
-  [[nodiscard]] static std::byte* u32(std::byte* to, std::size_t value) noexcept { return wire::store(to, static_cast<std::uint32_t>(value)); }
+  [[nodiscard]] static std::byte* u8(std::byte* to, std::size_t value) noexcept {
+    return wire::store(to, static_cast<std::uint8_t>(value));
+  }
+  [[nodiscard]] static std::byte* u16(std::byte* to, std::size_t value) noexcept {
+    return wire::store(to, static_cast<std::uint16_t>(value));
+  }
+  [[nodiscard]] static std::byte* u32(std::byte* to, std::size_t value) noexcept {
+    return wire::store(to, static_cast<std::uint32_t>(value));
+  }
   [[nodiscard]] static std::byte* u64(std::byte* to, std::uint64_t value) noexcept { return wire::store(to, value); }
   [[nodiscard]] static std::byte* raw(std::byte* to, const void* bytes, std::size_t count) noexcept {
     std::memcpy(to, bytes, count);
@@ -47,7 +56,8 @@ class flat_writer {
   }
 
   [[nodiscard]] static std::byte* put_integer(std::byte* to, std::int64_t value) noexcept {
-    if (value >= 0 && value <= 255) return u16(to, (std::size_t{wire::small_integer} << 8) | static_cast<std::size_t>(value));
+    if (value >= 0 && value <= 255)
+      return u16(to, (std::size_t{wire::small_integer} << 8) | static_cast<std::size_t>(value));
     if (value >= INT32_MIN && value <= INT32_MAX) return u32(u8(to, wire::integer), static_cast<std::uint32_t>(value));
     const auto magnitude = value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
     const auto size = (static_cast<std::size_t>(std::bit_width(magnitude)) + 7) / 8;

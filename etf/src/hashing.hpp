@@ -1,4 +1,5 @@
-// The room's hash functions: fast on short byte strings, seeded once per program so that a peer cannot aim at collisions.
+// The room's hash functions: fast on short byte strings, seeded once per program so that a peer cannot aim at
+// collisions.
 #pragma once
 
 #include <bit>
@@ -43,7 +44,8 @@ namespace ergo::inline v0::etf {
     low = load_word(from, 4);
     high = load_word(from + left - 4, 4);
   } else if (left > 0) {
-    low = static_cast<unsigned char>(from[0]) | (static_cast<std::uint64_t>(static_cast<unsigned char>(from[left / 2])) << 8) |
+    low = static_cast<unsigned char>(from[0]) |
+          (static_cast<std::uint64_t>(static_cast<unsigned char>(from[left / 2])) << 8) |
           (static_cast<std::uint64_t>(static_cast<unsigned char>(from[left - 1])) << 16);
   }
   return mix(low ^ 0xA0761D6478BD642FULL, high ^ state);

@@ -51,7 +51,8 @@ bool is_bomb(std::size_t size, std::size_t deflated, const decode_limits& limits
 
 }  // namespace
 
-std::expected<inflated, errc> inflate(std::span<const std::byte> input, std::size_t announced, const decode_limits& limits) {
+std::expected<inflated, errc> inflate(std::span<const std::byte> input, std::size_t announced,
+                                      const decode_limits& limits) {
   if (announced > limits.inflated || is_bomb(announced, input.size(), limits)) return std::unexpected{errc::too_big};
   stream source;
   if (!source.started()) return std::unexpected{errc::bad_compression};

@@ -17,6 +17,7 @@ struct inflated {
 };
 
 /// Inflates `input` to exactly `announced` bytes. Memory grows with what was inflated, not with what was announced.
-[[nodiscard]] std::expected<inflated, errc> inflate(std::span<const std::byte> input, std::size_t announced, const decode_limits& limits);
+[[nodiscard]] std::expected<inflated, errc> inflate(std::span<const std::byte> input, std::size_t announced,
+                                                    const decode_limits& limits);
 
 }  // namespace ergo::inline v0::etf

@@ -61,7 +61,8 @@ step leaf_reader::new_float(term& to) {
 
 namespace {
 
-/// Reads the text form of floats, `[+-]digits.digits[e[+-]digits]`; as in OTP the point may be a comma. Empty when it is none.
+/// Reads the text form of floats, `[+-]digits.digits[e[+-]digits]`; as in OTP the point may be a comma. Empty when it
+/// is none.
 std::optional<double> parse_float(std::string text) {
   const auto is_digit = [&text](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
   if (text.starts_with('+')) text.erase(0, 1);
@@ -73,7 +74,8 @@ std::optional<double> parse_float(std::string text) {
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ptr != text.data() + text.size()) return std::nullopt;
-  if (parsed.ec == std::errc::result_out_of_range && text.find('-', first + 1) != std::string::npos) return 0.0;  // too small, not too large
+  if (parsed.ec == std::errc::result_out_of_range && text.find('-', first + 1) != std::string::npos)
+    return 0.0;  // too small, not too large
   return parsed.ec == std::errc{} && std::isfinite(value) ? std::optional{value} : std::nullopt;
 }
 
@@ -96,10 +98,12 @@ step leaf_reader::big_integer(term& to, std::size_t width) {
   while (size != 0 && bytes[size - 1] == 0) --size;  // other encoders pad
   const auto limb = [bytes, size](std::size_t at) {
     std::uint64_t value = 0;
-    for (auto byte = std::min(size, at * 8 + 8); byte-- > at * 8;) value = (value << 8) | static_cast<unsigned char>(bytes[byte]);
+    for (auto byte = std::min(size, at * 8 + 8); byte-- > at * 8;)
+      value = (value << 8) | static_cast<unsigned char>(bytes[byte]);
     return value;
   };
-  if (size <= 8 && detail::fits_64_bits(negative, limb(0))) return put_integer(to, detail::to_signed(negative, limb(0)));
+  if (size <= 8 && detail::fits_64_bits(negative, limb(0)))
+    return put_integer(to, detail::to_signed(negative, limb(0)));
   const auto limbs = (size + 7) / 8;
   auto* made = slab_.make(limbs * 8);
   if (made == nullptr) return fail(errc::too_big);
@@ -125,7 +129,8 @@ step leaf_reader::bit_binary(term& to) {
   if (bits % 8 == 0) return bytes(to, {tag::binary, detail::interior}, size);
   const auto outcome = bytes(to, {tag::bits, detail::interior, bits}, size);
   if (outcome == step::done) {
-    auto& last = const_cast<char*>(term_access::bytes_of(to)->data)[size - 1];  // our own copy: bit strings are never aliased
+    auto& last =
+        const_cast<char*>(term_access::bytes_of(to)->data)[size - 1];  // our own copy: bit strings are never aliased
     last = static_cast<char>(last & (0xFF << (8 - bits)));
   }
   return outcome;

@@ -42,15 +42,24 @@ class leaf_reader : protected reader {
     term_access::set(to, head, value);
     return step::done;
   }
-  static step put_atom(term& to, atom value) noexcept { return put(to, {tag::atom, detail::uncounted, 0, value.index()}); }
-  static step put_pid(term& to, const pid& value) noexcept {
-    return put(to, {tag::pid, detail::uncounted, 0, value.node.index()}, (std::uint64_t{value.serial} << 32) | value.id);
+  static step put_atom(term& to, atom value) noexcept {
+    return put(to, {tag::atom, detail::uncounted, 0, value.index()});
   }
-  static step put_integer(term& to, std::int64_t value) noexcept { return put(to, {tag::integer}, static_cast<std::uint64_t>(value)); }
+  static step put_pid(term& to, const pid& value) noexcept {
+    return put(to, {tag::pid, detail::uncounted, 0, value.node.index()},
+               (std::uint64_t{value.serial} << 32) | value.id);
+  }
+  static step put_integer(term& to, std::int64_t value) noexcept {
+    return put(to, {tag::integer}, static_cast<std::uint64_t>(value));
+  }
 
   // Each reads what stands behind a tag.
-  step small_integer(term& to) noexcept { return has(1) ? put_integer(to, take<std::uint8_t>()) : fail(errc::truncated); }
-  step integer(term& to) noexcept { return has(4) ? put_integer(to, static_cast<std::int32_t>(take<std::uint32_t>())) : fail(errc::truncated); }
+  step small_integer(term& to) noexcept {
+    return has(1) ? put_integer(to, take<std::uint8_t>()) : fail(errc::truncated);
+  }
+  step integer(term& to) noexcept {
+    return has(4) ? put_integer(to, static_cast<std::int32_t>(take<std::uint32_t>())) : fail(errc::truncated);
+  }
   step big_integer(term& to, std::size_t width);  ///< of the length: 1 or 4 bytes
   step new_float(term& to);
   step old_float(term& to);

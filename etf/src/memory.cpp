@@ -24,7 +24,8 @@ constexpr std::size_t unit = 16;
 constexpr std::size_t classes = 65;  ///< class n holds n * 16 bytes: 16 … 1,024
 constexpr std::size_t cached_bytes_per_class = 32U << 10;
 
-/// Free nodes of one thread. Trivially destructible, so that terms may still end in destructors of other thread-local objects.
+/// Free nodes of one thread. Trivially destructible, so that terms may still end in destructors of other thread-local
+/// objects.
 struct node_cache {
   struct free_node {
     free_node* next;
@@ -58,7 +59,8 @@ void set_link(node* dead, node* next) noexcept {
 }
 
 node* link_of(const node* dead) noexcept {
-  return reinterpret_cast<node*>((std::uintptr_t{dead->place} << 32) | dead->references.load(std::memory_order_relaxed));
+  return reinterpret_cast<node*>((std::uintptr_t{dead->place} << 32) |
+                                 dead->references.load(std::memory_order_relaxed));
 }
 static_assert(sizeof(std::uintptr_t) == 8);
 
@@ -68,7 +70,9 @@ bool was_last(std::atomic<std::uint32_t>& references) noexcept {
   return references.load(std::memory_order_acquire) == 1 || references.fetch_sub(1, std::memory_order_acq_rel) == 1;
 }
 
-block* block_of(node* of) noexcept { return reinterpret_cast<block*>(reinterpret_cast<std::byte*>(of) - std::size_t{of->place} * unit); }
+block* block_of(node* of) noexcept {
+  return reinterpret_cast<block*>(reinterpret_cast<std::byte*>(of) - std::size_t{of->place} * unit);
+}
 
 void free_leaf(node* dead) noexcept {
   if ((dead->flags & adopted) != 0) std::destroy_at(string_of(static_cast<bytes_node*>(dead)));
@@ -112,7 +116,8 @@ void* take_memory(std::size_t bytes, std::uint32_t& pool) {
 }
 
 void give_back(void* memory, std::uint32_t pool) noexcept {
-  if (!pooled || pool == 0 || cache.closed || cache.counts[pool] * pool * unit >= cached_bytes_per_class) return ::operator delete(memory);
+  if (!pooled || pool == 0 || cache.closed || cache.counts[pool] * pool * unit >= cached_bytes_per_class)
+    return ::operator delete(memory);
   if (!cache.watched) watch_thread();
   cache.heads[pool] = ::new (memory) node_cache::free_node{cache.heads[pool]};
   ++cache.counts[pool];

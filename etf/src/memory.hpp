@@ -33,7 +33,8 @@ struct alias {
 [[nodiscard]] inline alias* alias_of(bytes_node* of) noexcept { return reinterpret_cast<alias*>(of + 1); }
 [[nodiscard]] inline std::string* string_of(bytes_node* of) noexcept { return reinterpret_cast<std::string*>(of + 1); }
 
-/// Builds the nodes of one message into few pieces of memory. What was taken ends with the slab, unless `keep` hands it over.
+/// Builds the nodes of one message into few pieces of memory. What was taken ends with the slab, unless `keep` hands it
+/// over.
 class slab {
  public:
   /// `expected` bytes of nodes; `limit` is the most that the slab may take in all.

@@ -18,12 +18,15 @@ struct incarnation {
   friend bool operator==(const incarnation&, const incarnation&) = default;
 };
 
-/// Lookups take no lock, insertions take one. Index 0 is `nonode@nohost` without a creation, also while the table is empty.
+/// Lookups take no lock, insertions take one. Index 0 is `nonode@nohost` without a creation, also while the table is
+/// empty.
 class node_table {
  public:
   static constexpr std::size_t capacity = 1'048'576;
 
-  [[nodiscard]] incarnation operator[](std::uint32_t index) const noexcept { return index == 0 ? unnamed : entries_[index]; }
+  [[nodiscard]] incarnation operator[](std::uint32_t index) const noexcept {
+    return index == 0 ? unnamed : entries_[index];
+  }
 
   [[nodiscard]] std::optional<std::uint32_t> find(const incarnation& node) const noexcept {
     if (node == unnamed) return 0;

@@ -1,4 +1,5 @@
-// Big integers: limbs behind a node, conversion from and to Boost.Multiprecision, exact order among numbers of all kinds.
+// Big integers: limbs behind a node, conversion from and to Boost.Multiprecision, exact order among numbers of all
+// kinds.
 #include "memory.hpp"
 #include "parts.hpp"
 
@@ -16,7 +17,8 @@ constexpr std::size_t most_bits = 4'194'304;
 
 std::weak_ordering reverse(std::weak_ordering order) noexcept { return 0 <=> order; }
 
-std::weak_ordering compare_magnitudes(std::span<const std::uint64_t> left, std::span<const std::uint64_t> right) noexcept {
+std::weak_ordering compare_magnitudes(std::span<const std::uint64_t> left,
+                                      std::span<const std::uint64_t> right) noexcept {
   if (left.size() != right.size()) return left.size() <=> right.size();
   for (auto limb = left.size(); limb-- > 0;) {
     if (left[limb] != right[limb]) return left[limb] <=> right[limb];
@@ -61,7 +63,9 @@ std::weak_ordering compare_integer_float(std::int64_t left, double right) noexce
   const auto whole = static_cast<std::int64_t>(right);
   if (left != whole) return left <=> whole;
   const auto fraction = right - static_cast<double>(whole);
-  return fraction > 0 ? std::weak_ordering::less : fraction < 0 ? std::weak_ordering::greater : std::weak_ordering::equivalent;
+  return fraction > 0   ? std::weak_ordering::less
+         : fraction < 0 ? std::weak_ordering::greater
+                        : std::weak_ordering::equivalent;
 }
 
 std::weak_ordering compare_big_float(const big_view& left, double right) noexcept {

@@ -29,7 +29,9 @@ struct pairs {
   std::int8_t verdict = 0;
 };
 
-std::int8_t sign(ordering order) noexcept { return order < 0 ? std::int8_t{-1} : order > 0 ? std::int8_t{1} : std::int8_t{0}; }
+std::int8_t sign(ordering order) noexcept {
+  return order < 0 ? std::int8_t{-1} : order > 0 ? std::int8_t{1} : std::int8_t{0};
+}
 
 bool is_number(const term& value) noexcept {
   const auto of = term_access::tag_of(value);
@@ -71,13 +73,17 @@ ordering compare_numbers(const term& left, const term& right, bool exact) noexce
 ordering compare_bits(const term& left, const term& right) noexcept {
   const auto left_bytes = left.bytes();
   const auto right_bytes = right.bytes();
-  const auto bits = [](const term& value) { return value.bytes().size() * 8 - (value.bytes().empty() ? 0 : 8 - value.last_byte_bits()); };
+  const auto bits = [](const term& value) {
+    return value.bytes().size() * 8 - (value.bytes().empty() ? 0 : 8 - value.last_byte_bits());
+  };
   const auto common = std::min(bits(left), bits(right));
   if (const auto whole = common / 8; whole != 0) {
     if (const auto order = std::memcmp(left_bytes.data(), right_bytes.data(), whole); order != 0) return order <=> 0;
   }
   if (common % 8 != 0) {
-    const auto head = [common](std::string_view bytes) { return static_cast<unsigned char>(bytes[common / 8]) >> (8 - common % 8); };
+    const auto head = [common](std::string_view bytes) {
+      return static_cast<unsigned char>(bytes[common / 8]) >> (8 - common % 8);
+    };
     if (const auto order = head(left_bytes) <=> head(right_bytes); order != 0) return order;
   }
   return bits(left) <=> bits(right);
@@ -122,7 +128,8 @@ class comparison {
   }
 
   ordering compound(const term& left, const term& right, bool exact) {
-    if (term_access::value(left) == term_access::value(right) && term_access::number(left) == term_access::number(right)) {
+    if (term_access::value(left) == term_access::value(right) &&
+        term_access::number(left) == term_access::number(right)) {
       return ordering::equivalent;
     }
     switch (term_access::tag_of(left)) {
@@ -155,8 +162,13 @@ class comparison {
       return ordering::equivalent;
     }
     // The shorter list's tail, which is no list, stands against a list of at least one item.
-    const auto order = l.size() < r.size() ? tail(left, l)->kind() <=> kind::list : kind::list <=> tail(right, r)->kind();
-    open_.push({.left = l.data(), .right = r.data(), .count = static_cast<std::uint32_t>(common), .exact = exact, .verdict = sign(order)});
+    const auto order =
+        l.size() < r.size() ? tail(left, l)->kind() <=> kind::list : kind::list <=> tail(right, r)->kind();
+    open_.push({.left = l.data(),
+                .right = r.data(),
+                .count = static_cast<std::uint32_t>(common),
+                .exact = exact,
+                .verdict = sign(order)});
     return ordering::equivalent;
   }
 
@@ -177,9 +189,16 @@ class comparison {
     const auto* from_left = term_access::terms(left);
     const auto* from_right = term_access::terms(right);
     const auto rest = size == 0 ? l->size - static_cast<std::uint32_t>(detail::record_part::names) : 0;
-    open_.push({.left = from_left + detail::record_part::names, .right = from_right + detail::record_part::names, .count = rest,
-                .exact = exact, .verdict = sign(flags)});
-    open_.push({.left = from_left, .right = from_right, .count = detail::record_part::names, .exact = exact, .verdict = sign(size)});
+    open_.push({.left = from_left + detail::record_part::names,
+                .right = from_right + detail::record_part::names,
+                .count = rest,
+                .exact = exact,
+                .verdict = sign(flags)});
+    open_.push({.left = from_left,
+                .right = from_right,
+                .count = detail::record_part::names,
+                .exact = exact,
+                .verdict = sign(size)});
     return ordering::equivalent;
   }
 
@@ -197,7 +216,8 @@ class comparison {
     const auto left_free = term_access::node_of(left)->size - part::environment;
     const auto right_free = term_access::node_of(right)->size - part::environment;
     note(l + part::environment, r + part::environment, std::min(left_free, right_free), exact);
-    open_.push({.left = l, .right = r, .count = part::compared, .exact = exact, .verdict = sign(left_free <=> right_free)});
+    open_.push(
+        {.left = l, .right = r, .count = part::compared, .exact = exact, .verdict = sign(left_free <=> right_free)});
     return ordering::equivalent;
   }
 
@@ -252,12 +272,15 @@ class hashing {
       case tag::list: return add_list(value);
       case tag::fun: return note({term_access::terms(value), detail::fun_part::compared}, fun_environment(value));
       case tag::external_fun: return note({term_access::terms(value), detail::external_part::count});
-      case tag::record: add(term_access::spare(value)); return note({term_access::terms(value), term_access::node_of(value)->size});
+      case tag::record:
+        add(term_access::spare(value));
+        return note({term_access::terms(value), term_access::node_of(value)->size});
     }
   }
 
   static std::span<const term> fun_environment(const term& value) noexcept {
-    return std::span{term_access::terms(value), term_access::node_of(value)->size}.subspan(detail::fun_part::environment);
+    return std::span{term_access::terms(value), term_access::node_of(value)->size}.subspan(
+        detail::fun_part::environment);
   }
 
   void add_big(const term& value) noexcept {
@@ -288,7 +311,9 @@ bool is_plain(tag of) noexcept { return of <= tag::port && of != tag::floating &
 
 }  // namespace
 
-std::weak_ordering compare(const term& left, const term& right) noexcept { return comparison{}.run(left, right, false); }
+std::weak_ordering compare(const term& left, const term& right) noexcept {
+  return comparison{}.run(left, right, false);
+}
 
 std::weak_ordering compare_exact(const term& left, const term& right) noexcept {
   if (left.is_atom() && right.is_atom()) return compare_text(*left.as_atom(), *right.as_atom());
@@ -298,8 +323,8 @@ std::weak_ordering compare_exact(const term& left, const term& right) noexcept {
 bool operator==(const term& left, const term& right) noexcept {
   const auto both_short = left.head_.tag == tag::short_reference && right.head_.tag == tag::short_reference;
   if (both_short || is_plain(left.head_.tag) || is_plain(right.head_.tag)) {
-    return left.head_.tag == right.head_.tag && left.head_.number == right.head_.number && left.head_.spare == right.head_.spare &&
-           left.value_ == right.value_;
+    return left.head_.tag == right.head_.tag && left.head_.number == right.head_.number &&
+           left.head_.spare == right.head_.spare && left.value_ == right.value_;
   }
   return comparison{}.run(left, right, true) == 0;
 }

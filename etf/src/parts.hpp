@@ -10,21 +10,32 @@
 
 namespace ergo::inline v0::etf::detail {
 
-/// Positions in the node of a local fun. What Erlang compares comes first, in its order: module, index and old uniq, and then
-/// the environment. It takes these to name the code, and ignores the rest.
+/// Positions in the node of a local fun. What Erlang compares comes first, in its order: module, index and old uniq,
+/// and then the environment. It takes these to name the code, and ignores the rest.
 namespace fun_part {
-enum : std::size_t { module, index, old_uniq, compared, old_index = compared, uniq_high, uniq_low, arity, creator, environment };
-}
+enum : std::size_t {
+  module,
+  index,
+  old_uniq,
+  compared,
+  old_index = compared,
+  uniq_high,
+  uniq_low,
+  arity,
+  creator,
+  environment
+};
+}  // namespace fun_part
 
 /// Positions in the node of an external fun.
 namespace external_part {
 enum : std::size_t { module, function, arity, count };
-}
+}  // namespace external_part
 
 /// Positions in the node of a record; behind `names` as many values.
 namespace record_part {
 enum : std::size_t { module, name, names };
-}
+}  // namespace record_part
 
 /// The magnitude of a big integer, least significant limb first, the last one not 0.
 struct big_view {
@@ -49,10 +60,14 @@ struct big_view {
 }
 
 /// The three words of a short reference in one term; only for three words, the first below 2^28.
-[[nodiscard]] constexpr bool is_short(std::size_t size, std::uint32_t first) noexcept { return size == 3 && first < (1U << 28); }
+[[nodiscard]] constexpr bool is_short(std::size_t size, std::uint32_t first) noexcept {
+  return size == 3 && first < (1U << 28);
+}
 inline void set_short_reference(term& to, node_id node, const std::uint32_t* words) noexcept {
-  term_access::set(to, {tag::short_reference, uncounted, static_cast<std::uint16_t>(words[0]), node.index() | ((words[0] >> 16) << 20)},
-                   std::uint64_t{words[1]} | (std::uint64_t{words[2]} << 32));
+  term_access::set(
+      to,
+      {tag::short_reference, uncounted, static_cast<std::uint16_t>(words[0]), node.index() | ((words[0] >> 16) << 20)},
+      std::uint64_t{words[1]} | (std::uint64_t{words[2]} << 32));
 }
 
 /// Exact order of an integer and a float.
@@ -60,8 +75,8 @@ inline void set_short_reference(term& to, node_id node, const std::uint32_t* wor
 [[nodiscard]] std::weak_ordering compare_big_float(const big_view& left, double right) noexcept;
 [[nodiscard]] std::weak_ordering compare_bigs(const big_view& left, const big_view& right) noexcept;
 
-/// The map in `entries`: sorted by key, of equal keys the last one kept. Returns the number of terms left; gives nothing up, so
-/// the dropped pairs stand behind that number.
+/// The map in `entries`: sorted by key, of equal keys the last one kept. Returns the number of terms left; gives
+/// nothing up, so the dropped pairs stand behind that number.
 [[nodiscard]] std::size_t sort_entries(std::span<term> entries);
 
 /// Sorts the pairs of a map by key; false when a key comes twice.

@@ -77,7 +77,8 @@ errc reader::read_integer(std::int64_t& value, errc otherwise) {
 }
 
 errc reader::read_node_name() {
-  if (!node_bytes_.empty() && left() >= node_bytes_.size() && std::memcmp(at_, node_bytes_.data(), node_bytes_.size()) == 0) {
+  if (!node_bytes_.empty() && left() >= node_bytes_.size() &&
+      std::memcmp(at_, node_bytes_.data(), node_bytes_.size()) == 0) {
     at_ += node_bytes_.size();
     return errc::ok;
   }
@@ -138,7 +139,8 @@ errc reader::read_reference(std::uint8_t tag, reference& value) {
   if (tag == wire::old_reference) value.words[0] = take<std::uint32_t>();
   const std::uint32_t creation = wide ? take<std::uint32_t>() : take<std::uint8_t>();
   if (!wide && creation > largest_old_creation) return errc::bad_identifier;
-  for (std::size_t word = 0; tag != wire::old_reference && word < count; ++word) value.words[word] = take<std::uint32_t>();
+  for (std::size_t word = 0; tag != wire::old_reference && word < count; ++word)
+    value.words[word] = take<std::uint32_t>();
   if (!wide && value.words[0] >= old_reference_limit) return errc::bad_identifier;
   value.size = static_cast<std::uint8_t>(count);
   const auto code = find_node(creation);

@@ -23,8 +23,8 @@ namespace ergo::inline v0::etf {
   return true;
 }
 
-/// A read position in bytes from a peer. Each `read_…` returns `errc::ok`, or why there is no such value; the position is then
-/// somewhere inside of it.
+/// A read position in bytes from a peer. Each `read_…` returns `errc::ok`, or why there is no such value; the position
+/// is then somewhere inside of it.
 class reader {
  public:
   reader(std::span<const std::byte> input, const decode_limits& limits) noexcept
@@ -61,8 +61,8 @@ class reader {
   [[nodiscard]] errc read_reference(std::uint8_t tag, reference& value);
 
   [[nodiscard]] static constexpr bool is_atom_tag(std::uint8_t tag) noexcept {
-    return tag == wire::small_utf8_atom || tag == wire::utf8_atom || tag == wire::latin1_atom || tag == wire::small_latin1_atom ||
-           tag == wire::atom_cache_ref;
+    return tag == wire::small_utf8_atom || tag == wire::utf8_atom || tag == wire::latin1_atom ||
+           tag == wire::small_latin1_atom || tag == wire::atom_cache_ref;
   }
   [[nodiscard]] static constexpr bool is_reference_tag(std::uint8_t tag) noexcept {
     return tag == wire::newer_reference || tag == wire::new_reference || tag == wire::old_reference;

@@ -32,7 +32,8 @@ bool scan_tuple_header(std::span<const std::byte>& input, std::size_t& arity) no
 
 bool scan_integer(std::span<const std::byte>& input, std::int64_t& value) noexcept {
   std::int64_t read = 0;
-  if (!scan(input, no_limits, [&read](reader& from) { return from.read_integer(read, errc::wrong_type); })) return false;
+  if (!scan(input, no_limits, [&read](reader& from) { return from.read_integer(read, errc::wrong_type); }))
+    return false;
   value = read;
   return true;
 }

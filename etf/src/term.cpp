@@ -23,7 +23,8 @@ term::term(double value) {
 std::optional<reference> term::as_reference() const noexcept {
   if (head_.tag == tag::short_reference) {
     const auto first = head_.spare | ((head_.number >> 20) << 16);
-    return reference{node_id::from_index(head_.number & 0xFFFFF), 3,
+    return reference{node_id::from_index(head_.number & 0xFFFFF),
+                     3,
                      {first, static_cast<std::uint32_t>(value_), static_cast<std::uint32_t>(value_ >> 32)}};
   }
   if (head_.tag != tag::reference) return std::nullopt;

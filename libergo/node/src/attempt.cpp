@@ -41,7 +41,7 @@ asio::awaitable<handshake::event> do_read(std::shared_ptr<attempt> over) {
 
 // The answer usually is there already.
 template <typename Answer>
-asio::awaitable<handshake::event> do_ask(std::shared_ptr<attempt> over, std::optional<Answer> attempt::*where) {
+asio::awaitable<handshake::event> do_ask(std::shared_ptr<attempt> over, std::optional<Answer> attempt::* where) {
   while (!((*over).*where) && !over->timed_out && !over->cancelled) {
     over->answer.expires_at(clock::time_point::max());
     co_await over->answer.async_wait(use_tuple);
@@ -89,27 +89,33 @@ asio::awaitable<handshake_end> carry_machine(std::shared_ptr<attempt> over, Mach
 }  // namespace
 
 attempt::attempt(asio::io_context& on, dist::attempt_id number, const node_limits& given)
-    : id{number}, limits{given}, socket{on}, deadline{on}, answer{on}, last_moment{clock::now() + given.handshake_total} {}
+    : id{number},
+      limits{given},
+      socket{on},
+      deadline{on},
+      answer{on},
+      last_moment{clock::now() + given.handshake_total} {}
 
 void attempt::cancel(dist::peer_errc reason) {
   if (!cancelled) cancelled = reason;
-  boost::system::error_code ignored;
-  if (socket.is_open()) socket.cancel(ignored);
-  answer.cancel();
-  stop.emit(asio::cancellation_type::terminal);
+  wake_everything();
 }
 
 void attempt::new_step() {
   deadline.expires_at(std::min(clock::now() + limits.handshake_step, last_moment));
-  // The coroutine that this ends holds the attempt, and cancels this timer before it lets go.
-  deadline.async_wait([this](const boost::system::error_code& failed) {
-    if (failed) return;
-    timed_out = true;
-    boost::system::error_code ignored;
-    if (socket.is_open()) socket.cancel(ignored);
-    answer.cancel();
-    stop.emit(asio::cancellation_type::terminal);
+  deadline.async_wait([weak = weak_from_this()](const boost::system::error_code& failed) {
+    const auto self = weak.lock();
+    if (failed || self == nullptr) return;
+    self->timed_out = true;
+    self->wake_everything();
   });
+}
+
+void attempt::wake_everything() {
+  boost::system::error_code ignored;
+  if (socket.is_open()) socket.cancel(ignored);
+  answer.cancel();
+  stop.emit(asio::cancellation_type::terminal);
 }
 
 asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host) {

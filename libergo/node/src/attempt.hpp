@@ -1,4 +1,5 @@
-// One socket with a peer from its first byte to the end of its handshake: the thin coroutine that carries a machine's actions to the socket.
+// One socket with a peer from its first byte to the end of its handshake: the thin coroutine that carries a machine's
+// actions to the socket.
 #pragma once
 
 #include <ergo/dist/acceptor.hpp>
@@ -39,7 +40,7 @@ class handshake_host {
 };
 
 /// The state of one attempt; all on one reactor.
-struct attempt {
+struct attempt : std::enable_shared_from_this<attempt> {
   attempt(boost::asio::io_context& on, dist::attempt_id number, const node_limits& given);
 
   /// Ends what it waits for, with this reason.
@@ -48,6 +49,7 @@ struct attempt {
   void answered() { answer.cancel(); }
   /// Restarts the deadline of the step, within that of the whole.
   void new_step();
+  void wake_everything();
 
   const dist::attempt_id id;
   const node_limits& limits;
@@ -58,7 +60,7 @@ struct attempt {
   std::chrono::steady_clock::time_point last_moment;
   std::array<std::byte, 2048> input{};
 
-  std::string peer;                        ///< as dialled or as claimed
+  std::string peer;  ///< as dialled or as claimed
   bool incoming = false;
   bool timed_out = false;
   std::optional<dist::peer_errc> cancelled;
@@ -72,8 +74,11 @@ struct attempt {
 /// How a handshake ended.
 using handshake_end = std::variant<dist::handshake_result, dist::handshake_failure>;
 
-/// Runs a machine over the attempt's socket. Never throws; deadlines and cancellation end it with `timeout` and `closed`.
-[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host);
-[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::acceptor machine, handshake_host& host);
+/// Runs a machine over the attempt's socket. Never throws; deadlines and cancellation end it with `timeout` and
+/// `closed`.
+[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine,
+                                                          handshake_host& host);
+[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::acceptor machine,
+                                                          handshake_host& host);
 
 }  // namespace ergo::inline v0::detail

@@ -4,9 +4,9 @@
 // message, cast, link(_exit), exit, unlink(_ack),
 // group_leader                                      tag                        -
 // monitor, demonitor                                payload                    -
-// call                                              tag                        the reference, which moves to name and to_serial
-// reply with an alias                               none needed: the alias is the destination
-// down, reply without an alias                      none: a second envelope
+// call                                              tag                        the reference, which moves to name and
+// to_serial reply with an alias                               none needed: the alias is the destination down, reply
+// without an alias                      none: a second envelope
 #include "carried.hpp"
 
 #include <algorithm>
@@ -35,7 +35,10 @@ std::uint64_t bits_of(const reference& ref) noexcept {
   return ref.words[0] | (std::uint64_t{ref.words[1]} << 18) | (std::uint64_t{ref.words[2]} << 50);
 }
 reference ref_of(etf::node_id node, std::uint64_t bits) noexcept {
-  return reference{node, 3, {static_cast<std::uint32_t>(bits & 0x3FFFF), static_cast<std::uint32_t>(bits >> 18), static_cast<std::uint32_t>(bits >> 50)}};
+  return reference{node,
+                   3,
+                   {static_cast<std::uint32_t>(bits & 0x3FFFF), static_cast<std::uint32_t>(bits >> 18),
+                    static_cast<std::uint32_t>(bits >> 50)}};
 }
 
 bool needs_wrapping(const signal& envelope) noexcept {
@@ -70,7 +73,9 @@ std::size_t rounded_size(std::size_t bytes) noexcept {
 }
 
 std::size_t size_of(const signal& packed) noexcept {
-  return (packed.weight & in_kilobytes) == 0 ? packed.weight : std::size_t{static_cast<std::uint16_t>(packed.weight & ~in_kilobytes)} << 10;
+  return (packed.weight & in_kilobytes) == 0
+             ? packed.weight
+             : std::size_t{static_cast<std::uint16_t>(packed.weight & ~in_kilobytes)} << 10;
 }
 
 signal* pack(const destination& to, signal* envelope, std::size_t bytes) {

@@ -1,5 +1,5 @@
-// Where an envelope on its way to another node keeps its destination: in a field that its kind does not use, so that the
-// common kinds need no second envelope.
+// Where an envelope on its way to another node keeps its destination: in a field that its kind does not use, so that
+// the common kinds need no second envelope.
 #pragma once
 
 #include <ergo/destination.hpp>

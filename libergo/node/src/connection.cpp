@@ -25,13 +25,15 @@ constexpr std::size_t usual_overhead = 64;
 
 // Whether a signal has a payload of any size that counts.
 bool carries_payload(signal_kind kind) noexcept {
-  return kind == signal_kind::message || kind == signal_kind::cast || kind == signal_kind::call || kind == signal_kind::reply;
+  return kind == signal_kind::message || kind == signal_kind::cast || kind == signal_kind::call ||
+         kind == signal_kind::reply;
 }
 
 }  // namespace
 
 void traffic::clear() noexcept {
-  for (auto* const counter : {&bytes_in, &bytes_out, &packets_in, &packets_out, &ticks_in, &ticks_out}) counter->store(0, std::memory_order_relaxed);
+  for (auto* const counter : {&bytes_in, &bytes_out, &packets_in, &packets_out, &ticks_in, &ticks_out})
+    counter->store(0, std::memory_order_relaxed);
 }
 
 connection::connection(connection_terms& terms, atom peer, reactor_parker& reactor, core* on)
@@ -60,7 +62,8 @@ void connection::accept(const destination& to, signal* envelope) noexcept {
   if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
 }
 
-// One slice of one process cannot be made to wait; if it floods a busy connection all the same, it ends, and nobody else.
+// One slice of one process cannot be made to wait; if it floods a busy connection all the same, it ends, and nobody
+// else.
 void connection::limit_flood(const pid& sender, std::size_t bytes) noexcept {
   const auto slice = current_slice();
   if (slice == 0) return;
@@ -127,7 +130,10 @@ slice_end connection::run_slice(worker& /*on*/) try {
   if (has_waiters_.load(std::memory_order_seq_cst)) wake_waiters();
   return ended;
 } catch (const std::bad_alloc&) {
-  if (session_ != nullptr) lose({.code = dist::peer_errc::closed, .handshake = {}, .system = std::make_error_code(std::errc::not_enough_memory)});
+  if (session_ != nullptr)
+    lose({.code = dist::peer_errc::closed,
+          .handshake = {},
+          .system = std::make_error_code(std::errc::not_enough_memory)});
   return slice_end::again;
 }
 
@@ -154,7 +160,8 @@ void connection::obey(command told) {
   } else if (const auto* const refused = std::get_if<refusal>(&told)) {
     if (session_ == nullptr && asked_) {
       asked_ = false;
-      if (terms_.trace.on(trace_category::node)) terms_.trace.note(std::string{peer_.text()} + ": " + dist::to_string(refused->reason));
+      if (terms_.trace.on(trace_category::node))
+        terms_.trace.note(std::string{peer_.text()} + ": " + dist::to_string(refused->reason));
       fail_backlog();
     }
   } else if (const auto* const wish = std::get_if<closing>(&told)) {
@@ -176,7 +183,8 @@ void connection::obey(command told) {
   }
 }
 
-// News for a peer that is not there reaches nobody, and is no reason to call it; what follows something that is must wait for its turn.
+// News for a peer that is not there reaches nobody, and is no reason to call it; what follows something that is must
+// wait for its turn.
 slice_end connection::offline_slice() {
   while (first_ != nullptr && !asked_) {
     if (connects(*first_)) {
@@ -199,12 +207,9 @@ bool connection::connects(const signal& packed) noexcept {
     case signal_kind::link:
     case signal_kind::exit:
     case signal_kind::monitor:
-    case signal_kind::group_leader:
-      return true;
-    case signal_kind::node_down:
-      return (packed.flags & watch_flag) != 0;
-    default:
-      return false;
+    case signal_kind::group_leader: return true;
+    case signal_kind::node_down: return (packed.flags & watch_flag) != 0;
+    default: return false;
   }
 }
 

@@ -1,5 +1,6 @@
 // The way to one peer: a queue that any thread fills and one core empties, and, while the peer is up, a socket.
-// Decisions about connecting are made by the connection table; what packets mean is the business of signal_reader and signal_writer.
+// Decisions about connecting are made by the connection table; what packets mean is the business of signal_reader and
+// signal_writer.
 #pragma once
 
 #include "carried.hpp"
@@ -72,8 +73,8 @@ struct traffic {
   void clear() noexcept;
 };
 
-/// One peer by name. Never freed while its runtime lives; sessions come and go. It is a schedulable of its home core: public members are for
-/// any thread, everything private happens in its slices.
+/// One peer by name. Never freed while its runtime lives; sessions come and go. It is a schedulable of its home core:
+/// public members are for any thread, everything private happens in its slices.
 class connection final : public schedulable {
  public:
   connection(connection_terms& terms, atom peer, reactor_parker& reactor, core* home);
@@ -90,10 +91,11 @@ class connection final : public schedulable {
   }
   void wake_when_drained(const pid& waiting) noexcept;
 
-  void attach(established_link link);           ///< the peer is up over this socket
+  void attach(established_link link);            ///< the peer is up over this socket
   void refuse(const dist::peer_reason& reason);  ///< the peer cannot be reached: what waits is answered
-  void close(dist::peer_errc reason);           ///< end the session; what is queued is written first when we end it of our own will
-  void retire();                                ///< the node has stopped: no more signals
+  void close(
+      dist::peer_errc reason);  ///< end the session; what is queued is written first when we end it of our own will
+  void retire();                ///< the node has stopped: no more signals
 
   [[nodiscard]] atom peer() const noexcept { return peer_; }
   [[nodiscard]] const traffic& counters() const noexcept { return traffic_; }
@@ -159,7 +161,7 @@ class connection final : public schedulable {
   alignas(64) std::atomic<std::size_t> queued_{0};  // sizes of signals that are not encoded yet
   std::atomic<std::size_t> unsent_{0};              // encoded bytes that are not written yet
   std::atomic<std::uint8_t> bells_{0};
-  std::atomic<std::uint64_t> current_{0};           // number of the session, for handlers of earlier ones
+  std::atomic<std::uint64_t> current_{0};  // number of the session, for handlers of earlier ones
   std::atomic<bool> up_{false};
   std::atomic<bool> has_waiters_{false};
   signal bell_{};

@@ -48,18 +48,21 @@ std::string variable(const char* name) {
 }
 
 std::expected<void, std::string> check_file(const std::string& path, int fd) {
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(fd, &facts) != 0) return system_problem(path, "cannot look at it");
   if (!S_ISREG(facts.st_mode)) return problem(path, "is not a regular file");
   if (facts.st_uid != ::geteuid() && ::geteuid() != 0) return problem(path, "belongs to another user");
-  if ((facts.st_mode & 077) != 0) return problem(path, "can be accessed by others than its owner; run: chmod 400 " + path);
+  if ((facts.st_mode & 077) != 0)
+    return problem(path, "can be accessed by others than its owner; run: chmod 400 " + path);
   return {};
 }
 
 }  // namespace
 
 cookie_places read_cookie_places(std::string_view option) {
-  cookie_places places{.chosen = option.empty() ? variable("ERGO_COOKIE_FILE") : std::string{option}, .home = variable("HOME"), .config = variable("XDG_CONFIG_HOME")};
+  cookie_places places{.chosen = option.empty() ? variable("ERGO_COOKIE_FILE") : std::string{option},
+                       .home = variable("HOME"),
+                       .config = variable("XDG_CONFIG_HOME")};
   if (places.config.empty() && !places.home.empty()) places.config = places.home + "/.config";
   return places;
 }
@@ -105,7 +108,8 @@ std::expected<std::string, std::string> create_cookie_file(const std::string& pa
   const descriptor file{::mkstemp(draft.data())};
   if (!file) return system_problem(path, "cannot be made");
   const auto text = cookie + "\n";
-  const bool written = ::fchmod(file.get(), 0400) == 0 && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written = ::fchmod(file.get(), 0400) == 0 &&
+                       ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const bool linked = written && ::link(draft.c_str(), path.c_str()) == 0;
   const auto cause = errno;
   ::unlink(draft.c_str());
@@ -117,7 +121,8 @@ std::expected<std::string, std::string> create_cookie_file(const std::string& pa
 
 std::expected<std::string, std::string> find_cookie(const cookie_places& places) {
   if (places.chosen.empty() && places.home.empty()) {
-    return std::unexpected{std::string{"there is no cookie: neither node_options::cookie, ERGO_COOKIE_FILE nor HOME is set"}};
+    return std::unexpected{
+        std::string{"there is no cookie: neither node_options::cookie, ERGO_COOKIE_FILE nor HOME is set"}};
   }
   std::vector<std::string> candidates;
   if (!places.chosen.empty()) {

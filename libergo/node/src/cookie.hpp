@@ -20,13 +20,14 @@ struct cookie_places {
 /// Reads HOME, XDG_CONFIG_HOME and ERGO_COOKIE_FILE; `option` outranks the last one.
 [[nodiscard]] cookie_places read_cookie_places(std::string_view option);
 
-/// What a file's text means: white space is dropped; empty when nothing is left, when it is longer than 255 characters or not printable.
+/// What a file's text means: white space is dropped; empty when nothing is left, when it is longer than 255 characters
+/// or not printable.
 [[nodiscard]] std::optional<std::string> parse_cookie(std::string_view text);
 /// A fresh secret of 32 letters (150 bits) from as many random bytes.
 [[nodiscard]] std::string cookie_from(std::span<const std::byte, 32> random);
 
-/// The cookie of one file: a regular file that only its owner can read. The error is a sentence; it never holds the secret.
-/// A file that is not there gives an empty cookie.
+/// The cookie of one file: a regular file that only its owner can read. The error is a sentence; it never holds the
+/// secret. A file that is not there gives an empty cookie.
 [[nodiscard]] std::expected<std::string, std::string> read_cookie_file(const std::string& path);
 /// Makes the file with mode 0400 and a fresh secret; when somebody else was faster, reads theirs.
 [[nodiscard]] std::expected<std::string, std::string> create_cookie_file(const std::string& path);

@@ -26,11 +26,13 @@ void crossing::unlinking(const pid& local, const pid& remote, std::uint64_t id) 
 }
 
 void crossing::acknowledged(const pid& local, const pid& remote, std::uint64_t id) {
-  if (const auto found = links_.find(pair{local, remote}); found != links_.end() && found->second == id) links_.erase(found);
+  if (const auto found = links_.find(pair{local, remote}); found != links_.end() && found->second == id)
+    links_.erase(found);
 }
 
 void crossing::unlinked_by_peer(const pid& local, const pid& remote) {
-  if (const auto found = links_.find(pair{local, remote}); found != links_.end() && found->second == 0) links_.erase(found);
+  if (const auto found = links_.find(pair{local, remote}); found != links_.end() && found->second == 0)
+    links_.erase(found);
 }
 
 void crossing::broken(const pid& local, const pid& remote) { links_.erase(pair{local, remote}); }
@@ -103,12 +105,8 @@ crossing::notice undeliverable(const destination& to, signal* envelope) noexcept
       envelope->kind = signal_kind::link_exit;
       envelope->payload = term{"noconnection"_atom};
       break;
-    case signal_kind::unlink:
-      envelope->kind = signal_kind::unlink_ack;
-      break;
-    default:
-      release(envelope);
-      return {asker, nullptr};
+    case signal_kind::unlink: envelope->kind = signal_kind::unlink_ack; break;
+    default: release(envelope); return {asker, nullptr};
   }
   envelope->from = to.process();
   return {asker, envelope};

@@ -1,7 +1,7 @@
 // The links and monitors that cross one connection, so that its loss tells everybody exactly once (promise A3).
 //
-// Processes hold the truth about their links; this table may hold a pair that the process has dropped meanwhile (it then ignores the news),
-// never the reverse.
+// Processes hold the truth about their links; this table may hold a pair that the process has dropped meanwhile (it
+// then ignores the news), never the reverse.
 #pragma once
 
 #include <ergo/destination.hpp>
@@ -37,11 +37,11 @@ class crossing {
 
   // Links.
 
-  void linked(const pid& local, const pid& remote);                              ///< a LINK passed, either way
-  void unlinking(const pid& local, const pid& remote, std::uint64_t id);         ///< our UNLINK passed
-  void acknowledged(const pid& local, const pid& remote, std::uint64_t id);      ///< its acknowledgement passed
-  void unlinked_by_peer(const pid& local, const pid& remote);                    ///< their UNLINK passed
-  void broken(const pid& local, const pid& remote);                              ///< a link exit passed, either way
+  void linked(const pid& local, const pid& remote);                          ///< a LINK passed, either way
+  void unlinking(const pid& local, const pid& remote, std::uint64_t id);     ///< our UNLINK passed
+  void acknowledged(const pid& local, const pid& remote, std::uint64_t id);  ///< its acknowledgement passed
+  void unlinked_by_peer(const pid& local, const pid& remote);                ///< their UNLINK passed
+  void broken(const pid& local, const pid& remote);                          ///< a link exit passed, either way
 
   // Monitors.
 
@@ -57,7 +57,8 @@ class crossing {
   void watch_node(const pid& watcher) { ++node_watchers_[watcher]; }
   void unwatch_node(const pid& watcher);
 
-  /// Everything that the loss of the connection to `peer` tells processes of this program; the table is empty afterwards.
+  /// Everything that the loss of the connection to `peer` tells processes of this program; the table is empty
+  /// afterwards.
   [[nodiscard]] std::vector<notice> lost(etf::node_id peer);
   /// The same for node watchers alone: the node could not be reached.
   [[nodiscard]] std::vector<notice> unreachable(atom peer);
@@ -74,7 +75,9 @@ class crossing {
     friend bool operator==(const pair&, const pair&) = default;
   };
   struct pair_hash {
-    std::size_t operator()(const pair& ends) const noexcept { return std::hash<pid>{}(ends.local) * 31 + std::hash<pid>{}(ends.remote); }
+    std::size_t operator()(const pair& ends) const noexcept {
+      return std::hash<pid>{}(ends.local) * 31 + std::hash<pid>{}(ends.remote);
+    }
   };
 
   boost::unordered_flat_map<pair, std::uint64_t, pair_hash> links_;  // id of our unlink under way, 0 while linked
@@ -83,8 +86,9 @@ class crossing {
   boost::unordered_flat_map<pid, unsigned, std::hash<pid>> node_watchers_;
 };
 
-/// Answers a signal to `to`, on a node that cannot be reached, as Erlang does: monitors and links get `noconnection`, an unlink its
-/// acknowledgement, everything else is dropped. Gives the answer and its receiver, or a null envelope. Takes `envelope` over.
+/// Answers a signal to `to`, on a node that cannot be reached, as Erlang does: monitors and links get `noconnection`,
+/// an unlink its acknowledgement, everything else is dropped. Gives the answer and its receiver, or a null envelope.
+/// Takes `envelope` over.
 [[nodiscard]] crossing::notice undeliverable(const destination& to, signal* envelope) noexcept;
 
 }  // namespace ergo::inline v0::detail

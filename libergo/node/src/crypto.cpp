@@ -12,7 +12,8 @@ namespace ergo::inline v0::detail {
 std::optional<dist::digest> md5(dist::bytes_view data) {
   dist::digest made{};
   unsigned size = 0;
-  const auto done = EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(made.data()), &size, EVP_md5(), nullptr);
+  const auto done =
+      EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(made.data()), &size, EVP_md5(), nullptr);
   if (done != 1 || size != made.size()) return std::nullopt;
   return made;
 }
@@ -23,7 +24,8 @@ bool random_bytes(std::span<std::byte> out) {
 
 std::uint32_t random_number() {
   std::uint32_t number = 0;
-  if (!random_bytes(std::as_writable_bytes(std::span{&number, 1}))) throw std::runtime_error{"the random generator does not work"};
+  if (!random_bytes(std::as_writable_bytes(std::span{&number, 1})))
+    throw std::runtime_error{"the random generator does not work"};
   return number;
 }
 

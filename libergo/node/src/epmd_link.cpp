@@ -18,7 +18,9 @@ using asio::ip::tcp;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
-std::error_code cause_of(const epmd::error& failed) { return failed.cause ? failed.cause : make_error_code(failed.code); }
+std::error_code cause_of(const epmd::error& failed) {
+  return failed.cause ? failed.cause : make_error_code(failed.code);
+}
 
 std::string sentence(const epmd::error& failed) {
   auto text = std::string{epmd::describe(failed.code)};
@@ -60,7 +62,8 @@ void epmd_policy::registered() noexcept {
   rounds_ = 0;
 }
 
-epmd_link::epmd_link(asio::io_context& on, epmd_plan plan, full_name name, std::function<void(log_level, std::string)> note)
+epmd_link::epmd_link(asio::io_context& on, epmd_plan plan, full_name name,
+                     std::function<void(log_level, std::string)> note)
     : context_{on},
       plan_{std::move(plan)},
       name_{std::move(name)},
@@ -98,7 +101,8 @@ asio::awaitable<std::expected<std::uint32_t, epmd::error>> epmd_link::enroll() {
   co_return outcome;
 }
 
-asio::awaitable<std::expected<std::uint32_t, epmd_link::start_failure>> epmd_link::start(std::uint16_t port, visibility seen) {
+asio::awaitable<std::expected<std::uint32_t, epmd_link::start_failure>> epmd_link::start(std::uint16_t port,
+                                                                                         visibility seen) {
   record_.name = name_.node;
   record_.port = port;
   record_.type = seen == visibility::hidden ? epmd::node_type::hidden : epmd::node_type::normal;
@@ -115,7 +119,8 @@ asio::awaitable<std::expected<std::uint32_t, epmd_link::start_failure>> epmd_lin
   }
   start_failure failure;
   failure.name_taken = creation.error().code == epmd::errc::name_taken;
-  failure.text = "the port mapper at port " + std::to_string(plan_.port) + " does not register " + name_.node + ": " + sentence(creation.error());
+  failure.text = "the port mapper at port " + std::to_string(plan_.port) + " does not register " + name_.node + ": " +
+                 sentence(creation.error());
   outcome = std::unexpected{std::move(failure)};
   server_.reset();
   co_return outcome;
@@ -127,7 +132,8 @@ asio::awaitable<void> epmd_link::keep() {
   while (!stopping_) {
     const auto reason = co_await registration_.async_lost(asio::use_awaitable);
     if (stopping_) break;
-    note_(log_level::warning, "has lost its registration at the port mapper (" + sentence(reason) + ") and registers again");
+    note_(log_level::warning,
+          "has lost its registration at the port mapper (" + sentence(reason) + ") and registers again");
     const bool back = co_await enroll_again();
     if (!back) break;
     note_(log_level::info, "is registered at the port mapper again");
@@ -158,7 +164,8 @@ void epmd_link::stop() {
   if (!server_) return;
   const std::vector<std::string> own{name_.node};
   if (const auto others = server_->foreign_names(own); others != 0) {
-    note_(log_level::warning, "takes its port mapper with it, which holds " + std::to_string(others) + " other name(s): they cannot be found until they register elsewhere");
+    note_(log_level::warning, "takes its port mapper with it, which holds " + std::to_string(others) +
+                                  " other name(s): they cannot be found until they register elsewhere");
   }
   server_->stop();
 }

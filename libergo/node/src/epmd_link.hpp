@@ -28,12 +28,13 @@ namespace ergo::inline v0::detail {
 struct epmd_plan {
   epmd_mode mode = epmd_mode::embedded;
   std::uint16_t port = epmd::default_port;
-  std::uint16_t peer_port = 0;                         ///< where peers listen when there is no port mapper
-  std::vector<boost::asio::ip::address> addresses;     ///< where an embedded server listens; empty for all
-  std::chrono::milliseconds patience{7'000};           ///< for one look-up
+  std::uint16_t peer_port = 0;                      ///< where peers listen when there is no port mapper
+  std::vector<boost::asio::ip::address> addresses;  ///< where an embedded server listens; empty for all
+  std::chrono::milliseconds patience{7'000};        ///< for one look-up
 };
 
-/// What to do when the registration is lost, or on start: the order of attempts and the pauses between rounds, without sockets.
+/// What to do when the registration is lost, or on start: the order of attempts and the pauses between rounds, without
+/// sockets.
 class epmd_policy {
  public:
   /// One attempt of a round.
@@ -42,13 +43,14 @@ class epmd_policy {
 
   /// The next step. `serving` = our own server runs.
   [[nodiscard]] step next(bool serving) noexcept;
-  /// The pause before the next round; grows to 400 ms, so that a new server has all names within 2 s. `random` spreads many nodes.
+  /// The pause before the next round; grows to 400 ms, so that a new server has all names within 2 s. `random` spreads
+  /// many nodes.
   [[nodiscard]] std::chrono::milliseconds pause(std::uint32_t random) noexcept;
   void registered() noexcept;
 
  private:
   epmd_mode mode_;
-  bool served_ = false;    // tried in this round
+  bool served_ = false;  // tried in this round
   bool enrolled_ = false;
   unsigned rounds_ = 0;
 };
@@ -58,14 +60,17 @@ class epmd_link final : public std::enable_shared_from_this<epmd_link> {
  public:
   using endpoints = std::vector<boost::asio::ip::tcp::endpoint>;
 
-  epmd_link(boost::asio::io_context& on, epmd_plan plan, full_name name, std::function<void(log_level, std::string)> note);
+  epmd_link(boost::asio::io_context& on, epmd_plan plan, full_name name,
+            std::function<void(log_level, std::string)> note);
 
-  /// Registers for the first time and returns the creation. The error is a sentence, and tells whether the name is taken.
+  /// Registers for the first time and returns the creation. The error is a sentence, and tells whether the name is
+  /// taken.
   struct start_failure {
     bool name_taken = false;
     std::string text;
   };
-  [[nodiscard]] boost::asio::awaitable<std::expected<std::uint32_t, start_failure>> start(std::uint16_t port, visibility seen);
+  [[nodiscard]] boost::asio::awaitable<std::expected<std::uint32_t, start_failure>> start(std::uint16_t port,
+                                                                                          visibility seen);
   /// Keeps the registration; ends after `stop`.
   [[nodiscard]] boost::asio::awaitable<void> keep();
   /// Frees the name, and says so when names of others go with our server.

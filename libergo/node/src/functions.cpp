@@ -59,8 +59,9 @@ class runner final : public behaviour {
 
 // `link`, `{link, Options}` and so on; other known options concern the emulator's memory and are accepted.
 bool is_tuning(atom name) {
-  static const auto known = std::to_array<atom>({"priority"_atom, "async_dist"_atom, "message_queue_data"_atom, "min_heap_size"_atom, "max_heap_size"_atom,
-                                                 "min_bin_vheap_size"_atom, "fullsweep_after"_atom, "scheduler"_atom});
+  static const auto known =
+      std::to_array<atom>({"priority"_atom, "async_dist"_atom, "message_queue_data"_atom, "min_heap_size"_atom,
+                           "max_heap_size"_atom, "min_bin_vheap_size"_atom, "fullsweep_after"_atom, "scheduler"_atom});
   return std::ranges::find(known, name) != known.end();
 }
 

@@ -1,5 +1,5 @@
-// Functions that other nodes may call by module, name and arity, and the processes that run them: what `rpc`, `erpc` and `spawn/4`
-// find here.
+// Functions that other nodes may call by module, name and arity, and the processes that run them: what `rpc`, `erpc`
+// and `spawn/4` find here.
 #pragma once
 
 #include <ergo/local_node.hpp>
@@ -48,11 +48,13 @@ struct remote_job {
   term arguments;  ///< a proper list
 };
 
-/// The exit reason that running `job` gives: a plain function's value is lost, as with `spawn/4` (`normal`); `erpc:execute_call/4` packs
-/// result or failure as `erpc` expects it; what is unknown is `{undef, [{M, F, Args, []}]}`.
+/// The exit reason that running `job` gives: a plain function's value is lost, as with `spawn/4` (`normal`);
+/// `erpc:execute_call/4` packs result or failure as `erpc` expects it; what is unknown is `{undef, [{M, F, Args,
+/// []}]}`.
 [[nodiscard]] exit_reason run(const remote_job& job, process& self);
 
-/// A behaviour that waits for one message, so that whoever spawned it can link and monitor it first, and then runs `job`.
+/// A behaviour that waits for one message, so that whoever spawned it can link and monitor it first, and then runs
+/// `job`.
 [[nodiscard]] std::unique_ptr<behaviour> make_runner(remote_job job);
 
 /// What the option list of a spawn request means.

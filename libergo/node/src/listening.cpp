@@ -89,37 +89,46 @@ addresses outside_addresses() {
   addresses list;
   for (const auto* one = found; one != nullptr; one = one->ifa_next) {
     const auto address = address_of(one->ifa_addr);
-    if (address && !address->is_loopback() && !(address->is_v6() && address->to_v6().is_link_local())) add(list, *address);
+    if (address && !address->is_loopback() && !(address->is_v6() && address->to_v6().is_link_local()))
+      add(list, *address);
   }
   return list;
 }
 
-std::expected<addresses, std::string> plan_addresses(const full_name& name, const std::vector<std::string>& wanted, const resolve_function& ask) {
+std::expected<addresses, std::string> plan_addresses(const full_name& name, const std::vector<std::string>& wanted,
+                                                     const resolve_function& ask) {
   addresses list;
   for (const auto& host : wanted) {
     if (host == "*") return addresses{ip::address_v4::any(), ip::address_v6::any()};
     const auto found = ask(host);
-    if (found.empty()) return std::unexpected{"cannot listen on " + host + " (node_options::listen): it is no address of this network"};
+    if (found.empty())
+      return std::unexpected{"cannot listen on " + host + " (node_options::listen): it is no address of this network"};
     for (const auto& one : found) add(list, one);
   }
   if (!wanted.empty()) return list;
   list = ask(name.host);
   if (list.empty()) {
-    return std::unexpected{"the host part of " + name.text() + " does not resolve to an address; name the node after a host that does, or set node_options::listen"};
+    return std::unexpected{
+        "the host part of " + name.text() +
+        " does not resolve to an address; name the node after a host that does, or set node_options::listen"};
   }
   return list;
 }
 
-std::string listening_note(const addresses& chosen, const addresses& others) {
+std::string listening_note(std::string_view host, const addresses& chosen, const addresses& others) {
   const auto is_loopback = [](const ip::address& one) { return one.is_loopback(); };
   if (std::ranges::all_of(chosen, is_loopback)) {
-    if (others.empty()) return {};
-    return "listens on loopback only, because its host name resolves to nothing else, although this computer has other addresses; node_options::listen changes that";
+    boost::system::error_code no_literal;
+    (void)ip::make_address(host, no_literal);
+    if (others.empty() || !no_literal || host == "localhost") return {};
+    return "listens on loopback only, because its host name resolves to nothing else, although this computer has other "
+           "addresses; node_options::listen changes that";
   }
   return "listens on the network without encryption: whoever reads its traffic can act as any node of the cluster";
 }
 
-std::expected<listeners, std::string> open_listeners(boost::asio::io_context& on, const addresses& where, std::uint16_t first, std::uint16_t last) {
+std::expected<listeners, std::string> open_listeners(boost::asio::io_context& on, const addresses& where,
+                                                     std::uint16_t first, std::uint16_t last) {
   constexpr int tries_for_a_common_port = 16;  // the system's choice for one address may be taken on the next
   last = std::max(first, last);
   refusal why{};

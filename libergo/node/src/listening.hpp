@@ -11,6 +11,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ergo::inline v0::detail {
@@ -25,14 +26,16 @@ using resolve_function = std::function<addresses(const std::string& host)>;
 [[nodiscard]] addresses outside_addresses();
 
 /// The addresses to listen on: those of `wanted` (`*` = all), else those of the host part. The error is a sentence.
-[[nodiscard]] std::expected<addresses, std::string> plan_addresses(const full_name& name, const std::vector<std::string>& wanted, const resolve_function& ask);
-/// What a user should know about listening there: only reachable from this computer although it has other addresses, or open to the network
-/// without encryption. Empty for nothing.
+[[nodiscard]] std::expected<addresses, std::string> plan_addresses(const full_name& name,
+                                                                   const std::vector<std::string>& wanted,
+                                                                   const resolve_function& ask);
+/// What a user should know about listening there: only reachable from this computer although it has other addresses, or
+/// open to the network without encryption. Empty for nothing.
 [[nodiscard]] std::string listening_note(const addresses& chosen, const addresses& others);
 
-/// Listening sockets on all of `where`, at the first port from `first` to `last` that is free on all of them (0: the system's choice). An
-/// address that this computer does not have is an error.
-[[nodiscard]] std::expected<std::vector<boost::asio::ip::tcp::acceptor>, std::string> open_listeners(boost::asio::io_context& on, const addresses& where,
-                                                                                                   std::uint16_t first, std::uint16_t last);
+/// Listening sockets on all of `where`, at the first port from `first` to `last` that is free on all of them (0: the
+/// system's choice). An address that this computer does not have is an error.
+[[nodiscard]] std::expected<std::vector<boost::asio::ip::tcp::acceptor>, std::string> open_listeners(
+    boost::asio::io_context& on, const addresses& where, std::uint16_t first, std::uint16_t last);
 
 }  // namespace ergo::inline v0::detail

@@ -12,7 +12,14 @@ namespace ergo::inline v0::detail {
 namespace {
 
 std::string canonical(const std::string& host) {
-  const addrinfo hints{.ai_flags = AI_CANONNAME, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = 0, .ai_addrlen = 0, .ai_addr = nullptr, .ai_canonname = nullptr, .ai_next = nullptr};
+  const addrinfo hints{.ai_flags = AI_CANONNAME,
+                       .ai_family = AF_UNSPEC,
+                       .ai_socktype = SOCK_STREAM,
+                       .ai_protocol = 0,
+                       .ai_addrlen = 0,
+                       .ai_addr = nullptr,
+                       .ai_canonname = nullptr,
+                       .ai_next = nullptr};
   addrinfo* found = nullptr;
   if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
@@ -20,20 +27,23 @@ std::string canonical(const std::string& host) {
 }
 
 dist::naming kind_of_host(std::string_view host) {
-  return host.find('.') != host.npos || host.find(':') != host.npos ? dist::naming::long_names : dist::naming::short_names;
+  return host.find('.') != host.npos || host.find(':') != host.npos ? dist::naming::long_names
+                                                                    : dist::naming::short_names;
 }
 
 std::string_view before_dot(std::string_view host) { return host.substr(0, host.find('.')); }
 
 std::expected<std::string, std::string> own_host(name_kind kind, const host_names& here) {
   if (kind != name_kind::long_names) {
-    if (before_dot(here.plain).empty()) return std::unexpected{"this computer has no host name; write the node's name as name@host"};
+    if (before_dot(here.plain).empty())
+      return std::unexpected{"this computer has no host name; write the node's name as name@host"};
     return std::string{before_dot(here.plain)};
   }
   for (const auto* const name : {&here.full, &here.plain}) {
     if (name->find('.') != name->npos) return *name;
   }
-  return std::unexpected{"this computer's host name has no domain, which a long node name needs; write the name as name@host.domain"};
+  return std::unexpected{
+      "this computer's host name has no domain, which a long node name needs; write the name as name@host.domain"};
 }
 
 }  // namespace
@@ -65,7 +75,8 @@ std::expected<full_name, std::string> complete_name(std::string_view given, name
     name.host = host;
   }
   if (!dist::valid_node_name(name.text())) {
-    return std::unexpected{"\"" + std::string{given} + "\" is no node name: name@host, at most 255 characters, no spaces"};
+    return std::unexpected{"\"" + std::string{given} +
+                           "\" is no node name: name@host, at most 255 characters, no spaces"};
   }
   name.kind = kind_of_host(name.host);
   if (kind == name_kind::short_names && name.kind != dist::naming::short_names) {

@@ -30,7 +30,8 @@ struct host_names {
 [[nodiscard]] host_names read_host_names();
 
 /// Completes and checks `given`: `bank` gets the host of `here`, `bank@host` must fit `kind`. The error is a sentence.
-[[nodiscard]] std::expected<full_name, std::string> complete_name(std::string_view given, name_kind kind, const host_names& here);
+[[nodiscard]] std::expected<full_name, std::string> complete_name(std::string_view given, name_kind kind,
+                                                                  const host_names& here);
 
 /// The two halves of `name`; both empty when it has no `@`.
 [[nodiscard]] std::pair<std::string_view, std::string_view> halves(std::string_view name) noexcept;

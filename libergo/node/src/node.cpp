@@ -23,7 +23,8 @@ namespace {
 result<std::string> cookie_of(node_options& options) {
   if (!options.cookie.empty()) {
     auto given = detail::parse_cookie(options.cookie);
-    if (!given) return fail(errc::badarg, etf::binary("node_options::cookie is no cookie: 1 to 255 printable characters"));
+    if (!given)
+      return fail(errc::badarg, etf::binary("node_options::cookie is no cookie: 1 to 255 printable characters"));
     return *std::move(given);
   }
   auto found = detail::find_cookie(detail::read_cookie_places(options.cookie_file));
@@ -37,7 +38,8 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
   auto* const first = detail::find_reactor(on, 0);
   for (unsigned core = 0; core < on.cores(); ++core) {
     if (detail::find_reactor(on, core) == nullptr) {
-      return fail(errc::badarg, etf::binary("a node needs cores that are reactors: make the runtime with ergo::networked(options)"));
+      return fail(errc::badarg,
+                  etf::binary("a node needs cores that are reactors: make the runtime with ergo::networked(options)"));
     }
   }
   auto name = detail::complete_name(options.name, options.names, detail::read_host_names());
@@ -103,7 +105,8 @@ std::optional<connection_counters> node::counters(std::string_view peer) const {
   if (way == nullptr || !way->is_up()) return std::nullopt;
   const auto& seen = way->counters();
   const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
-  return connection_counters{read(seen.bytes_in), read(seen.bytes_out), read(seen.packets_in), read(seen.packets_out), read(seen.ticks_in), read(seen.ticks_out)};
+  return connection_counters{read(seen.bytes_in),    read(seen.bytes_out), read(seen.packets_in),
+                             read(seen.packets_out), read(seen.ticks_in),  read(seen.ticks_out)};
 }
 
 void node::send(const destination& to, term content) {

@@ -15,6 +15,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace ergo::inline v0::detail {
@@ -42,7 +43,13 @@ bool wait_until(clock::time_point until, Condition over) {
 }  // namespace
 
 node_state::node_state(ergo::runtime& on, reactor_parker& first, node_options given, full_name own)
-    : runtime_{on}, reactor_{first}, use_{first}, options_{std::move(given)}, name_{std::move(own)}, trace_{options_.trace, options_.on_trace}, functions_{std::make_shared<function_table>()} {}
+    : runtime_{on},
+      reactor_{first},
+      use_{first},
+      options_{std::move(given)},
+      name_{std::move(own)},
+      trace_{options_.trace, options_.on_trace},
+      functions_{std::make_shared<function_table>()} {}
 
 node_state::~node_state() = default;
 
@@ -69,12 +76,13 @@ result<void> node_state::start(std::string cookie) {
 result<void> node_state::open_sockets() {
   const auto own = plan_addresses(name_, options_.listen, resolve);
   if (!own) return refuse(own.error());
-  const auto first = options_.epmd == epmd_mode::none && options_.listen_port_min == 0 ? options_.peer_port : options_.listen_port_min;
+  const auto first =
+      options_.epmd == epmd_mode::none && options_.listen_port_min == 0 ? options_.peer_port : options_.listen_port_min;
   auto opened = open_listeners(context(), *own, first, options_.listen_port_max);
   if (!opened) return refuse(opened.error());
   listeners_ = *std::move(opened);
   port_ = listeners_.front().local_endpoint().port();
-  if (const auto text = listening_note(*own, outside_addresses()); !text.empty()) note(log_level::warning, text);
+  if (const auto text = listening_note(name_.host, *own, outside_addresses()); !text.empty()) note(log_level::warning, text);
   const auto environment = epmd::read_environment();
   if (!environment && options_.epmd_port == 0) return refuse("ERL_EPMD_PORT is not a port number");
   auto plan = plan_epmd(*own);
@@ -85,7 +93,8 @@ result<void> node_state::open_sockets() {
     if (!parsed) return refuse("\"" + parsed.error() + "\" is no address for the port mapper");
     plan.addresses = *std::move(parsed);
   }
-  epmd_ = std::make_shared<epmd_link>(context(), std::move(plan), name_, [this](log_level level, std::string text) { note(level, std::move(text)); });
+  epmd_ = std::make_shared<epmd_link>(context(), std::move(plan), name_,
+                                      [this](log_level level, std::string text) { note(level, std::move(text)); });
   return {};
 }
 
@@ -110,7 +119,11 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   const auto name = etf::atom::make(name_.text());
   const auto self = name ? etf::node_id::make(*name, creation) : std::unexpected{name.error()};
   if (!self) return fail(errc::system_limit, "atoms"_atom);
-  local_ = &runtime_.add_node(*self);
+  try {
+    local_ = &runtime_.add_node(*self);
+  } catch (const std::length_error& full) {
+    return fail(errc::system_limit, etf::binary(full.what()));
+  }
   identity who{.name = name_.text(),
                .creation = creation,
                .naming = name_.kind,
@@ -129,16 +142,20 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   const auto kernel = runtime_.spawn(*local_, spawn_options{.name = "net_kernel"_atom}, make_net_kernel());
   if (!kernel) return std::unexpected{kernel.error()};
   terms_->speaker = *kernel;
-  functions_->add({"erlang"_atom, "node"_atom, 0}, [own = *name](process& /*self*/, std::span<const term> /*arguments*/) -> result<term> { return term{own}; });
+  functions_->add(
+      {"erlang"_atom, "node"_atom, 0},
+      [own = *name](process& /*self*/, std::span<const term> /*arguments*/) -> result<term> { return term{own}; });
   return {};
 }
 
 void node_state::begin_accepting() {
   asio::co_spawn(context(), epmd_->keep(), asio::detached);
-  for (std::size_t index = 0; index < listeners_.size(); ++index) asio::co_spawn(context(), accept_all(index), asio::detached);
+  for (std::size_t index = 0; index < listeners_.size(); ++index)
+    asio::co_spawn(context(), accept_all(index), asio::detached);
 }
 
-// Nothing but the end of the node ends this: neither a peer that was gone before it was accepted, nor a lack of descriptors.
+// Nothing but the end of the node ends this: neither a peer that was gone before it was accepted, nor a lack of
+// descriptors.
 asio::awaitable<void> node_state::accept_all(std::size_t listener) {
   const auto self = shared_from_this();
   auto& listening = listeners_[listener];
@@ -166,10 +183,13 @@ void node_state::stop(duration grace) {
   asio::post(context(), [self = shared_from_this(), closed] {
     boost::system::error_code ignored;
     for (auto& listener : self->listeners_) listener.close(ignored);
+    if (self->local_ == nullptr && self->epmd_ != nullptr) self->epmd_->stop();
     closed->set_value();
   });
-  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(options_.limits.drain) + std::chrono::seconds{1};
-  if (waiting.wait_for(limit) != std::future_status::ready) note(log_level::error, "stops, although its first core does not answer");
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.limits.drain) + std::chrono::seconds{1};
+  if (waiting.wait_for(limit) != std::future_status::ready)
+    note(log_level::error, "stops, although its first core does not answer");
   if (local_ == nullptr) return;
   end_processes(grace);
   close_connections();
@@ -186,7 +206,8 @@ void node_state::end_processes(duration grace) {
   const auto none_left = [this] { return runtime_.processes(*local_).empty(); };
   end_all("shutdown"_atom);
   if (wait_until(clock::now() + grace, none_left)) return;
-  note(log_level::warning, "kills " + std::to_string(runtime_.processes(*local_).size()) + " process(es) that did not end in time");
+  note(log_level::warning,
+       "kills " + std::to_string(runtime_.processes(*local_).size()) + " process(es) that did not end in time");
   end_all("kill"_atom);
   (void)wait_until(clock::now() + grace, none_left);
 }
@@ -200,7 +221,8 @@ void node_state::close_connections() {
     closed->set_value();
   });
   const auto limit = options_.limits.drain + std::chrono::seconds{2};
-  if (waiting.wait_for(limit) != std::future_status::ready) note(log_level::error, "stops, although not all of its connections are closed");
+  if (waiting.wait_for(limit) != std::future_status::ready)
+    note(log_level::error, "stops, although not all of its connections are closed");
 }
 
 }  // namespace ergo::inline v0::detail

@@ -1,5 +1,5 @@
-// Work that somebody outside of the processes asks for: each is done by a short-lived process, so that it has monitors, deadlines and
-// answers like everybody else.
+// Work that somebody outside of the processes asks for: each is done by a short-lived process, so that it has monitors,
+// deadlines and answers like everybody else.
 #include <ergo/asio.hpp>
 
 #include "node_state.hpp"
@@ -37,7 +37,8 @@ class promise_to_handler final : public std::enable_shared_from_this<promise_to_
   promise_to_handler(handler_type handler, asio::io_context& otherwise)
       : handler_{std::move(handler)},
         context_{otherwise},
-        executor_{asio::prefer(asio::get_associated_executor(handler_, otherwise.get_executor()), asio::execution::outstanding_work.tracked)} {}
+        executor_{asio::prefer(asio::get_associated_executor(handler_, otherwise.get_executor()),
+                               asio::execution::outstanding_work.tracked)} {}
 
   /// Lets the handler's cancellation slot end it: `given_up` is called then.
   void obey_cancellation(std::function<void()> given_up) {
@@ -51,7 +52,9 @@ class promise_to_handler final : public std::enable_shared_from_this<promise_to_
     if (done_.exchange(true, std::memory_order_acq_rel)) return;
     asio::post(context_, [self = this->shared_from_this(), outcome = std::move(outcome)]() mutable {
       const auto executor = self->executor_;
-      asio::dispatch(executor, [self = std::move(self), outcome = std::move(outcome)]() mutable { self->hand_over(std::move(outcome)); });
+      asio::dispatch(executor, [self = std::move(self), outcome = std::move(outcome)]() mutable {
+        self->hand_over(std::move(outcome));
+      });
     });
   }
 
@@ -105,7 +108,8 @@ task<> send_for(process& self, destination to, term content, last_word<void> tol
 }
 
 template <typename T, typename Start>
-void run_for(const std::shared_ptr<node_state>& on, asio::any_completion_handler<void(result<T>)> handler, Start start) {
+void run_for(const std::shared_ptr<node_state>& on, asio::any_completion_handler<void(result<T>)> handler,
+             Start start) {
   const auto told = std::make_shared<promise_to_handler<T>>(std::move(handler), on->context());
   result<pid> worker = start(last_word<T>{told});
   if (!worker) return told->complete(std::unexpected{worker.error()});
@@ -114,21 +118,26 @@ void run_for(const std::shared_ptr<node_state>& on, asio::any_completion_handler
 
 }  // namespace
 
-void start_outside_call(const std::shared_ptr<node_state>& on, const destination& to, term request, duration timeout, term_handler handler) {
+void start_outside_call(const std::shared_ptr<node_state>& on, const destination& to, term request, duration timeout,
+                        term_handler handler) {
   run_for<term>(on, std::move(handler), [&](last_word<term> told) {
-    return on->runtime().spawn(on->local(), spawn_options{}, make_body(call_for, to, std::move(request), timeout, std::move(told)));
+    return on->runtime().spawn(on->local(), spawn_options{},
+                               make_body(call_for, to, std::move(request), timeout, std::move(told)));
   });
 }
 
-void start_outside_send(const std::shared_ptr<node_state>& on, const destination& to, term content, void_handler handler) {
+void start_outside_send(const std::shared_ptr<node_state>& on, const destination& to, term content,
+                        void_handler handler) {
   run_for<void>(on, std::move(handler), [&](last_word<void> told) {
-    return on->runtime().spawn(on->local(), spawn_options{}, make_body(send_for, to, std::move(content), std::move(told)));
+    return on->runtime().spawn(on->local(), spawn_options{},
+                               make_body(send_for, to, std::move(content), std::move(told)));
   });
 }
 
 void start_outside_connect(const std::shared_ptr<node_state>& on, std::string peer, void_handler handler) {
   const auto told = std::make_shared<promise_to_handler<void>>(std::move(handler), on->context());
-  if (!dist::valid_node_name(peer) || peer == on->local().name().text()) return told->complete(fail(errc::badarg, etf::binary(peer)));
+  if (!dist::valid_node_name(peer) || peer == on->local().name().text())
+    return told->complete(fail(errc::badarg, etf::binary(peer)));
   told->obey_cancellation({});
   on->board().connect(std::move(peer), [told](result<void> outcome) { told->complete(std::move(outcome)); });
 }

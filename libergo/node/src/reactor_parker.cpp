@@ -1,4 +1,5 @@
-// Sleeping in Asio. One handler per `park`: the core looks at its queues after each, and asks the system no more often than it must.
+// Sleeping in Asio. One handler per `park`: the core looks at its queues after each, and asks the system no more often
+// than it must.
 #include "reactor_parker.hpp"
 
 #include <ergo/reactor.hpp>
@@ -46,7 +47,8 @@ struct reactor_parker::keeper {
   std::vector<std::shared_ptr<void>> held;
 };
 
-reactor_parker::reactor_parker() : work_{asio::make_work_guard(context_)}, alarm_{context_}, kept_{std::make_shared<keeper>()} {}
+reactor_parker::reactor_parker()
+    : work_{asio::make_work_guard(context_)}, alarm_{context_}, kept_{std::make_shared<keeper>()} {}
 
 reactor_parker::~reactor_parker() = default;
 
@@ -89,7 +91,9 @@ void reactor_parker::unpark() noexcept {
                                             [this] { woken_.store(false, std::memory_order_release); }));
 }
 
-reactor_parker* find_reactor(runtime& of, unsigned index) noexcept { return dynamic_cast<reactor_parker*>(&of.parker_of(index)); }
+reactor_parker* find_reactor(runtime& of, unsigned index) noexcept {
+  return dynamic_cast<reactor_parker*>(&of.parker_of(index));
+}
 
 }  // namespace detail
 

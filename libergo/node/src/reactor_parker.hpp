@@ -38,12 +38,12 @@ class reactor_parker final : public parker {
   struct keeper;
   void arm(time_point until);
 
+  std::atomic<int> users_{0};  // before the context, whose end may still end users
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer alarm_;
   time_point armed_ = time_point::max();
   std::atomic<bool> woken_{false};
-  std::atomic<int> users_{0};
   alignas(std::max_align_t) std::array<std::byte, 256> wake_memory_{};
   std::shared_ptr<keeper> kept_;
 };

@@ -9,7 +9,8 @@ struct router::chunk {
   std::array<std::atomic<connection*>, chunk_size> cells{};
 };
 
-router::router(connection_terms& terms) : terms_{terms}, chunks_{std::make_unique<std::atomic<chunk*>[]>(most_chunks)} {}
+router::router(connection_terms& terms)
+    : terms_{terms}, chunks_{std::make_unique<std::atomic<chunk*>[]>(most_chunks)} {}
 
 router::~router() {
   for (std::uint32_t index = 0; index < most_chunks; ++index) delete chunks_[index].load(std::memory_order_relaxed);
@@ -41,7 +42,9 @@ void router::deliver(const destination& to, signal* envelope) noexcept {
   const auto node = to.by_name() ? to.node() : to.process().node.name();
   auto* const way = find_or_make(node);
   if (terms_.trace.on(trace_category::node)) {
-    const auto* const decision = way == nullptr ? "decision=unreachable" : way->is_up() ? "decision=connection" : "decision=connect";
+    const auto* const decision = way == nullptr ? "decision=unreachable"
+                                 : way->is_up() ? "decision=connection"
+                                                : "decision=connect";
     terms_.trace.routing(*envelope, to, decision);
   }
   if (way != nullptr) return way->accept(to, envelope);

@@ -12,7 +12,7 @@ using clock = std::chrono::steady_clock;
 using dist::liveness_action;
 using dist::peer_errc;
 
-constexpr std::size_t batch = 64U << 10;           // bytes gathered before a write
+constexpr std::size_t batch = 64U << 10;  // bytes gathered before a write
 constexpr std::size_t written_per_slice = 4U << 20;
 constexpr std::size_t read_per_slice = 128U << 10;
 constexpr std::size_t no_budget = SIZE_MAX;
@@ -52,6 +52,7 @@ connection::session::session(connection& of, established_link&& link, etf::decod
 }
 
 void connection::begin(established_link link) {
+  if (session_ != nullptr) lose({.code = peer_errc::replaced, .handshake = {}, .system = {}});
   asked_ = false;
   traffic_.clear();
   current_.store(static_cast<std::uint64_t>(link.id), std::memory_order_release);
@@ -69,7 +70,8 @@ slice_end connection::online_slice(std::uint8_t bells) {
   if (heard(bell::writable)) session_->waits_to_write = false;
   if (session_->at != session::phase::open) {
     go_on_closing(bells);
-    const bool more = session_ != nullptr && session_->at == session::phase::draining && first_ != nullptr && !session_->waits_to_write;
+    const bool more = session_ != nullptr && session_->at == session::phase::draining && first_ != nullptr &&
+                      !session_->waits_to_write;
     return more ? slice_end::again : slice_end::waiting;
   }
   if (heard(bell::tick)) check_liveness();
@@ -121,7 +123,8 @@ void connection::flush() {
     s.out.clear();
     s.sent = s.answered = 0;
   }
-  if (done.how == transfer::end::failed) return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
+  if (done.how == transfer::end::failed)
+    return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
   if (done.how == transfer::end::blocked) wait_to_write();
 }
 
@@ -144,7 +147,8 @@ void connection::receive(std::size_t budget) {
   while (session_ != nullptr && session_->may_read && count < budget) {
     const auto done = session_->socket.read(session_->in.prepare());
     if (done.how == transfer::end::closed) return lose({.code = peer_errc::closed, .handshake = {}, .system = {}});
-    if (done.how == transfer::end::failed) return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
+    if (done.how == transfer::end::failed)
+      return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
     if (done.how == transfer::end::blocked) session_->may_read = false;
     if (done.count == 0) continue;
     count += done.count;
@@ -171,7 +175,8 @@ void connection::take_packets() {
     if (!read) return break_protocol(read.error());
     session_->handed_on = true;
     session_->answered += session_->out.size() - before;
-    if (session_->answered > terms_.limits.unread_answers) return break_protocol("more answers than node_limits::unread_answers were left unread");
+    if (session_->answered > terms_.limits.unread_answers)
+      return break_protocol("more answers than node_limits::unread_answers were left unread");
   }
 }
 
@@ -181,7 +186,10 @@ void connection::wait_to_read() {
 }
 
 void connection::break_protocol(std::string_view text) {
-  event happened{.what = event::kind::cluster, .level = log_level::warning, .text = std::string{peer_.text()} + " broke the protocol: " + std::string{text}, .reason = {}};
+  event happened{.what = event::kind::cluster,
+                 .level = log_level::warning,
+                 .text = std::string{peer_.text()} + " broke the protocol: " + std::string{text},
+                 .reason = {}};
   terms_.owner.report(happened);
   lose({.code = peer_errc::protocol, .handshake = {}, .system = {}});
 }
@@ -216,10 +224,12 @@ void connection::check_liveness() {
 
 // ----- the end ------------------------------------------------------------------------------------------------------
 
-// What we close of our own will is written to the last byte, as long as the peer takes it; everything else ends at once.
+// What we close of our own will is written to the last byte, as long as the peer takes it; everything else ends at
+// once.
 void connection::begin_closing(peer_errc reason) {
   if (session_->at != session::phase::open) return;
-  if (reason != peer_errc::disconnected && reason != peer_errc::stopping) return lose({.code = reason, .handshake = {}, .system = {}});
+  if (reason != peer_errc::disconnected && reason != peer_errc::stopping)
+    return lose({.code = reason, .handshake = {}, .system = {}});
   session_->at = session::phase::draining;
   session_->ends_with = reason;
   session_->deadline = clock::now() + terms_.limits.drain;

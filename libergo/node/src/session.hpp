@@ -21,8 +21,8 @@ struct connection::session {
   const dist::attempt_id id;
   wire over;
   etf::buffer out;
-  std::size_t sent = 0;       // bytes of `out` that are written
-  std::size_t answered = 0;   // bytes of `out` that answer the peer
+  std::size_t sent = 0;      // bytes of `out` that are written
+  std::size_t answered = 0;  // bytes of `out` that answer the peer
   dist::receive_buffer in;
   signal_writer writer;
   signal_reader reader;
@@ -32,10 +32,10 @@ struct connection::session {
   phase at = phase::open;
   dist::peer_errc ends_with = dist::peer_errc::closed;
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  bool may_read = true;       // the last read was not told to wait
+  bool may_read = true;  // the last read was not told to wait
   bool waits_to_read = false;
   bool waits_to_write = false;
-  bool handed_on = false;     // packets were given to processes since the last wait
+  bool handed_on = false;  // packets were given to processes since the last wait
 
   [[nodiscard]] std::size_t unsent() const noexcept { return out.size() - sent; }
 };

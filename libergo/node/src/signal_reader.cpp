@@ -14,7 +14,8 @@ namespace control = dist::control;
 std::unexpected<std::string> bad(std::string text) { return std::unexpected{std::move(text)}; }
 
 std::string describe(std::string_view what, const etf::error& failed) {
-  return std::string{what} + ": " + std::string{etf::describe(failed.code)} + " at byte " + std::to_string(failed.offset);
+  return std::string{what} + ": " + std::string{etf::describe(failed.code)} + " at byte " +
+         std::to_string(failed.offset);
 }
 
 // {'$gen_call', {Pid, Tag}, Request}
@@ -38,30 +39,63 @@ struct endpoints {
   std::string from;
   std::string to;
 
-  void operator()(const control::send& s) { from = s.from ? traced(*s.from) : ""; to = traced(s.to); }
-  void operator()(const control::reg_send& s) { from = traced(s.from); to = etf::to_text(s.name); }
-  void operator()(const control::alias_send& s) { from = traced(s.from); to = traced(term{s.alias}); }
+  void operator()(const control::send& s) {
+    from = s.from ? traced(*s.from) : "";
+    to = traced(s.to);
+  }
+  void operator()(const control::reg_send& s) {
+    from = traced(s.from);
+    to = etf::to_text(s.name);
+  }
+  void operator()(const control::alias_send& s) {
+    from = traced(s.from);
+    to = traced(term{s.alias});
+  }
   void operator()(const control::exit2& s) {
     from = traced(s.from);
     if (const auto* const process = std::get_if<pid>(&s.to)) to = traced(*process);
   }
-  void operator()(const control::monitor& s) { from = traced(s.from); to = traced(s.target); }
-  void operator()(const control::demonitor& s) { from = traced(s.from); to = traced(s.target); }
-  void operator()(const control::down& s) { from = traced(s.target); to = traced(s.to); }
-  void operator()(const control::group_leader& s) { from = traced(s.leader); to = traced(s.to); }
+  void operator()(const control::monitor& s) {
+    from = traced(s.from);
+    to = traced(s.target);
+  }
+  void operator()(const control::demonitor& s) {
+    from = traced(s.from);
+    to = traced(s.target);
+  }
+  void operator()(const control::down& s) {
+    from = traced(s.target);
+    to = traced(s.to);
+  }
+  void operator()(const control::group_leader& s) {
+    from = traced(s.leader);
+    to = traced(s.to);
+  }
   void operator()(const control::spawn_request& s) {
     from = traced(s.from);
     to = etf::to_text(s.module) + ":" + etf::to_text(s.function) + "/" + std::to_string(s.arity);
   }
-  void operator()(const control::spawn_reply& s) { from = traced(s.result); to = traced(s.to); }
+  void operator()(const control::spawn_reply& s) {
+    from = traced(s.result);
+    to = traced(s.to);
+  }
   template <typename Pair>
-  void operator()(const Pair& s) { from = traced(s.from); to = traced(s.to); }
+  void operator()(const Pair& s) {
+    from = traced(s.from);
+    to = traced(s.to);
+  }
 };
 
 }  // namespace
 
-signal_reader::signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions, const etf::decode_limits& limits)
-    : wire_{over}, answers_{answers}, functions_{std::move(functions)}, context_{over.peer.name(), over.negotiated, limits}, limits_{limits}, identity_{over.local.identity()} {}
+signal_reader::signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions,
+                             const etf::decode_limits& limits)
+    : wire_{over},
+      answers_{answers},
+      functions_{std::move(functions)},
+      context_{over.peer.name(), over.negotiated, limits},
+      limits_{limits},
+      identity_{over.local.identity()} {}
 
 std::expected<void, std::string> signal_reader::read(dist::bytes_view body, const std::shared_ptr<const void>* owner) {
   auto decoded = dist::decode_control(body, context_);
@@ -170,7 +204,8 @@ signal_reader::outcome signal_reader::on(const control::exit2& signal) {
   auto target = std::optional<pid>{};
   if (const auto* const process = std::get_if<pid>(&signal.to)) target = *process;
   if (const auto* const name = std::get_if<atom>(&signal.to)) target = wire_.local.whereis(*name);
-  if (target && ours(*target)) wire_.local.route_local(*target, make_signal(signal_kind::exit, signal.from, *std::move(reason)));
+  if (target && ours(*target))
+    wire_.local.route_local(*target, make_signal(signal_kind::exit, signal.from, *std::move(reason)));
   return {};
 }
 
@@ -193,7 +228,8 @@ signal_reader::outcome signal_reader::on(const control::monitor& signal) {
 
 signal_reader::outcome signal_reader::on(const control::demonitor& signal) {
   const auto made = wire_.table.unwatched(signal.ref);
-  if (made) wire_.local.route_local(made->target, make_signal(signal_kind::demonitor, signal.from, term{signal.ref}, term{}));
+  if (made)
+    wire_.local.route_local(made->target, make_signal(signal_kind::demonitor, signal.from, term{signal.ref}, term{}));
   return {};
 }
 
@@ -212,11 +248,13 @@ signal_reader::outcome signal_reader::on(const control::down& signal) {
 // ----- the rest -----------------------------------------------------------------------------------------------------
 
 signal_reader::outcome signal_reader::on(const control::group_leader& signal) {
-  if (ours(signal.to)) wire_.local.route_local(signal.to, make_signal(signal_kind::group_leader, pid{}, term{signal.leader}));
+  if (ours(signal.to))
+    wire_.local.route_local(signal.to, make_signal(signal_kind::group_leader, pid{}, term{signal.leader}));
   return {};
 }
 
-// The answer is the first thing that is heard of the new process: it starts when it is told to, after it was linked and monitored.
+// The answer is the first thing that is heard of the new process: it starts when it is told to, after it was linked and
+// monitored.
 signal_reader::outcome signal_reader::on(const control::spawn_request& signal) {
   auto arguments = payload();
   if (!arguments) return bad(std::move(arguments.error()));
@@ -227,7 +265,8 @@ signal_reader::outcome signal_reader::on(const control::spawn_request& signal) {
   const auto wish = read_spawn_options(signal.options);
   control::spawn_reply reply{signal.id, signal.from, false, false, "badopt"_atom};
   if (!wish.bad) {
-    spawn_options options{.group_leader = signal.leader, .initial_call = etf::tuple(signal.module, signal.function, signal.arity)};
+    spawn_options options{.group_leader = signal.leader,
+                          .initial_call = etf::tuple(signal.module, signal.function, signal.arity)};
     auto body = make_runner({functions_, signal.module, signal.function, *std::move(arguments)});
     const auto started = wire_.local.owner().spawn(wire_.local, options, std::move(body));
     reply.result = "system_limit"_atom;
@@ -248,7 +287,8 @@ signal_reader::outcome signal_reader::on(const control::spawn_reply& /*signal*/)
 void signal_reader::trace_in(const dist::received_control& seen, std::size_t bytes) const {
   endpoints ends;
   std::visit(ends, seen.message);
-  wire_.trace.message({direction::in, wire_.peer.name(), dist::to_string(seen.op), std::move(ends.from), std::move(ends.to), bytes});
+  wire_.trace.message(
+      {direction::in, wire_.peer.name(), dist::to_string(seen.op), std::move(ends.from), std::move(ends.to), bytes});
 }
 
 }  // namespace ergo::inline v0::detail

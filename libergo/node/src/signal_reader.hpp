@@ -1,4 +1,5 @@
-// From packets to signals of processes: each control message is checked, booked and handed to the process that it is for.
+// From packets to signals of processes: each control message is checked, booked and handed to the process that it is
+// for.
 #pragma once
 
 #include "functions.hpp"
@@ -18,10 +19,11 @@ namespace ergo::inline v0::detail {
 class signal_reader {
  public:
   /// `limits` holds for control messages and payloads alike; answers go to `answers`.
-  signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions, const etf::decode_limits& limits);
+  signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions,
+                const etf::decode_limits& limits);
 
-  /// Acts on one packet. `owner` keeps its memory, or is null where its binaries are to be copied. A failure is the sentence with which the
-  /// connection is closed; then nobody has received any part of the packet.
+  /// Acts on one packet. `owner` keeps its memory, or is null where its binaries are to be copied. A failure is the
+  /// sentence with which the connection is closed; then nobody has received any part of the packet.
   [[nodiscard]] std::expected<void, std::string> read(dist::bytes_view body, const std::shared_ptr<const void>* owner);
 
  private:

@@ -44,7 +44,8 @@ std::string traced(const control::process_name& who) {
 template <typename From, typename To>
 void signal_writer::trace_out(operation op, const From& from, const To& to) const {
   if (!wire_.trace.on(trace_category::dist)) return;
-  wire_.trace.message({direction::out, wire_.peer.name(), dist::to_string(op), traced(from), traced(to), out_.size() - begun_});
+  wire_.trace.message(
+      {direction::out, wire_.peer.name(), dist::to_string(op), traced(from), traced(to), out_.size() - begun_});
 }
 
 void signal_writer::write(const outgoing& what, std::size_t size) {
@@ -199,7 +200,8 @@ void signal_writer::monitor(const outgoing& what) {
 
 void signal_writer::demonitor(const outgoing& what) {
   const auto ref = what.envelope->tag.as_reference();
-  if (!ref || !wire_.table.watched_no_more(*ref)) return;  // its down has arrived, or the connection it was made on is gone
+  if (!ref || !wire_.table.watched_no_more(*ref))
+    return;  // its down has arrived, or the connection it was made on is gone
   const control::demonitor told{what.envelope->from, target_of(what.to), *ref};
   if (dist::encode(out_, told, wire_.negotiated)) trace_out(operation::demonitor_p, told.from, told.target);
 }
@@ -223,7 +225,8 @@ void signal_writer::control(const outgoing& what) {
   } else if (envelope.kind == signal_kind::unlink_ack) {
     unlink_ack(unlink_id(envelope.payload), from, to);
   } else if (envelope.kind == signal_kind::exit) {
-    if (dist::encode(out_, control::exit2{from, to}, envelope.payload, wire_.negotiated)) trace_out(operation::exit2, from, to);
+    if (dist::encode(out_, control::exit2{from, to}, envelope.payload, wire_.negotiated))
+      trace_out(operation::exit2, from, to);
   } else if (envelope.kind == signal_kind::group_leader) {
     const auto leader = envelope.payload.as_pid();
     if (leader && dist::encode(out_, control::group_leader{*leader, to}, wire_.negotiated)) {
@@ -234,7 +237,8 @@ void signal_writer::control(const outgoing& what) {
 
 // ----- answers ------------------------------------------------------------------------------------------------------
 
-void signal_writer::down(const control::process_name& target, const pid& watcher, const reference& ref, const term& reason) {
+void signal_writer::down(const control::process_name& target, const pid& watcher, const reference& ref,
+                         const term& reason) {
   begun_ = out_.size();
   if (dist::encode(out_, control::down{target, watcher, ref}, reason, wire_.negotiated)) {
     trace_out(operation::payload_monitor_p_exit, target, watcher);
@@ -262,7 +266,8 @@ void signal_writer::spawn_reply(const control::spawn_reply& reply) {
 
 // ----- the rest -----------------------------------------------------------------------------------------------------
 
-// A pid of an earlier incarnation of the peer is a process that is gone; some signals to it would cost us the connection.
+// A pid of an earlier incarnation of the peer is a process that is gone; some signals to it would cost us the
+// connection.
 bool signal_writer::stale(const outgoing& what) const noexcept {
   if (what.to.by_name()) return false;
   if (what.envelope->kind == signal_kind::reply && has_alias(what.envelope->tag)) {

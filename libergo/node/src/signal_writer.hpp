@@ -13,8 +13,9 @@ class signal_writer {
  public:
   signal_writer(const wire& over, etf::buffer& out) noexcept : wire_{over}, out_{out} {}
 
-  /// Appends `what` (owned from now on), or answers it where the peer cannot receive it: its process is of an earlier incarnation, or what
-  /// it says was not negotiated. `size` is what it was packed with. A payload beyond 2^31 bytes ends its sender with `system_limit`.
+  /// Appends `what` (owned from now on), or answers it where the peer cannot receive it: its process is of an earlier
+  /// incarnation, or what it says was not negotiated. `size` is what it was packed with. A payload beyond 2^31 bytes
+  /// ends its sender with `system_limit`.
   void write(const outgoing& what, std::size_t size);
 
   // Answers that the connection itself gives.
@@ -45,7 +46,9 @@ class signal_writer {
   void tell(const crossing::notice& news) const noexcept;
   template <typename From, typename To>
   void trace_out(dist::operation op, const From& from, const To& to) const;
-  [[nodiscard]] pid sender_of(const signal& envelope) const noexcept { return envelope.from == pid{} ? wire_.speaker : envelope.from; }
+  [[nodiscard]] pid sender_of(const signal& envelope) const noexcept {
+    return envelope.from == pid{} ? wire_.speaker : envelope.from;
+  }
 
   const wire& wire_;
   etf::buffer& out_;

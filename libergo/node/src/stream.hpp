@@ -43,16 +43,18 @@ class stream {
   /// Calls `ready` once when there is something to read, or an error to find by reading. Not called after `close`.
   template <typename Handler>
   void when_readable(Handler ready) {
-    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [ready](const boost::system::error_code& failed) mutable {
-      if (failed != boost::asio::error::operation_aborted) ready();
-    });
+    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [ready](const boost::system::error_code& failed) mutable {
+                         if (failed != boost::asio::error::operation_aborted) ready();
+                       });
   }
   /// The same for writing.
   template <typename Handler>
   void when_writable(Handler ready) {
-    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write, [ready](const boost::system::error_code& failed) mutable {
-      if (failed != boost::asio::error::operation_aborted) ready();
-    });
+    socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                       [ready](const boost::system::error_code& failed) mutable {
+                         if (failed != boost::asio::error::operation_aborted) ready();
+                       });
   }
 
  private:

@@ -23,7 +23,8 @@ struct switchboard::observers {
   std::list<node_observer> list;
 };
 
-switchboard::switchboard(asio::io_context& on, identity who, const node_limits& limits, peer_locator locate, event_handler report)
+switchboard::switchboard(asio::io_context& on, identity who, const node_limits& limits, peer_locator locate,
+                         event_handler report)
     : context_{on},
       who_{std::move(who)},
       limits_{limits},
@@ -70,7 +71,8 @@ void switchboard::connect(std::string peer, outcome_handler told) {
 }
 
 void switchboard::disconnect(std::string peer) {
-  asio::post(context_, [self = shared_from_this(), peer = std::move(peer)] { self->handle(peering::disconnect{peer}); });
+  asio::post(context_,
+             [self = shared_from_this(), peer = std::move(peer)] { self->handle(peering::disconnect{peer}); });
 }
 
 std::vector<atom> switchboard::nodes(node_set which) const {
@@ -115,8 +117,8 @@ void switchboard::finish_stop() {
 
 // ----- the table ----------------------------------------------------------------------------------------------------
 
-// Carrying out a command may cause the next event; it is handled after the commands that came first. Such events name no peer, so that
-// nothing in them dangles.
+// Carrying out a command may cause the next event; it is handled after the commands that came first. Such events name
+// no peer, so that nothing in them dangles.
 void switchboard::handle(const peering_event& event) {
   if (busy_) return pending_.push_back(event);
   busy_ = true;
@@ -188,7 +190,8 @@ void switchboard::on(peering::nodeup& command) {
   if (name) tell({node_event::kind::up, *name, hidden, {}});
   const int descriptor = way != nullptr && node ? call->socket.release(failed) : -1;
   if (descriptor < 0 || failed) {
-    note(log_level::error, command.peer + " cannot be connected: the table of atoms or nodes is full, or this node is stopping");
+    note(log_level::error,
+         command.peer + " cannot be connected: the table of atoms or nodes is full, or this node is stopping");
     return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
   }
   call->up = way;
@@ -205,7 +208,8 @@ void switchboard::on(peering::nodedown& command) {
       up_.erase(found);
     }
   }
-  if (const auto name = etf::atom::find(command.peer)) tell({node_event::kind::down, *name, hidden, dist::to_string(command.reason)});
+  if (const auto name = etf::atom::find(command.peer))
+    tell({node_event::kind::down, *name, hidden, dist::to_string(command.reason)});
 }
 
 void switchboard::on(peering::granted& command) {
@@ -215,7 +219,8 @@ void switchboard::on(peering::granted& command) {
 
 void switchboard::on(peering::denied& command) {
   auto waiter = waiters_.extract(command.waiter);
-  if (!waiter.empty() && waiter.mapped()) waiter.mapped()(fail(errc::nodedown, etf::binary(dist::to_string(command.reason))));
+  if (!waiter.empty() && waiter.mapped())
+    waiter.mapped()(fail(errc::nodedown, etf::binary(dist::to_string(command.reason))));
 }
 
 void switchboard::on(peering::await_peer& command) {
@@ -231,7 +236,10 @@ void switchboard::tell(const node_event& news) {
     called.assign(observers_->list.begin(), observers_->list.end());
   }
   const bool up = news.what == node_event::kind::up;
-  event happened{.what = event::kind::cluster, .level = log_level::info, .text = std::string{news.node.text()} + (up ? " is up" : " is down: " + news.reason), .reason = {}};
+  event happened{.what = event::kind::cluster,
+                 .level = log_level::info,
+                 .text = std::string{news.node.text()} + (up ? " is up" : " is down: " + news.reason),
+                 .reason = {}};
   happened.fields.emplace_back("event", up ? term{"nodeup"_atom} : term{"nodedown"_atom});
   happened.fields.emplace_back("node", term{news.node});
   report_(happened);

@@ -1,5 +1,5 @@
-// The cold side of a node: calls peers, answers calls, and does what the connection table decides. Everything here runs on the reactor of
-// core 0; connections and users post to it.
+// The cold side of a node: calls peers, answers calls, and does what the connection table decides. Everything here runs
+// on the reactor of core 0; connections and users post to it.
 #pragma once
 
 #include "attempt.hpp"
@@ -26,7 +26,9 @@
 namespace ergo::inline v0::detail {
 
 /// Where a peer listens: found by the port mapper, or known.
-using peer_locator = std::function<boost::asio::awaitable<std::expected<std::vector<boost::asio::ip::tcp::endpoint>, std::error_code>>(std::string peer)>;
+using peer_locator =
+    std::function<boost::asio::awaitable<std::expected<std::vector<boost::asio::ip::tcp::endpoint>, std::error_code>>(
+        std::string peer)>;
 
 /// How this node presents itself in handshakes.
 struct identity {
@@ -39,11 +41,14 @@ struct identity {
   dist::allow_list allow;
 };
 
-class switchboard final : public connection_owner, public handshake_host, public std::enable_shared_from_this<switchboard> {
+class switchboard final : public connection_owner,
+                          public handshake_host,
+                          public std::enable_shared_from_this<switchboard> {
  public:
   using outcome_handler = std::move_only_function<void(result<void>)>;
 
-  switchboard(boost::asio::io_context& on, identity who, const node_limits& limits, peer_locator locate, event_handler report);
+  switchboard(boost::asio::io_context& on, identity who, const node_limits& limits, peer_locator locate,
+              event_handler report);
   ~switchboard() override;
 
   // Any thread.

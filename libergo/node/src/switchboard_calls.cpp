@@ -237,7 +237,9 @@ void switchboard::report_failure(const attempt& call, const dist::handshake_fail
   last_report_ = now;
   boost::system::error_code ignored;
   const auto from = call.socket.remote_endpoint(ignored);
-  auto text = "refused a connection from " + from.address().to_string() + (failure.peer.empty() ? "" : " as " + printable(failure.peer)) + ": " + printable(dist::to_string(failure));
+  auto text = "refused a connection from " + from.address().to_string() +
+              (failure.peer.empty() ? "" : " as " + printable(failure.peer)) + ": " +
+              printable(dist::to_string(failure));
   if (suppressed_ != 0) text += " (and " + std::to_string(std::exchange(suppressed_, 0)) + " more)";
   note(log_level::warning, std::move(text));
 }

@@ -1,4 +1,5 @@
-// One line per routing decision and per control message, for people who look at a cluster. Off, it costs one relaxed load.
+// One line per routing decision and per control message, for people who look at a cluster. Off, it costs one relaxed
+// load.
 #pragma once
 
 #include <ergo/destination.hpp>
@@ -34,7 +35,9 @@ class tracer {
   [[nodiscard]] bool on(trace_category one) const noexcept {
     return (categories_.load(std::memory_order_relaxed) & static_cast<std::uint8_t>(one)) != 0;
   }
-  void enable(trace_category categories) noexcept { categories_.fetch_or(static_cast<std::uint8_t>(categories), std::memory_order_relaxed); }
+  void enable(trace_category categories) noexcept {
+    categories_.fetch_or(static_cast<std::uint8_t>(categories), std::memory_order_relaxed);
+  }
   void disable(trace_category categories) noexcept {
     categories_.fetch_and(static_cast<std::uint8_t>(~static_cast<std::uint8_t>(categories)), std::memory_order_relaxed);
   }

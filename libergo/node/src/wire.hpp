@@ -13,11 +13,11 @@ namespace ergo::inline v0::detail {
 /// One incarnation of a connection: who is at the other end, what was negotiated, what crosses.
 struct wire {
   local_node& local;
-  etf::node_id peer;       ///< name and creation of the node at the other end
+  etf::node_id peer;  ///< name and creation of the node at the other end
   dist::flags negotiated;
   crossing& table;
   const tracer& trace;
-  pid speaker;             ///< a process of ours that stands for senders that are none
+  pid speaker;  ///< a process of ours that stands for senders that are none
 };
 
 /// A process, name or alias for a trace line.

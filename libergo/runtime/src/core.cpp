@@ -50,7 +50,8 @@ schedulable* steal_ring::pop() noexcept {
   if (head == tail_.load(std::memory_order_acquire)) return nullptr;
   auto* const taken = slots_[head % capacity].load(std::memory_order_relaxed);
   // The slot cannot be reused before head moves, and then this exchange fails.
-  return head_.compare_exchange_strong(head, head + 1, std::memory_order_acq_rel, std::memory_order_relaxed) ? taken : nullptr;
+  return head_.compare_exchange_strong(head, head + 1, std::memory_order_acq_rel, std::memory_order_relaxed) ? taken
+                                                                                                             : nullptr;
 }
 
 std::uint32_t steal_ring::size() const noexcept {
@@ -83,7 +84,8 @@ void core::enqueue_last(schedulable* ready) noexcept {
 
 // A second runnable object wakes at most one parked core; that one wakes the next.
 void core::offer_help() noexcept {
-  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0) runtime.wake_parked_core(this, appetite::some);
+  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0)
+    runtime.wake_parked_core(this, appetite::some);
 }
 
 schedulable* core::next() noexcept {
@@ -162,7 +164,7 @@ schedulable* core::steal(std::uint32_t spare) noexcept { return ring_.size() > s
 
 namespace {
 constexpr auto later = [](const timer_entry& left, const timer_entry& right) { return left.when > right.when; };
-}
+}  // namespace
 
 void core::add_timer(const timer_entry& entry) {
   timers_.push_back(entry);
@@ -181,8 +183,8 @@ void core::fire_timers(time_point now) {
 }
 
 bool core::nothing_to_do() const noexcept {
-  return incoming_.load(std::memory_order_seq_cst) == nullptr && !has_posted_.load(std::memory_order_seq_cst) && run_next_ == nullptr &&
-         ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
+  return incoming_.load(std::memory_order_seq_cst) == nullptr && !has_posted_.load(std::memory_order_seq_cst) &&
+         run_next_ == nullptr && ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
 }
 
 void core::park(time_point limit) {

@@ -1,4 +1,5 @@
-// A core: run queues, timers and a parker. A thread holds it on lease; everything but the atomics belongs to the lease holder.
+// A core: run queues, timers and a parker. A thread holds it on lease; everything but the atomics belongs to the lease
+// holder.
 #pragma once
 
 #include <ergo/detail/schedulable.hpp>
@@ -35,7 +36,8 @@ class run_list {
 
 /// Runnable objects that other cores may take: the lease holder appends, anybody removes from the front.
 ///
-/// Bounded; the holder keeps what does not fit in a list of its own. Same algorithm as the local run queue of Go's scheduler.
+/// Bounded; the holder keeps what does not fit in a list of its own. Same algorithm as the local run queue of Go's
+/// scheduler.
 class steal_ring {
  public:
   static constexpr std::uint32_t capacity = 256;
@@ -63,8 +65,8 @@ class core {
 
   // Lease holder.
 
-  void enqueue(schedulable* ready) noexcept;        ///< made runnable by a slice that ended: the first becomes run-next
-  void enqueue_last(schedulable* ready) noexcept;   ///< has had its turn
+  void enqueue(schedulable* ready) noexcept;       ///< made runnable by a slice that ended: the first becomes run-next
+  void enqueue_last(schedulable* ready) noexcept;  ///< has had its turn
   [[nodiscard]] schedulable* next() noexcept;
   [[nodiscard]] schedulable* next_lazy() noexcept { return lazy_.pop(); }
   [[nodiscard]] std::size_t lazy_count() const noexcept { return lazy_.size(); }

@@ -19,7 +19,11 @@ void process_kernel::die(process& self, exit_reason reason) noexcept {
   fail_callers(self, reason);
   abandon_own(self);
   if (!reason.is_ordinary()) {
-    runtime.report({.what = event::kind::crash, .level = log_level::error, .process = self.id_, .name = name, .text = "process ended abnormally",
+    runtime.report({.what = event::kind::crash,
+                    .level = log_level::error,
+                    .process = self.id_,
+                    .name = name,
+                    .text = "process ended abnormally",
                     .reason = reason.value()});
   }
   if (self.operations_ == nullptr) return;
@@ -39,7 +43,8 @@ void process_kernel::tell_relations(process& self, const exit_reason& reason) {
     self.node_->route(who.who, told);
   }
   for (const auto& [ref, target] : extras.watching) {
-    self.node_->route(target, make_signal(signal_kind::demonitor, self.id_, term{reference_of(self.id_.node, ref)}, term{}));
+    self.node_->route(target,
+                      make_signal(signal_kind::demonitor, self.id_, term{reference_of(self.id_.node, ref)}, term{}));
   }
   if (auto* const way = self.node_->way_out()) {
     for (const auto& [node, count] : extras.watched_nodes) {
@@ -52,7 +57,8 @@ void process_kernel::tell_relations(process& self, const exit_reason& reason) {
 // Calls that were taken and not answered, and calls that were never read.
 void process_kernel::fail_callers(process& self, const exit_reason& reason) {
   for (const auto& open : self.open_calls_) {
-    self.node_->route(open.from, make_signal(signal_kind::reply_failed, self.id_, term{reference_of(open.from.node, open.ref)}, reason.value()));
+    self.node_->route(open.from, make_signal(signal_kind::reply_failed, self.id_,
+                                             term{reference_of(open.from.node, open.ref)}, reason.value()));
   }
   self.open_calls_.clear();
   while (self.first_ != nullptr) {

@@ -44,7 +44,9 @@ const meaning& meaning_of(errc code) noexcept {
 class node_category final : public std::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "ergo"; }
-  [[nodiscard]] std::string message(int code) const override { return std::string{meaning_of(static_cast<errc>(code)).text}; }
+  [[nodiscard]] std::string message(int code) const override {
+    return std::string{meaning_of(static_cast<errc>(code)).text};
+  }
 };
 
 }  // namespace
@@ -57,7 +59,8 @@ const std::error_category& category() noexcept {
 term error::reason() const {
   if (code_ == errc::exited) return context_;
   const auto name = atom::of(meaning_of(code_).name);
-  const bool precise = !context_.is_nil() && code_ != errc::timeout && code_ != errc::noproc && code_ != errc::calling_self;
+  const bool precise =
+      !context_.is_nil() && code_ != errc::timeout && code_ != errc::noproc && code_ != errc::calling_self;
   return precise ? etf::tuple(name, context_) : term{name};
 }
 

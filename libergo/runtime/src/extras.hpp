@@ -49,12 +49,16 @@ struct process_extras {
   return *self.extras_;
 }
 
-/// References of this runtime are 64-bit values: slot (28 bits), call mark (1), counter (35). On the wire: words of 18, 32 and 14 bits.
+/// References of this runtime are 64-bit values: slot (28 bits), call mark (1), counter (35). On the wire: words of 18,
+/// 32 and 14 bits.
 inline constexpr std::uint64_t call_mark = std::uint64_t{1} << 35;
 inline constexpr std::uint64_t counter_mask = call_mark - 1;
 
 [[nodiscard]] constexpr reference reference_of(etf::node_id node, std::uint64_t value) noexcept {
-  return reference{node, 3, {static_cast<std::uint32_t>(value & 0x3FFFF), static_cast<std::uint32_t>(value >> 18), static_cast<std::uint32_t>(value >> 50)}};
+  return reference{node,
+                   3,
+                   {static_cast<std::uint32_t>(value & 0x3FFFF), static_cast<std::uint32_t>(value >> 18),
+                    static_cast<std::uint32_t>(value >> 50)}};
 }
 [[nodiscard]] constexpr std::uint64_t value_of(const reference& ref) noexcept {
   return ref.words[0] | (std::uint64_t{ref.words[1]} << 18) | (std::uint64_t{ref.words[2]} << 50);

@@ -87,7 +87,8 @@ slice_end process_kernel::slice(process& self) {
   } catch (...) {
     reason = reason_of_current_exception();
   }
-  if (self.worker_->abandoned.load(std::memory_order_acquire)) return slice_end::waiting;  // the runtime has gone: no more of the user's code
+  if (self.worker_->abandoned.load(std::memory_order_acquire))
+    return slice_end::waiting;  // the runtime has gone: no more of the user's code
   die(self, std::move(reason));
   return self.operations_ == nullptr ? retire(self) : slice_end::waiting;
 }

@@ -43,7 +43,8 @@ struct process_kernel {
   static slice_end slice_of_zombie(process& self) noexcept;
 };
 
-/// Answers a signal that found nobody as Erlang does: `noproc` to monitors, links and calls; an acknowledgement to an unlink.
+/// Answers a signal that found nobody as Erlang does: `noproc` to monitors, links and calls; an acknowledgement to an
+/// unlink.
 void bounce(local_node& from, const destination& to, signal* envelope, const term& reason) noexcept;
 
 /// The processes's facts for `process_info`.

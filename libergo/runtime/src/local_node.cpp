@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::uint32_t most_chunks = 4'194'304 / 1024;
 
-constexpr std::uint64_t pack(const pid& process) noexcept { return (std::uint64_t{process.id} + 1) << 32 | process.serial; }
+constexpr std::uint64_t pack(const pid& process) noexcept {
+  return (std::uint64_t{process.id} + 1) << 32 | process.serial;
+}
 pid unpack(etf::node_id node, std::uint64_t cell) noexcept {
   return pid{node, static_cast<std::uint32_t>((cell >> 32) - 1), static_cast<std::uint32_t>(cell)};
 }
@@ -118,6 +120,8 @@ std::optional<pid> local_node::owner_of(const reference& ref) const noexcept {
   return pid{identity(), slot, static_cast<std::uint32_t>(tenant)};
 }
 
-bool local_node::is_call(const reference& ref) noexcept { return ref.size == 3 && (detail::value_of(ref) & detail::call_mark) != 0; }
+bool local_node::is_call(const reference& ref) noexcept {
+  return ref.size == 3 && (detail::value_of(ref) & detail::call_mark) != 0;
+}
 
 }  // namespace ergo::inline v0

@@ -17,24 +17,20 @@ term monitored_object(const detail::signal& envelope) {
 
 term message::to_term() const {
   switch (signal_->kind) {
-    case signal_kind::call:
-      return etf::tuple("$gen_call"_atom, from().to_term(), signal_->payload);
-    case signal_kind::cast:
-      return etf::tuple("$gen_cast"_atom, signal_->payload);
-    case signal_kind::exit_message:
-      return etf::tuple("EXIT"_atom, signal_->from, signal_->payload);
+    case signal_kind::call: return etf::tuple("$gen_call"_atom, from().to_term(), signal_->payload);
+    case signal_kind::cast: return etf::tuple("$gen_cast"_atom, signal_->payload);
+    case signal_kind::exit_message: return etf::tuple("EXIT"_atom, signal_->from, signal_->payload);
     case signal_kind::down:
       return etf::tuple("DOWN"_atom, signal_->tag, "process"_atom, monitored_object(*signal_), signal_->payload);
-    case signal_kind::node_down:
-      return etf::tuple("nodedown"_atom, signal_->payload);
-    default:
-      return signal_->payload;
+    case signal_kind::node_down: return etf::tuple("nodedown"_atom, signal_->payload);
+    default: return signal_->payload;
   }
 }
 
 std::optional<down> message::as_down() const {
   if (signal_->kind != signal_kind::down) return std::nullopt;
-  return down{signal_->tag.as_reference().value_or(reference{}), monitored_object(*signal_), exit_reason{signal_->payload}};
+  return down{signal_->tag.as_reference().value_or(reference{}), monitored_object(*signal_),
+              exit_reason{signal_->payload}};
 }
 
 std::optional<exit_message> message::as_exit() const {

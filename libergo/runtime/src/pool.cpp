@@ -59,7 +59,8 @@ constexpr std::size_t frame_classes = 32;  // up to 2 KiB; larger frames come fr
 block_depot& frame_depot(std::size_t index) {
   static auto& depots = *[] {
     auto* made = new std::array<std::unique_ptr<block_depot>, frame_classes>;
-    for (std::size_t size = 0; size < frame_classes; ++size) (*made)[size] = std::make_unique<block_depot>((size + 1) * frame_step);
+    for (std::size_t size = 0; size < frame_classes; ++size)
+      (*made)[size] = std::make_unique<block_depot>((size + 1) * frame_step);
     return made;
   }();
   return *depots[index];

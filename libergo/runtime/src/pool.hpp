@@ -40,7 +40,8 @@ struct block_chain {
   }
 };
 
-/// The shared reserve of full magazines of one block size. Blocks are never returned to the system while the program runs.
+/// The shared reserve of full magazines of one block size. Blocks are never returned to the system while the program
+/// runs.
 class block_depot {
  public:
   explicit block_depot(std::size_t block_size) noexcept : block_size_{block_size} {}

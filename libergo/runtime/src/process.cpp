@@ -14,7 +14,7 @@ using detail::signal_kind;
 
 namespace {
 constexpr std::uint32_t sends_per_slice = 2000;
-}
+}  // namespace
 
 ergo::runtime& process::runtime() const noexcept { return node_->owner(); }
 
@@ -47,7 +47,8 @@ detail::send_awaiter process::after_send(const destination& to) {
 
 result<void> process::try_send(const destination& to, term content) {
   const auto node = to.by_name() ? to.node() : to.process().node.name();
-  if (auto* const way = node_->way_out(); way != nullptr && node != atom{} && way->busy(node)) return fail(errc::busy, node);
+  if (auto* const way = node_->way_out(); way != nullptr && node != atom{} && way->busy(node))
+    return fail(errc::busy, node);
   node_->route(to, make_signal(signal_kind::message, id_, std::move(content)));
   return {};
 }
@@ -69,7 +70,9 @@ void process::stop(exit_reason reason) noexcept {
   dying_of_ = std::move(reason);
 }
 
-void process::exit(const pid& target, exit_reason reason) { node_->route(target, make_signal(signal_kind::exit, id_, reason.value())); }
+void process::exit(const pid& target, exit_reason reason) {
+  node_->route(target, make_signal(signal_kind::exit, id_, reason.value()));
+}
 
 void process::link(const pid& other) {
   if (other == id_) return;
@@ -168,7 +171,8 @@ result<pid> process::try_spawn(const spawn_options& options, std::unique_ptr<beh
   return started;
 }
 
-result<pid> process::spawn_for_call(detail::call_record& start, const spawn_options& options, std::unique_ptr<behaviour> body) {
+result<pid> process::spawn_for_call(detail::call_record& start, const spawn_options& options,
+                                    std::unique_ptr<behaviour> body) {
   auto started = runtime().start_process(*node_, options, std::move(body), {.process = this, .start_call = start.ref});
   if (!started) return started;
   if (options.to_parent == tie::link) extras_of(*this).links.try_emplace(*started);
@@ -177,8 +181,10 @@ result<pid> process::spawn_for_call(detail::call_record& start, const spawn_opti
   return started;
 }
 
-void process::log(log_level level, std::string_view text, std::initializer_list<std::pair<std::string_view, term>> fields) {
-  event line{.what = event::kind::log, .level = level, .process = id_, .name = name_, .text = std::string{text}, .reason = {}};
+void process::log(log_level level, std::string_view text,
+                  std::initializer_list<std::pair<std::string_view, term>> fields) {
+  event line{
+      .what = event::kind::log, .level = level, .process = id_, .name = name_, .text = std::string{text}, .reason = {}};
   for (const auto& [key, value] : fields) line.fields.emplace_back(std::string{key}, value);
   runtime().report(line);
 }
@@ -198,21 +204,24 @@ term describe(process& self) {
     for (const auto& [other, link] : self.extras_->links) {
       if (link.active) links.emplace_back(other);
     }
-    for (const auto& [ref, target] : self.extras_->watching) monitors.push_back(etf::tuple("process"_atom, target.to_term()));
+    for (const auto& [ref, target] : self.extras_->watching)
+      monitors.push_back(etf::tuple("process"_atom, target.to_term()));
     for (const auto& [ref, who] : self.extras_->watchers) monitored_by.emplace_back(who.who);
   }
   const auto fact = [](std::string_view key, term value) { return etf::tuple(atom::of(key), std::move(value)); };
   std::vector<term> facts;
   if (self.name() != atom{}) facts.push_back(fact("registered_name", self.name()));
   facts.push_back(fact("initial_call", self.initial_call()));
-  facts.push_back(fact("status", self.waiting_ != nullptr || self.first_ == nullptr ? "waiting"_atom : "runnable"_atom));
+  facts.push_back(
+      fact("status", self.waiting_ != nullptr || self.first_ == nullptr ? "waiting"_atom : "runnable"_atom));
   facts.push_back(fact("message_queue_len", self.unread()));
   facts.push_back(fact("links", etf::make_list(links)));
   facts.push_back(fact("monitors", etf::make_list(monitors)));
   facts.push_back(fact("monitored_by", etf::make_list(monitored_by)));
   facts.push_back(fact("trap_exit", self.exits_ == exits::trapped));
   facts.push_back(fact("group_leader", self.group_leader()));
-  facts.push_back(fact("dictionary", etf::list(etf::tuple("$ancestors"_atom, self.ancestors()), etf::tuple("$initial_call"_atom, self.initial_call()))));
+  facts.push_back(fact("dictionary", etf::list(etf::tuple("$ancestors"_atom, self.ancestors()),
+                                               etf::tuple("$initial_call"_atom, self.initial_call()))));
   facts.push_back(fact("dropped", self.dropped()));
   facts.push_back(fact("rejected", self.rejected()));
   try {
@@ -224,12 +233,16 @@ term describe(process& self) {
 }
 
 // Makes a free slot a process; false when the name is taken. Nobody else knows the slot yet.
-bool process_kernel::settle(process& self, local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body) {
+bool process_kernel::settle(process& self, local_node& on, const spawn_options& options,
+                            std::unique_ptr<behaviour> body) {
   auto& state = on.owner().state();
   const auto serial = state.slots.next_serial(self.id_.serial);
   if (serial == 0 && !state.serials_wrapped.exchange(true, std::memory_order_relaxed)) {
-    state.report({.what = event::kind::limit, .level = log_level::notice, .name = {},
-                  .text = "process identifiers begin to repeat (runtime_options::compatibility)", .reason = {}});
+    state.report({.what = event::kind::limit,
+                  .level = log_level::notice,
+                  .name = {},
+                  .text = "process identifiers begin to repeat (runtime_options::compatibility)",
+                  .reason = {}});
   }
   self.id_ = pid{on.identity(), self.slot, serial};
   self.node_ = &on;

@@ -17,7 +17,7 @@ using detail::signal_kind;
 
 namespace {
 constexpr duration longest_end = std::chrono::seconds{1};  // of each step of a stop after the grace
-}
+}  // namespace
 
 runtime::runtime(runtime_options options) : owned_{std::make_unique<detail::runtime_state>(std::move(options))} {
   state_ = owned_.get();
@@ -67,7 +67,8 @@ result<pid> runtime::spawn(local_node& on, const spawn_options& options, std::un
   return start_process(on, options, std::move(body), {});
 }
 
-result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, parentage from) {
+result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body,
+                                   parentage from) {
   if (state_->stopping.load(std::memory_order_acquire)) return fail(errc::stopped);
   auto* const fresh = state_->slots.take();
   if (fresh == nullptr) return fail(errc::system_limit, "process_limit"_atom);
@@ -167,7 +168,8 @@ bool wait_for_all(detail::runtime_state& state, duration grace) {
 void runtime::stop(duration grace) {
   auto& state = *state_;
   state.stopping.store(true, std::memory_order_release);
-  if (const auto* const own = detail::current_worker(); own != nullptr && own->lease() != nullptr && &own->lease()->runtime == state_) {
+  if (const auto* const own = detail::current_worker();
+      own != nullptr && own->lease() != nullptr && &own->lease()->runtime == state_) {
     return exit_everybody(*this, state, "shutdown"_atom);
   }
   const std::scoped_lock lock{state.stop_mutex};
@@ -191,7 +193,9 @@ void runtime::stop(duration grace) {
 }
 
 unsigned runtime::cores() const noexcept { return static_cast<unsigned>(state_->cores.size()); }
-void runtime::post(unsigned index, std::move_only_function<void()> work) { state_->cores[index]->post(std::move(work)); }
+void runtime::post(unsigned index, std::move_only_function<void()> work) {
+  state_->cores[index]->post(std::move(work));
+}
 parker& runtime::parker_of(unsigned index) noexcept { return *state_->cores[index]->sleeper; }
 void runtime::report(const event& happened) const { state_->report(happened); }
 

@@ -32,11 +32,11 @@ struct runtime_state {
   slot_table slots;
   side_pool jobs;
   std::vector<std::unique_ptr<core>> cores;
-  std::atomic<bool> stopping{false};       // no new processes from outside
-  std::atomic<bool> halted{false};         // threads end
+  std::atomic<bool> stopping{false};  // no new processes from outside
+  std::atomic<bool> halted{false};    // threads end
   std::mutex stop_mutex;
   bool stopped = false;
-  bool left_behind = false;                // a thread did not end: this is never freed
+  bool left_behind = false;  // a thread did not end: this is never freed
   std::atomic<unsigned> parked_cores{0};
   std::atomic<bool> serials_wrapped{false};
 
@@ -47,7 +47,7 @@ struct runtime_state {
     std::atomic<std::uint32_t> identity{0};
     std::atomic<local_node*> node{nullptr};
   };
-  std::array<node_entry, 64> node_table;   // read without a lock
+  std::array<node_entry, 64> node_table;  // read without a lock
   std::atomic<unsigned> node_count{0};
 
   // Threads.

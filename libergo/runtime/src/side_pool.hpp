@@ -22,12 +22,12 @@ class side_pool {
   side_pool(const side_pool&) = delete;
   side_pool& operator=(const side_pool&) = delete;
 
-  /// Queues a job of the process `owner`; it waits when all threads are busy and the limit is reached. Throws if no thread can be made for
-  /// it and there is none, and then it is not queued.
+  /// Queues a job of the process `owner`; it waits when all threads are busy and the limit is reached. Throws if no
+  /// thread can be made for it and there is none, and then it is not queued.
   void add(const etf::pid& owner, std::move_only_function<void()> job);
 
-  /// Finishes the queued jobs and ends the threads. Idempotent. Returns the owners of jobs that were still running after `limit`: their
-  /// threads are left behind, and the pool must never be destroyed.
+  /// Finishes the queued jobs and ends the threads. Idempotent. Returns the owners of jobs that were still running
+  /// after `limit`: their threads are left behind, and the pool must never be destroyed.
   [[nodiscard]] std::vector<etf::pid> stop(std::chrono::steady_clock::duration limit);
 
  private:

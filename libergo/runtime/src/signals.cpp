@@ -19,8 +19,7 @@ void process_kernel::act(process& self, signal* received) {
       }
       ++self.dropped_;
       return release(received);
-    case signal_kind::exit_message:
-      return append(self, received);
+    case signal_kind::exit_message: return append(self, received);
     case signal_kind::node_down:
       if (!self.extras_) return release(received);
       if (const auto watched = self.extras_->watched_nodes.find(received->payload.as_atom().value_or(atom{}));
@@ -30,19 +29,14 @@ void process_kernel::act(process& self, signal* received) {
         self.extras_->watched_nodes.erase(watched);
       }
       return append(self, received);
-    case signal_kind::down:
-      return take_down(self, received);
+    case signal_kind::down: return take_down(self, received);
     case signal_kind::reply:
-    case signal_kind::reply_failed:
-      return take_reply(self, received);
+    case signal_kind::reply_failed: return take_reply(self, received);
     case signal_kind::call_done:
       std::erase_if(self.open_calls_, [&](const auto& open) { return open.ref == value_of(received->tag); });
       return release(received);
-    case signal_kind::link:
-      extras_of(self).links.try_emplace(received->from);
-      return release(received);
-    case signal_kind::unlink:
-      return take_unlink(self, received);
+    case signal_kind::link: extras_of(self).links.try_emplace(received->from); return release(received);
+    case signal_kind::unlink: return take_unlink(self, received);
     case signal_kind::unlink_ack:
       if (auto& links = extras_of(self).links; links.contains(received->from)) {
         const auto& entry = links.find(received->from)->second;
@@ -50,12 +44,11 @@ void process_kernel::act(process& self, signal* received) {
         if (!entry.active && entry.unlink_id == id) links.erase(received->from);
       }
       return release(received);
-    case signal_kind::link_exit:
-      return take_link_exit(self, received);
-    case signal_kind::exit:
-      return take_exit(self, received);
+    case signal_kind::link_exit: return take_link_exit(self, received);
+    case signal_kind::exit: return take_exit(self, received);
     case signal_kind::monitor:
-      if (const auto ref = received->tag.as_reference()) extras_of(self).watchers.insert_or_assign(*ref, watcher{received->from, received->name});
+      if (const auto ref = received->tag.as_reference())
+        extras_of(self).watchers.insert_or_assign(*ref, watcher{received->from, received->name});
       return release(received);
     case signal_kind::demonitor:
       if (const auto ref = received->tag.as_reference(); ref && self.extras_) self.extras_->watchers.erase(*ref);
@@ -63,8 +56,7 @@ void process_kernel::act(process& self, signal* received) {
     case signal_kind::group_leader:
       if (const auto leader = received->payload.as_pid()) self.group_leader_ = *leader;
       return release(received);
-    case signal_kind::inspect:
-      return answer_inspection(self, received);
+    case signal_kind::inspect: return answer_inspection(self, received);
     case signal_kind::wake:
       if ((received->flags & signal::embedded) != 0) self.wake_pending_.store(false, std::memory_order_release);
       look_at_clock(self);
@@ -168,21 +160,17 @@ void bounce(local_node& from, const destination& to, signal* envelope, const ter
   switch (envelope->kind) {
     case signal_kind::call:
     case signal_kind::inspect:
-      if (from.owner().find_node(asker.node) == nullptr) return release(envelope);  // its own monitor tells a remote caller
+      if (from.owner().find_node(asker.node) == nullptr)
+        return release(envelope);  // its own monitor tells a remote caller
       envelope->kind = signal_kind::reply_failed;
       break;
-    case signal_kind::monitor:
-      envelope->kind = signal_kind::down;
-      break;
-    case signal_kind::link:
-      envelope->kind = signal_kind::link_exit;
-      break;
+    case signal_kind::monitor: envelope->kind = signal_kind::down; break;
+    case signal_kind::link: envelope->kind = signal_kind::link_exit; break;
     case signal_kind::unlink:
       if (envelope->payload.as_integer().value_or(1) == 0) return release(envelope);
       envelope->kind = signal_kind::unlink_ack;
       return from.route(asker, envelope);
-    default:
-      return release(envelope);
+    default: return release(envelope);
   }
   envelope->payload = reason;
   from.route(asker, envelope);

@@ -19,7 +19,9 @@ slot_table::~slot_table() {
 process* slot_table::take() {
   const std::scoped_lock lock{mutex_};
   // A queue keeps narrow serials apart as long as possible, a stack keeps wide ones in the cache.
-  const bool recycle = oldest_first_ ? free_.size() - first_free_ > 1024 || end_.load(std::memory_order_relaxed) >= limit_ : !free_.empty();
+  const bool recycle = oldest_first_
+                           ? free_.size() - first_free_ > 1024 || end_.load(std::memory_order_relaxed) >= limit_
+                           : !free_.empty();
   if (recycle && first_free_ < free_.size()) {
     live_.fetch_add(1, std::memory_order_relaxed);
     if (!oldest_first_) {
@@ -34,7 +36,8 @@ process* slot_table::take() {
     }
     return taken;
   }
-  const auto slot = end_.load(std::memory_order_relaxed) == 0 ? 1 : end_.load(std::memory_order_relaxed);  // slot 0 is nobody's
+  const auto slot =
+      end_.load(std::memory_order_relaxed) == 0 ? 1 : end_.load(std::memory_order_relaxed);  // slot 0 is nobody's
   if (slot >= limit_) return nullptr;
   auto& chunk = chunks_[slot / chunk_size];
   if (chunk.load(std::memory_order_relaxed) == nullptr) chunk.store(new process[chunk_size], std::memory_order_release);

@@ -24,7 +24,8 @@ class slot_table {
 
   /// The slot's process object, whoever lives there now; null if there never was one.
   [[nodiscard]] process* at(std::uint32_t slot) const noexcept {
-    auto* const chunk = slot / chunk_size < chunks_size_ ? chunks_[slot / chunk_size].load(std::memory_order_acquire) : nullptr;
+    auto* const chunk =
+        slot / chunk_size < chunks_size_ ? chunks_[slot / chunk_size].load(std::memory_order_acquire) : nullptr;
     return chunk == nullptr ? nullptr : chunk + slot % chunk_size;
   }
   /// One more than the highest slot that was ever used.

@@ -28,7 +28,8 @@ runtime_state::runtime_state(runtime_options given)
       slots{options.processes, options.compatibility == compatibility::otp23 ? 15U : 28U},
       jobs{std::max(1U, options.blocking_threads)} {
   for (unsigned index = 0; index < core_count(options); ++index) {
-    cores.push_back(std::make_unique<core>(*this, index, options.make_parker ? options.make_parker(index) : make_condition_parker()));
+    cores.push_back(std::make_unique<core>(*this, index,
+                                           options.make_parker ? options.make_parker(index) : make_condition_parker()));
   }
 }
 
@@ -84,8 +85,11 @@ worker* runtime_state::spare_worker() {
   try {
     auto* const made = make_worker();
     if (workers.size() == most) {
-      report({.what = event::kind::limit, .level = log_level::warning, .name = {},
-              .text = "all spare threads are in use (runtime_options::spare_threads)", .reason = {}});
+      report({.what = event::kind::limit,
+              .level = log_level::warning,
+              .name = {},
+              .text = "all spare threads are in use (runtime_options::spare_threads)",
+              .reason = {}});
     }
     return made;
   } catch (const std::exception&) {
@@ -109,7 +113,8 @@ std::pair<pid, atom> runtime_state::runs_in(const worker& thread) {
   const auto* const who = thread.running.load(std::memory_order_acquire);
   if (who == nullptr) return {};
   const auto tenant = who->tenant.load(std::memory_order_acquire) & ~process_state::gone_mark;
-  const pid id{etf::node_id::from_index(static_cast<std::uint32_t>(tenant >> 32)), who->slot, static_cast<std::uint32_t>(tenant)};
+  const pid id{etf::node_id::from_index(static_cast<std::uint32_t>(tenant >> 32)), who->slot,
+               static_cast<std::uint32_t>(tenant)};
   auto* const node = find_node(id.node);
   if (node == nullptr) return {id, {}};
   for (const auto& [name, owner] : node->registered()) {
@@ -128,7 +133,9 @@ void runtime_state::stop_threads(duration limit) {
   }
   std::unique_lock lock{workers_mutex};
   for (auto& one : workers) one->dismiss();
-  const auto all_ended = [this] { return std::ranges::all_of(workers, [](const auto& one) { return one->at_home.load(std::memory_order_acquire); }); };
+  const auto all_ended = [this] {
+    return std::ranges::all_of(workers, [](const auto& one) { return one->at_home.load(std::memory_order_acquire); });
+  };
   (void)worker_ended.wait_for(lock, limit, all_ended);
   std::vector<worker*> stuck;
   for (auto& one : workers) {
@@ -145,16 +152,24 @@ void runtime_state::stop_threads(duration limit) {
   left_behind = left_behind || !stuck.empty();
   for (const auto* one : stuck) {
     const auto [who, name] = runs_in(*one);
-    report({.what = event::kind::limit, .level = log_level::critical, .process = who, .name = name,
-            .text = "a callback has not returned: the runtime stops without it and leaves its thread behind", .reason = {}});
+    report({.what = event::kind::limit,
+            .level = log_level::critical,
+            .process = who,
+            .name = name,
+            .text = "a callback has not returned: the runtime stops without it and leaves its thread behind",
+            .reason = {}});
   }
 }
 
 void runtime_state::stop_jobs(duration limit) {
   for (const auto& who : jobs.stop(limit)) {
     left_behind = true;
-    report({.what = event::kind::limit, .level = log_level::critical, .process = who, .name = {},
-            .text = "a blocking job has not returned: the runtime stops without it and leaves its thread behind", .reason = {}});
+    report({.what = event::kind::limit,
+            .level = log_level::critical,
+            .process = who,
+            .name = {},
+            .text = "a blocking job has not returned: the runtime stops without it and leaves its thread behind",
+            .reason = {}});
   }
 }
 

@@ -9,7 +9,9 @@
 namespace ergo::inline v0 {
 namespace {
 
-constexpr auto later = [](const detail::timer_slot& left, const detail::timer_slot& right) { return left.when > right.when; };
+constexpr auto later = [](const detail::timer_slot& left, const detail::timer_slot& right) {
+  return left.when > right.when;
+};
 constexpr duration longest_timer = std::chrono::milliseconds{UINT32_MAX};
 
 }  // namespace

@@ -83,7 +83,8 @@ void start_call(process& self, detail::call_record& record, const destination& t
   };
   auto target = to;
   auto* on = &self.node();
-  if (target.by_name() && target.node() != atom{} && target.node() != on->name()) on = self.runtime().find_node_by_name(target.node());
+  if (target.by_name() && target.node() != atom{} && target.node() != on->name())
+    on = self.runtime().find_node_by_name(target.node());
   if (target.by_name() && on != nullptr) {
     const auto found = on->whereis(target.name());
     if (!found) return failed("noproc"_atom);
@@ -93,9 +94,11 @@ void start_call(process& self, detail::call_record& record, const destination& t
   const term tag{detail::reference_of(self.id().node, record.ref)};
   if (!target.by_name() && self.runtime().find_node(target.process().node) != nullptr) {
     record.target = target.process();
-    return self.node().route_local(record.target, detail::make_signal(signal_kind::call, self.id(), tag, std::move(request)));
+    return self.node().route_local(record.target,
+                                   detail::make_signal(signal_kind::call, self.id(), tag, std::move(request)));
   }
-  if (!target.by_name() && self.runtime().find_node_by_name(target.process().node.name()) != nullptr) return failed("noproc"_atom);
+  if (!target.by_name() && self.runtime().find_node_by_name(target.process().node.name()) != nullptr)
+    return failed("noproc"_atom);
   record.remote = true;
   auto* const way = self.node().way_out();
   if (way == nullptr) return failed("noconnection"_atom);
@@ -131,7 +134,8 @@ void close_call(process& self, detail::call_record& record) noexcept {
   const bool answered = record.status == detail::call_record::state::answered;
   if (record.remote ? !(waits || answered) : !waits) return;
   const auto kind = record.remote ? signal_kind::demonitor : signal_kind::call_done;
-  auto* const told = detail::make_signal(kind, self.id(), term{detail::reference_of(self.id().node, record.ref)}, term{});
+  auto* const told =
+      detail::make_signal(kind, self.id(), term{detail::reference_of(self.id().node, record.ref)}, term{});
   if (record.remote && record.sent_to.by_name()) told->name = record.sent_to.name();
   self.node().route(record.sent_to, told);
 }
@@ -142,14 +146,17 @@ result<term> outcome_of(const detail::call_record& record) {
   if (record.status == state::waiting) return fail(errc::timeout);
   if (record.answer.is("noproc"_atom)) return fail(errc::noproc);
   if (record.answer.is("noconnection"_atom)) {
-    return fail(errc::nodedown, term{record.sent_to.by_name() ? record.sent_to.node() : record.sent_to.process().node.name()});
+    return fail(errc::nodedown,
+                term{record.sent_to.by_name() ? record.sent_to.node() : record.sent_to.process().node.name()});
   }
   if (record.answer == etf::tuple("system_limit"_atom, "mailbox"_atom)) return fail(errc::system_limit, "mailbox"_atom);
   return fail(errc::exited, record.answer);
 }
 
-call_awaiter::call_awaiter(process& self, const destination& to, term request, duration timeout) : waiting{self, timeout} {
-  const bool by_own_name = to.by_name() && (to.node() == atom{} || to.node() == self.node().name()) && self.name() != atom{} && to.name() == self.name();
+call_awaiter::call_awaiter(process& self, const destination& to, term request, duration timeout)
+    : waiting{self, timeout} {
+  const bool by_own_name = to.by_name() && (to.node() == atom{} || to.node() == self.node().name()) &&
+                           self.name() != atom{} && to.name() == self.name();
   to_self_ = by_own_name || (!to.by_name() && to.process() == self.id());
   if (!to_self_) start_call(self, record_, to, std::move(request));
 }
@@ -163,15 +170,21 @@ call_awaiter::~call_awaiter() {
   if (!to_self_) close_call(*self_, record_);
 }
 
-bool call_awaiter::await_ready() const noexcept { return to_self_ || record_.status != detail::call_record::state::waiting; }
+bool call_awaiter::await_ready() const noexcept {
+  return to_self_ || record_.status != detail::call_record::state::waiting;
+}
 
 result<term> call_awaiter::await_resume() {
   if (to_self_) return fail(errc::calling_self);
   return outcome_of(record_);
 }
 
-bool call_awaiter::over(process& /*self*/) { return record_.status != detail::call_record::state::waiting || time_is_up(); }
+bool call_awaiter::over(process& /*self*/) {
+  return record_.status != detail::call_record::state::waiting || time_is_up();
+}
 
-call_awaiter process_info(process& self, const pid& target, duration timeout) { return call_awaiter{self, target, timeout}; }
+call_awaiter process_info(process& self, const pid& target, duration timeout) {
+  return call_awaiter{self, target, timeout};
+}
 
 }  // namespace ergo::inline v0

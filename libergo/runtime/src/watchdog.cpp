@@ -62,15 +62,21 @@ void runtime_state::look_at_late(steady::time_point now) {
     const std::scoped_lock lock{workers_mutex};
     for (auto& one : workers) {
       const bool late = one->lost.load(std::memory_order_acquire) && !one->finished.load(std::memory_order_acquire);
-      if (late && !one->reported_slow && now - one->lost_at + options.takeover >= options.slow_slice) slow.push_back(one.get());
+      if (late && !one->reported_slow && now - one->lost_at + options.takeover >= options.slow_slice)
+        slow.push_back(one.get());
     }
   }
   for (auto* const one : slow) {
     one->reported_slow = true;
     const auto [who, name] = runs_in(*one);
     if (who == pid{}) continue;  // it has just ended, or is no process
-    report({.what = event::kind::slow_slice, .level = log_level::warning, .process = who, .name = name,
-            .text = "a slice takes too long and is still running", .reason = {}, .took = now - one->lost_at + options.takeover});
+    report({.what = event::kind::slow_slice,
+            .level = log_level::warning,
+            .process = who,
+            .name = name,
+            .text = "a slice takes too long and is still running",
+            .reason = {},
+            .took = now - one->lost_at + options.takeover});
   }
 }
 

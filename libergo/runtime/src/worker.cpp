@@ -27,7 +27,9 @@ core* core_at(runtime& of, unsigned index) noexcept {
 }
 
 std::uint64_t current_slice() noexcept {
-  return this_worker != nullptr && this_worker->lease() != nullptr ? this_worker->lease()->slice.load(std::memory_order_relaxed) : 0;
+  return this_worker != nullptr && this_worker->lease() != nullptr
+             ? this_worker->lease()->slice.load(std::memory_order_relaxed)
+             : 0;
 }
 
 void make_runnable(schedulable& ready) noexcept {
@@ -90,7 +92,13 @@ void worker::finish_late(core& lost_core, schedulable& ready, slice_end ended) {
   if (ended != slice_end::gone) lost_core.push_incoming(&ready);
   const auto took = std::chrono::steady_clock::now() - lost_at + runtime_.options.takeover;
   if (took >= runtime_.options.slow_slice) {
-    runtime_.report({.what = event::kind::slow_slice, .level = log_level::warning, .process = who, .name = name, .text = "a slice took too long", .reason = {}, .took = took});
+    runtime_.report({.what = event::kind::slow_slice,
+                     .level = log_level::warning,
+                     .process = who,
+                     .name = name,
+                     .text = "a slice took too long",
+                     .reason = {},
+                     .took = took});
   }
   core_ = nullptr;
   finished.store(true, std::memory_order_release);

@@ -12,8 +12,8 @@ namespace ergo::inline v0::detail {
 
 /// One thread of the runtime, or the thread that steps a manual runtime.
 ///
-/// While it runs a slice it touches nothing of its core, because the watchdog may give the core to somebody else at any moment: what the
-/// slice makes runnable is noted in a ring of the worker, which the lease holder empties.
+/// While it runs a slice it touches nothing of its core, because the watchdog may give the core to somebody else at any
+/// moment: what the slice makes runnable is noted in a ring of the worker, which the lease holder empties.
 class worker {
  public:
   explicit worker(runtime_state& runtime) noexcept : runtime_{runtime} {}

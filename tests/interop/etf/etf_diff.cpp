@@ -1,5 +1,5 @@
-// The same bytes, two judges: this library and a live Erlang must agree on what is a term, where it ends, how it is written again,
-// and how terms sort. The Erlang half is etf_diff.escript.
+// The same bytes, two judges: this library and a live Erlang must agree on what is a term, where it ends, how it is
+// written again, and how terms sort. The Erlang half is etf_diff.escript.
 #include <ergo/etf/codec.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -86,7 +86,8 @@ void append_pairs(etf::buffer& out, const std::vector<answer>& accepted, std::mt
   for (std::size_t pair = 0; pair < random_pairs; ++pair) {
     append_pair(out, accepted[random() % accepted.size()], accepted[random() % accepted.size()]);
   }
-  for (std::size_t at = 0; at + 4 < accepted.size(); ++at) append_pair(out, accepted[at], accepted[at + 1 + random() % 4]);
+  for (std::size_t at = 0; at + 4 < accepted.size(); ++at)
+    append_pair(out, accepted[at], accepted[at + 1 + random() % 4]);
 }
 
 /// Decodes, encodes and orders the corpus.
@@ -96,7 +97,8 @@ void answer_corpus(const std::vector<std::string>& inputs, const fs::path& to, s
   for (std::size_t at = 0; at < inputs.size(); ++at) {
     const auto result = etf::decode(std::as_bytes(std::span{inputs[at]}));
     out.append_u8(result ? 1 : 0);
-    out.append_u32(result ? static_cast<std::uint32_t>(result->consumed) : static_cast<std::uint32_t>(result.error().code));
+    out.append_u32(result ? static_cast<std::uint32_t>(result->consumed)
+                          : static_cast<std::uint32_t>(result.error().code));
     const auto encoded = result ? encode_to_string(result->value) : std::string{};
     out.append_u32(static_cast<std::uint32_t>(encoded.size()));
     out.append(encoded);

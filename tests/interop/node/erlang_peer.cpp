@@ -1,17 +1,18 @@
 // Starting and talking to Erlang nodes.
 #include "erlang_peer.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
+#include <filesystem>
 #include <sstream>
 #include <stdexcept>
-#include <sys/wait.h>
-#include <unistd.h>
 
 extern char** environ;
 
@@ -30,8 +31,9 @@ std::vector<release> found_releases() {
     }
     std::istringstream words{line};
     std::string wanted;
+    std::string version;
     release one;
-    if (words >> wanted >> one.number >> one.path) found.push_back(one);
+    if (words >> wanted >> one.number >> version >> one.path) found.push_back(one);
   }
 }
 
@@ -45,17 +47,33 @@ bool chosen(const release& one) {
 }
 
 std::vector<std::string> command_of(const peer_options& options) {
-  std::vector<std::string> words;
+  std::vector<std::string> words{"env", "ERL_EPMD_PORT=" + std::to_string(options.epmd_port)};
   if (!options.otp.installed()) {
-    words = {ERGO_SOURCE_DIR "/cmake/otp-releases", "run", options.otp.number, "--work", ERGO_INTEROP_DIR, "--"};
+    std::filesystem::create_directories(ERGO_INTEROP_DIR);
+    std::filesystem::copy_file(ERGO_SOURCE_DIR "/tests/interop/node/interop.erl", ERGO_INTEROP_DIR "/interop.erl",
+                               std::filesystem::copy_options::overwrite_existing);
+    words.insert(words.end(),
+                 {ERGO_SOURCE_DIR "/cmake/otp-releases", "run", options.otp.number, "--work", ERGO_INTEROP_DIR, "--"});
   }
-  const auto source = options.otp.installed() ? std::string{ERGO_SOURCE_DIR "/tests/interop/node"} : std::string{ERGO_INTEROP_DIR};
-  const std::vector<std::string> erl{"erl", "-noshell", options.long_names ? "-name" : "-sname", options.name, "-setcookie", options.cookie,
-                                     "-start_epmd", "false", "-kernel", "prevent_overlapping_partitions", "false"};
+  const auto source =
+      options.otp.installed() ? std::string{ERGO_SOURCE_DIR "/tests/interop/node"} : std::string{ERGO_INTEROP_DIR};
+  const std::vector<std::string> erl{"erl",
+                                     "-noshell",
+                                     options.long_names ? "-name" : "-sname",
+                                     options.name,
+                                     "-setcookie",
+                                     options.cookie,
+                                     "-start_epmd",
+                                     "false",
+                                     "-kernel",
+                                     "prevent_overlapping_partitions",
+                                     "false"};
   words.insert(words.end(), erl.begin(), erl.end());
   words.insert(words.end(), options.more.begin(), options.more.end());
-  words.insert(words.end(), {"-eval", "{ok, M, B} = compile:file(\"" + source +
-                                          "/interop\", [binary]), {module, M} = code:load_binary(M, \"interop\", B), interop:main()."});
+  words.insert(
+      words.end(),
+      {"-eval", "{ok, M, B} = compile:file(\"" + source +
+                    "/interop\", [binary]), {module, M} = code:load_binary(M, \"interop\", B), interop:main()."});
   return words;
 }
 
@@ -98,7 +116,8 @@ program::~program() {
 
 void program::write_line(const std::string& text) {
   const auto line = text + "\n";
-  if (write(input_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) throw std::runtime_error{"the program has gone"};
+  if (write(input_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    throw std::runtime_error{"the program has gone"};
 }
 
 std::string program::read_line(std::chrono::milliseconds patience) {
@@ -111,7 +130,8 @@ std::string program::read_line(std::chrono::milliseconds patience) {
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     pollfd wait{output_, POLLIN, 0};
-    if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) <= 0) throw std::runtime_error{"no answer in time; so far: " + unread_};
+    if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) <= 0)
+      throw std::runtime_error{"no answer in time; so far: " + unread_};
     std::array<char, 4096> chunk{};
     const auto count = read(output_, chunk.data(), chunk.size());
     if (count <= 0) throw std::runtime_error{"the program has ended: " + unread_};

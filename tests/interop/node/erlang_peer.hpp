@@ -1,9 +1,9 @@
 // A live Erlang node of one release, told what to do line by line.
 #pragma once
 
+#include <sys/types.h>
 #include <chrono>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace ergo_interop {
@@ -16,16 +16,18 @@ struct release {
   [[nodiscard]] bool installed() const { return path == "/"; }
 };
 
-/// The releases that the tests are to use: ERGO_INTEROP_OTP (`installed`, `others`, or numbers with commas) chooses; the default is all.
+/// The releases that the tests are to use: ERGO_INTEROP_OTP (`installed`, `others`, or numbers with commas) chooses;
+/// the default is all.
 [[nodiscard]] std::vector<release> releases();
 
 /// How an Erlang node starts.
 struct peer_options {
   release otp;
-  std::string name;                   ///< with host
+  std::string name;  ///< with host
   std::string cookie = "interop";
   bool long_names = false;
-  std::vector<std::string> more = {}; ///< further words of the command line
+  unsigned epmd_port = 4369;
+  std::vector<std::string> more = {};  ///< further words of the command line
 };
 
 /// A program with its input and output in our hands; killed by process id when this object goes.
@@ -55,7 +57,8 @@ class erlang_peer {
  public:
   explicit erlang_peer(const peer_options& options);
 
-  /// Runs a command of interop.erl, such as `{ping, 'cpp@localhost'}`, and returns its result in Erlang syntax; throws on `fail`.
+  /// Runs a command of interop.erl, such as `{ping, 'cpp@localhost'}`, and returns its result in Erlang syntax; throws
+  /// on `fail`.
   std::string run(const std::string& command);
   /// As `run`, but returns `fail …` instead of throwing.
   std::string attempt(const std::string& command);

@@ -55,7 +55,9 @@ TEST_CASE("only the push that finds the reader blocked wakes it") {
   CHECK(box.close() == nullptr);
 }
 
-TEST_CASE("four writers and one reader that blocks: everything arrives once, in each writer's order, and no wake-up is lost") {
+TEST_CASE(
+    "four writers and one reader that blocks: everything arrives once, in each writer's order, and no wake-up is "
+    "lost") {
   constexpr std::int64_t each = 50'000;
   constexpr int writers = 4;
   inbox box;

@@ -20,7 +20,8 @@ TEST_CASE("each kind of message is the term that an Erlang process would see") {
   CHECK(made(kind::cast, somebody, {}, 5).to_term() == etf::tuple("$gen_cast"_atom, 5));
   CHECK(made(kind::call, somebody, ref, 5).to_term() == etf::tuple("$gen_call"_atom, etf::tuple(somebody, ref), 5));
   CHECK(made(kind::exit_message, somebody, {}, "bad"_atom).to_term() == etf::tuple("EXIT"_atom, somebody, "bad"_atom));
-  CHECK(made(kind::down, somebody, ref, "bad"_atom).to_term() == etf::tuple("DOWN"_atom, ref, "process"_atom, somebody, "bad"_atom));
+  CHECK(made(kind::down, somebody, ref, "bad"_atom).to_term() ==
+        etf::tuple("DOWN"_atom, ref, "process"_atom, somebody, "bad"_atom));
   CHECK(made(kind::down, somebody, ref, "bad"_atom, "name"_atom).to_term() ==
         etf::tuple("DOWN"_atom, ref, "process"_atom, etf::tuple("name"_atom, "nonode@nohost"_atom), "bad"_atom));
   CHECK(made(kind::node_down, {}, {}, "a@b"_atom).to_term() == etf::tuple("nodedown"_atom, "a@b"_atom));

@@ -81,10 +81,13 @@ TEST_CASE("after stop nothing starts any more and everything that asks is told")
 TEST_CASE("stop tells processes to shut down and kills those that do not") {
   threaded_world world;
   reports<std::string> told;
-  const auto polite = world.spawn({.trap_exits = true}, [](process& self, reports<std::string>* out) -> task<> {
-    auto order = co_await self.receive<exit_message>();
-    out->add(text(order->reason.value()));
-  }, &told);
+  const auto polite = world.spawn(
+      {.trap_exits = true},
+      [](process& self, reports<std::string>* out) -> task<> {
+        auto order = co_await self.receive<exit_message>();
+        out->add(text(order->reason.value()));
+      },
+      &told);
   const auto deaf = world.spawn({.trap_exits = true}, bodies::stubborn);
   CHECK(eventually([&] { return world.runtime().alive(polite) && world.runtime().alive(deaf); }));
   const auto begun = std::chrono::steady_clock::now();
@@ -98,11 +101,13 @@ TEST_CASE("stop on one of the runtime's own threads begins the stop and returns"
   threaded_world world;
   reports<int> returned;
   const auto resting = world.spawn(bodies::rest);
-  world.spawn([](process& self, reports<int>* out) -> task<> {
-    self.runtime().stop();
-    out->add(1);
-    co_return;
-  }, &returned);
+  world.spawn(
+      [](process& self, reports<int>* out) -> task<> {
+        self.runtime().stop();
+        out->add(1);
+        co_return;
+      },
+      &returned);
   CHECK(returned.wait_for(1));
   CHECK(eventually([&] { return !world.runtime().alive(resting); }));
   world.runtime().stop();
@@ -138,13 +143,14 @@ TEST_CASE("stop returns although a callback never does: an event names the proce
     };
     ergo::runtime runtime{options};
     std::atomic<bool> reached{false};
-    const auto stuck = runtime.spawn(runtime.anonymous(), {.name = "hangs"_atom}, plain({.receive = [&](process& self, message) {
-      ++later;
-      self.send(self.id(), 1);
-      reached = true;
-      door.wait();
-      self.send(self.id(), self.now().time_since_epoch().count());
-    }}));
+    const auto stuck =
+        runtime.spawn(runtime.anonymous(), {.name = "hangs"_atom}, plain({.receive = [&](process& self, message) {
+                        ++later;
+                        self.send(self.id(), 1);
+                        reached = true;
+                        door.wait();
+                        self.send(self.id(), self.now().time_since_epoch().count());
+                      }}));
     REQUIRE(stuck);
     const auto fine = runtime.spawn(runtime.anonymous(), bodies::rest);
     REQUIRE(fine);
@@ -183,13 +189,16 @@ TEST_CASE("stop returns although a blocking job never does") {
     options.cores = 1;
     options.on_event = [&](const event& one) { events.add(one); };
     ergo::runtime runtime{options};
-    const auto stuck = runtime.spawn(runtime.anonymous(), {}, make_body([](process& self, gate* wait_at, std::atomic<bool>* there) -> task<> {
-      const auto work = [wait_at, there] {
-        *there = true;
-        wait_at->wait();
-      };
-      co_await self.blocking(work);
-    }, &door, &reached));
+    const auto stuck = runtime.spawn(runtime.anonymous(), {},
+                                     make_body(
+                                         [](process& self, gate* wait_at, std::atomic<bool>* there) -> task<> {
+                                           const auto work = [wait_at, there] {
+                                             *there = true;
+                                             wait_at->wait();
+                                           };
+                                           co_await self.blocking(work);
+                                         },
+                                         &door, &reached));
     REQUIRE(stuck);
     CHECK(eventually([&] { return reached.load(); }));
     const auto begun = std::chrono::steady_clock::now();
@@ -205,7 +214,8 @@ TEST_CASE("stop returns although a blocking job never does") {
 }
 
 // R56.
-TEST_CASE("a runtime with three nodes starts and stops 1,000 times and leaves threads, descriptors and memory as before") {
+TEST_CASE(
+    "a runtime with three nodes starts and stops 1,000 times and leaves threads, descriptors and memory as before") {
   const auto once = [] {
     runtime_options options;
     options.cores = 2;
@@ -216,17 +226,22 @@ TEST_CASE("a runtime with three nodes starts and stops 1,000 times and leaves th
     }
     reports<int> answered;
     for (auto* const node : nodes) {
-      const auto server = runtime.spawn(*node, {.name = "echo"_atom}, plain({.receive = [](process& self, message got) { self.reply(got.from(), got.payload()); }}));
+      const auto server =
+          runtime.spawn(*node, {.name = "echo"_atom},
+                        plain({.receive = [](process& self, message got) { self.reply(got.from(), got.payload()); }}));
       REQUIRE(server);
     }
     for (std::size_t number = 0; number < 3; ++number) {
-      const auto client = runtime.spawn(*nodes[number], [](process& self, atom other, reports<int>* out) -> task<> {
-        const destination server{"echo"_atom, other};
-        const term request{5};
-        auto answer = co_await call(self, server, request, 10s);
-        out->add(answer ? 1 : 0);
-        co_await self.sleep(forever);
-      }, nodes[(number + 1) % 3]->name(), &answered);
+      const auto client = runtime.spawn(
+          *nodes[number],
+          [](process& self, atom other, reports<int>* out) -> task<> {
+            const destination server{"echo"_atom, other};
+            const term request{5};
+            auto answer = co_await call(self, server, request, 10s);
+            out->add(answer ? 1 : 0);
+            co_await self.sleep(forever);
+          },
+          nodes[(number + 1) % 3]->name(), &answered);
       REQUIRE(client);
     }
     REQUIRE(answered.wait_for(3));

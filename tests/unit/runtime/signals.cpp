@@ -14,10 +14,12 @@ struct observer {
 
   std::string line(const message& got) const {
     if (const auto ended = got.as<down>()) {
-      const auto object = ended->object.as_pid() ? (*ended->object.as_pid() == subject ? "P" : "?") : text(ended->object);
+      const auto object =
+          ended->object.as_pid() ? (*ended->object.as_pid() == subject ? "P" : "?") : text(ended->object);
       return "DOWN " + std::string{object} + " " + text(ended->reason.value());
     }
-    if (const auto left = got.as<exit_message>()) return std::string{"EXIT "} + (left->from == subject ? "P " : "? ") + text(left->reason.value());
+    if (const auto left = got.as<exit_message>())
+      return std::string{"EXIT "} + (left->from == subject ? "P " : "? ") + text(left->reason.value());
     return text(got.to_term());
   }
 };
@@ -26,7 +28,9 @@ struct rest_for_ever {
   static task<> body(process& self) { co_await self.sleep(forever); }
 };
 
-pid idle_process(manual_world& world, const spawn_options& options = {}) { return world.spawn(options, rest_for_ever::body); }
+pid idle_process(manual_world& world, const spawn_options& options = {}) {
+  return world.spawn(options, rest_for_ever::body);
+}
 
 // How the subject ends.
 enum class ending : std::uint8_t { normal, abnormal, kill_signal, exit_with_kill, noproc };
@@ -46,16 +50,11 @@ struct subject_body {
 
 void end_subject(manual_world& world, const pid& subject, ending how) {
   switch (how) {
-    case ending::normal:
-      return world.send(subject, etf::tuple("exit"_atom, "normal"_atom));
-    case ending::abnormal:
-      return world.send(subject, etf::tuple("exit"_atom, etf::tuple("bad"_atom, 1)));
-    case ending::exit_with_kill:
-      return world.send(subject, etf::tuple("exit"_atom, "kill"_atom));
-    case ending::kill_signal:
-      return world.exit(subject, "kill"_atom);
-    case ending::noproc:
-      break;
+    case ending::normal: return world.send(subject, etf::tuple("exit"_atom, "normal"_atom));
+    case ending::abnormal: return world.send(subject, etf::tuple("exit"_atom, etf::tuple("bad"_atom, 1)));
+    case ending::exit_with_kill: return world.send(subject, etf::tuple("exit"_atom, "kill"_atom));
+    case ending::kill_signal: return world.exit(subject, "kill"_atom);
+    case ending::noproc: break;
   }
 }
 
@@ -63,8 +62,9 @@ struct matrix_row {
   ending how;
   const char* reason;  // that monitors and trapping links are told
 };
-constexpr std::array matrix{matrix_row{ending::normal, "normal"}, matrix_row{ending::abnormal, "{bad,1}"}, matrix_row{ending::kill_signal, "killed"},
-                            matrix_row{ending::exit_with_kill, "kill"}, matrix_row{ending::noproc, "noproc"}};
+constexpr std::array matrix{matrix_row{ending::normal, "normal"}, matrix_row{ending::abnormal, "{bad,1}"},
+                            matrix_row{ending::kill_signal, "killed"}, matrix_row{ending::exit_with_kill, "kill"},
+                            matrix_row{ending::noproc, "noproc"}};
 
 task<> watch_by(process& self, destination target, observer* out) {
   const auto watch = self.monitor(target);
@@ -96,21 +96,26 @@ TEST_CASE("a monitor tells exactly once how its process ended") {
   CHECK(seen.log == log_lines{"DOWN " + object + " " + row.reason + " same"});
 }
 
-TEST_CASE("a link tells a process that traps exits exactly once, and ends one that does not unless the reason is normal") {
+TEST_CASE(
+    "a link tells a process that traps exits exactly once, and ends one that does not unless the reason is normal") {
   const auto row = GENERATE(from_range(matrix));
   const auto mode = GENERATE(exits::deadly, exits::trapped);
   CAPTURE(name_of(row.how), mode == exits::trapped);
   manual_world world;
   observer seen{world};
-  seen.subject = row.how == ending::noproc ? world.spawn([](process& /*self*/) -> task<> { co_return; }) : world.spawn(subject_body::body);
+  seen.subject = row.how == ending::noproc ? world.spawn([](process& /*self*/) -> task<> { co_return; })
+                                           : world.spawn(subject_body::body);
   if (row.how == ending::noproc) world.run();
-  const auto partner = world.spawn({.trap_exits = mode == exits::trapped}, [](process& self, observer* out) -> task<> {
-    self.link(out->subject);
-    for (;;) {
-      auto got = co_await self.receive_any();
-      out->log.push_back(out->line(got));
-    }
-  }, &seen);
+  const auto partner = world.spawn(
+      {.trap_exits = mode == exits::trapped},
+      [](process& self, observer* out) -> task<> {
+        self.link(out->subject);
+        for (;;) {
+          auto got = co_await self.receive_any();
+          out->log.push_back(out->line(got));
+        }
+      },
+      &seen);
   // How the partner itself ends is seen by a monitor.
   observer last{world};
   last.subject = partner;
@@ -154,12 +159,15 @@ TEST_CASE("an exit signal does what exit/2 does") {
     CAPTURE(one.what);
     manual_world world;
     observer seen{world, {}, idle_process(world)};
-    const auto target = world.spawn({.trap_exits = one.mode == exits::trapped}, [](process& self, observer* out) -> task<> {
-      for (;;) {
-        auto got = co_await self.receive_any();
-        out->log.push_back(out->line(got));
-      }
-    }, &seen);
+    const auto target = world.spawn(
+        {.trap_exits = one.mode == exits::trapped},
+        [](process& self, observer* out) -> task<> {
+          for (;;) {
+            auto got = co_await self.receive_any();
+            out->log.push_back(out->line(got));
+          }
+        },
+        &seen);
     observer last{world};
     last.subject = target;
     world.spawn(watch_by, destination{target}, &last);
@@ -176,12 +184,14 @@ TEST_CASE("an exit signal to oneself ends the process, also with normal") {
   manual_world world;
   observer seen{world};
   bool survived = false;
-  seen.subject = world.spawn([](process& self, std::string why, bool* after) -> task<> {
-    (void)co_await self.receive_any();
-    self.exit(self.id(), exit_reason{atom::of(why)});
-    co_await self.yield();
-    *after = true;
-  }, reason, &survived);
+  seen.subject = world.spawn(
+      [](process& self, std::string why, bool* after) -> task<> {
+        (void)co_await self.receive_any();
+        self.exit(self.id(), exit_reason{atom::of(why)});
+        co_await self.yield();
+        *after = true;
+      },
+      reason, &survived);
   world.spawn(watch_by, destination{seen.subject}, &seen);
   world.run();
   world.send(seen.subject, 1);
@@ -194,21 +204,28 @@ TEST_CASE("the kill of a linked process travels as killed, and a link exit with 
   manual_world world;
   observer seen{world};
   // subject -- middle -- end, all linked; the end traps.
-  seen.subject = world.spawn([](process& self, observer* out) -> task<> {
-    const auto far_end = self.runtime().spawn(self.node(), spawn_options{.trap_exits = true}, make_body([](process& own, observer* into) -> task<> {
-      for (;;) {
-        auto got = co_await own.receive_any();
-        into->log.push_back(into->line(got));
-      }
-    }, out));
-    self.link(*far_end);
-    co_await self.sleep(forever);
-  }, &seen);
-  const auto killer = world.spawn([](process& self, pid partner) -> task<> {
-    self.link(partner);
-    (void)co_await self.receive_any();
-    self.exit(exit_reason{"kill"_atom});
-  }, seen.subject);
+  seen.subject = world.spawn(
+      [](process& self, observer* out) -> task<> {
+        const auto far_end = self.runtime().spawn(self.node(), spawn_options{.trap_exits = true},
+                                                  make_body(
+                                                      [](process& own, observer* into) -> task<> {
+                                                        for (;;) {
+                                                          auto got = co_await own.receive_any();
+                                                          into->log.push_back(into->line(got));
+                                                        }
+                                                      },
+                                                      out));
+        self.link(*far_end);
+        co_await self.sleep(forever);
+      },
+      &seen);
+  const auto killer = world.spawn(
+      [](process& self, pid partner) -> task<> {
+        self.link(partner);
+        (void)co_await self.receive_any();
+        self.exit(exit_reason{"kill"_atom});
+      },
+      seen.subject);
   world.run();
   world.send(killer, 1);
   world.run();
@@ -221,17 +238,19 @@ TEST_CASE("two monitors on one process are two messages, and each has its own re
   observer seen{world};
   std::vector<std::string> refs;
   seen.subject = idle_process(world);
-  world.spawn([](process& self, observer* out, std::vector<std::string>* order) -> task<> {
-    const destination target{out->subject};
-    const auto first = self.monitor(target);
-    const auto second = self.monitor(target);
-    for (int count = 0; count < 2; ++count) {
-      auto got = co_await self.receive<down>();
-      order->push_back(got->ref == first.ref ? "first" : got->ref == second.ref ? "second" : "unknown");
-    }
-    auto more = co_await self.receive<message>(1s);
-    order->push_back(more.timed_out() ? "no more" : "more");
-  }, &seen, &refs);
+  world.spawn(
+      [](process& self, observer* out, std::vector<std::string>* order) -> task<> {
+        const destination target{out->subject};
+        const auto first = self.monitor(target);
+        const auto second = self.monitor(target);
+        for (int count = 0; count < 2; ++count) {
+          auto got = co_await self.receive<down>();
+          order->push_back(got->ref == first.ref ? "first" : got->ref == second.ref ? "second" : "unknown");
+        }
+        auto more = co_await self.receive<message>(1s);
+        order->push_back(more.timed_out() ? "no more" : "more");
+      },
+      &seen, &refs);
   world.run();
   world.exit(seen.subject, "kill"_atom);
   world.run();
@@ -245,16 +264,19 @@ TEST_CASE("linking twice is one link: one exit signal, and one unlink ends it") 
   manual_world world;
   observer seen{world};
   seen.subject = idle_process(world);
-  const auto partner = world.spawn({.trap_exits = true}, [](process& self, observer* out) -> task<> {
-    self.link(out->subject);
-    self.link(out->subject);
-    auto order = co_await self.receive<atom>();
-    if (*order == "unlink"_atom) self.unlink(out->subject);
-    for (;;) {
-      auto got = co_await self.receive_any();
-      out->log.push_back(out->line(got));
-    }
-  }, &seen);
+  const auto partner = world.spawn(
+      {.trap_exits = true},
+      [](process& self, observer* out) -> task<> {
+        self.link(out->subject);
+        self.link(out->subject);
+        auto order = co_await self.receive<atom>();
+        if (*order == "unlink"_atom) self.unlink(out->subject);
+        for (;;) {
+          auto got = co_await self.receive_any();
+          out->log.push_back(out->line(got));
+        }
+      },
+      &seen);
   const bool unlinks = GENERATE(false, true);
   world.run();
   world.send(partner, unlinks ? "unlink"_atom : "stay"_atom);
@@ -272,8 +294,9 @@ TEST_CASE("after demonitor nothing arrives any more; with flush not even what ha
     bool returned;
     std::size_t downs;
   };
-  const auto one = GENERATE(row{"alive", false, demonitor_mode::keep, true, 0}, row{"alive, flush", false, demonitor_mode::flush, true, 0},
-                            row{"dead", true, demonitor_mode::keep, false, 1}, row{"dead, flush", true, demonitor_mode::flush, false, 0});
+  const auto one = GENERATE(
+      row{"alive", false, demonitor_mode::keep, true, 0}, row{"alive, flush", false, demonitor_mode::flush, true, 0},
+      row{"dead", true, demonitor_mode::keep, false, 1}, row{"dead, flush", true, demonitor_mode::flush, false, 0});
   CAPTURE(one.what);
   manual_world world;
   observer seen{world};
@@ -282,20 +305,22 @@ TEST_CASE("after demonitor nothing arrives any more; with flush not even what ha
     bool was_active = false;
     std::size_t downs = 0;
   } got;
-  const auto watcher = world.spawn([](process& self, pid target, demonitor_mode mode, outcome* out) -> task<> {
-    const destination to{target};
-    const auto kept = self.monitor(to);
-    const auto watch = self.monitor(to);
-    (void)co_await self.receive<atom>();  // leaves what has arrived in the mailbox
-    out->was_active = self.demonitor(watch, mode);
-    (void)self.demonitor(kept, demonitor_mode::flush);
-    (void)co_await self.receive<atom>();
-    for (;;) {
-      auto more = co_await self.receive<down>(10ms);
-      if (more.timed_out()) break;
-      if (more->ref == watch.ref) ++out->downs;
-    }
-  }, seen.subject, one.mode, &got);
+  const auto watcher = world.spawn(
+      [](process& self, pid target, demonitor_mode mode, outcome* out) -> task<> {
+        const destination to{target};
+        const auto kept = self.monitor(to);
+        const auto watch = self.monitor(to);
+        (void)co_await self.receive<atom>();  // leaves what has arrived in the mailbox
+        out->was_active = self.demonitor(watch, mode);
+        (void)self.demonitor(kept, demonitor_mode::flush);
+        (void)co_await self.receive<atom>();
+        for (;;) {
+          auto more = co_await self.receive<down>(10ms);
+          if (more.timed_out()) break;
+          if (more->ref == watch.ref) ++out->downs;
+        }
+      },
+      seen.subject, one.mode, &got);
   world.run();
   if (one.dies_before) world.exit(seen.subject, "kill"_atom);
   world.run();
@@ -316,15 +341,17 @@ TEST_CASE("a demonitor that crosses the DOWN on its way wins") {
     bool heard = false;
   } got;
   const auto subject = idle_process(world);
-  world.spawn([](process& self, pid target, outcome* out) -> task<> {
-    const destination to{target};
-    const auto watch = self.monitor(to);
-    self.exit(target, exit_reason{"kill"_atom});
-    co_await self.yield();  // the target dies; its DOWN is in the inbox of this process
-    out->was_active = self.demonitor(watch);
-    auto more = co_await self.receive<down>(10ms);
-    out->heard = !more.timed_out();
-  }, subject, &got);
+  world.spawn(
+      [](process& self, pid target, outcome* out) -> task<> {
+        const destination to{target};
+        const auto watch = self.monitor(to);
+        self.exit(target, exit_reason{"kill"_atom});
+        co_await self.yield();  // the target dies; its DOWN is in the inbox of this process
+        out->was_active = self.demonitor(watch);
+        auto more = co_await self.receive<down>(10ms);
+        out->heard = !more.timed_out();
+      },
+      subject, &got);
   // Oldest first: watcher, target, watcher.
   world.advance(1s);
   CHECK(got.was_active != got.heard);
@@ -336,17 +363,22 @@ TEST_CASE("a registered name is free before its DOWN and EXIT are seen") {
   int free_at_exit = 0;
   for (int round = 0; round < 50; ++round) {
     const auto subject = world.spawn({.name = "taken"_atom}, subject_body::body);
-    world.spawn([](process& self, pid target, int* free) -> task<> {
-      const destination to{target};
-      (void)self.monitor(to);
-      (void)co_await self.receive<down>();
-      *free += self.node().whereis("taken"_atom) ? 0 : 1;
-    }, subject, &free_at_down);
-    world.spawn({.trap_exits = true}, [](process& self, pid target, int* free) -> task<> {
-      self.link(target);
-      (void)co_await self.receive<exit_message>();
-      *free += self.register_name("taken"_atom) ? 1 : 0;
-    }, subject, &free_at_exit);
+    world.spawn(
+        [](process& self, pid target, int* free) -> task<> {
+          const destination to{target};
+          (void)self.monitor(to);
+          (void)co_await self.receive<down>();
+          *free += self.node().whereis("taken"_atom) ? 0 : 1;
+        },
+        subject, &free_at_down);
+    world.spawn(
+        {.trap_exits = true},
+        [](process& self, pid target, int* free) -> task<> {
+          self.link(target);
+          (void)co_await self.receive<exit_message>();
+          *free += self.register_name("taken"_atom) ? 1 : 0;
+        },
+        subject, &free_at_exit);
     world.run();
     end_subject(world, subject, ending::abnormal);
     world.run();
@@ -374,28 +406,35 @@ TEST_CASE("signals between two processes keep their order among messages") {
   manual_world world;
   observer seen{world};
   // The subject sends, links, sends, unlinks, sends and dies: the partner sees no EXIT and all messages.
-  const auto partner = world.spawn({.trap_exits = true}, [](process& self, observer* out) -> task<> {
-    for (;;) {
-      auto got = co_await self.receive_any();
-      out->log.push_back(out->line(got));
-    }
-  }, &seen);
-  world.spawn([](process& self, pid to) -> task<> {
-    self.send(to, 1);
-    self.link(to);
-    self.send(to, 2);
-    self.unlink(to);
-    self.send(to, 3);
-    self.exit(exit_reason{"bad"_atom});
-    co_return;
-  }, partner);
-  seen.subject = world.spawn([](process& self, pid to) -> task<> {
-    self.send(to, 4);
-    self.link(to);
-    self.send(to, 5);
-    self.exit(exit_reason{"bad"_atom});
-    co_return;
-  }, partner);
+  const auto partner = world.spawn(
+      {.trap_exits = true},
+      [](process& self, observer* out) -> task<> {
+        for (;;) {
+          auto got = co_await self.receive_any();
+          out->log.push_back(out->line(got));
+        }
+      },
+      &seen);
+  world.spawn(
+      [](process& self, pid to) -> task<> {
+        self.send(to, 1);
+        self.link(to);
+        self.send(to, 2);
+        self.unlink(to);
+        self.send(to, 3);
+        self.exit(exit_reason{"bad"_atom});
+        co_return;
+      },
+      partner);
+  seen.subject = world.spawn(
+      [](process& self, pid to) -> task<> {
+        self.send(to, 4);
+        self.link(to);
+        self.send(to, 5);
+        self.exit(exit_reason{"bad"_atom});
+        co_return;
+      },
+      partner);
   world.run();
   CHECK(seen.log == log_lines{"1", "2", "3", "4", "5", "EXIT P bad"});
 }
@@ -409,15 +448,18 @@ TEST_CASE("after unlink no exit signal of that link arrives, even when the partn
     for (int turn = 0; turn < 3; ++turn) co_await self.yield();
     self.exit(exit_reason{"bad"_atom});
   });
-  world.spawn({.trap_exits = true}, [](process& self, pid other, int* count) -> task<> {
-    self.link(other);
-    for (int turn = 0; turn < 2; ++turn) co_await self.yield();
-    self.unlink(other);
-    co_await self.yield();
-    const auto before = self.unread();  // an EXIT that came before the unlink
-    co_await self.sleep(10ms);
-    *count += static_cast<int>(self.unread() - before);
-  }, partner, &exits_after);
+  world.spawn(
+      {.trap_exits = true},
+      [](process& self, pid other, int* count) -> task<> {
+        self.link(other);
+        for (int turn = 0; turn < 2; ++turn) co_await self.yield();
+        self.unlink(other);
+        co_await self.yield();
+        const auto before = self.unread();  // an EXIT that came before the unlink
+        co_await self.sleep(10ms);
+        *count += static_cast<int>(self.unread() - before);
+      },
+      partner, &exits_after);
   world.run_random(random);
   world.advance(1s);
   CHECK(exits_after == 0);
@@ -426,15 +468,17 @@ TEST_CASE("after unlink no exit signal of that link arrives, even when the partn
 TEST_CASE("monitor_node without a network tells at once that the node is down") {
   manual_world world;
   log_lines got;
-  world.spawn([](process& self, log_lines* out) -> task<> {
-    self.monitor_node("other@host"_atom);
-    self.monitor_node("other@host"_atom);
-    self.demonitor_node("never@host"_atom);
-    for (int count = 0; count < 2; ++count) {
-      auto gone = co_await self.receive<node_down>(10ms);
-      out->push_back(gone.timed_out() ? "nothing" : to_text(gone->node));
-    }
-  }, &got);
+  world.spawn(
+      [](process& self, log_lines* out) -> task<> {
+        self.monitor_node("other@host"_atom);
+        self.monitor_node("other@host"_atom);
+        self.demonitor_node("never@host"_atom);
+        for (int count = 0; count < 2; ++count) {
+          auto gone = co_await self.receive<node_down>(10ms);
+          out->push_back(gone.timed_out() ? "nothing" : to_text(gone->node));
+        }
+      },
+      &got);
   world.advance(1s);
   CHECK(got == log_lines{"other@host", "other@host"});
 }
@@ -442,14 +486,20 @@ TEST_CASE("monitor_node without a network tells at once that the node is down") 
 TEST_CASE("an exit message, a DOWN and a nodedown are never subject to the mailbox's bound") {
   manual_world world;
   log_lines got;
-  const auto bounded = world.spawn({.trap_exits = true, .mailbox_bound = 1}, [](process& self, log_lines* out) -> task<> {
-    const auto child = self.spawn_link([](process& own) -> task<> { own.exit(exit_reason{"bad"_atom}); co_return; });
-    const destination to{child};
-    (void)self.monitor(to);
-    self.monitor_node("other@host"_atom);
-    co_await self.sleep(100ms);
-    out->push_back(std::to_string(self.unread()) + " unread, " + std::to_string(self.dropped()) + " dropped");
-  }, &got);
+  const auto bounded = world.spawn(
+      {.trap_exits = true, .mailbox_bound = 1},
+      [](process& self, log_lines* out) -> task<> {
+        const auto child = self.spawn_link([](process& own) -> task<> {
+          own.exit(exit_reason{"bad"_atom});
+          co_return;
+        });
+        const destination to{child};
+        (void)self.monitor(to);
+        self.monitor_node("other@host"_atom);
+        co_await self.sleep(100ms);
+        out->push_back(std::to_string(self.unread()) + " unread, " + std::to_string(self.dropped()) + " dropped");
+      },
+      &got);
   world.run();
   for (int number = 0; number < 10; ++number) world.send(bounded, number);
   world.advance(1s);
@@ -472,25 +522,30 @@ TEST_CASE("of a bounded mailbox accepted, dropped and rejected add up to what wa
     std::size_t other_errors = 0;
   } seen;
   std::mt19937_64 random{11};
-  const auto server = world.spawn({.mailbox_bound = 16, .policy = policy}, [](process& self, counts* out) -> task<> {
-    for (;;) {
-      auto got = co_await self.receive_any();
-      out->highest = std::max(out->highest, self.unread() + 1);
-      ++out->accepted;
-      if (got.is_call()) self.reply(got.from(), 1);
-      if (out->accepted % 3 == 0) co_await self.sleep(1ms);
-      out->dropped = self.dropped();
-      out->rejected = self.rejected();
-    }
-  }, &seen);
+  const auto server = world.spawn(
+      {.mailbox_bound = 16, .policy = policy},
+      [](process& self, counts* out) -> task<> {
+        for (;;) {
+          auto got = co_await self.receive_any();
+          out->highest = std::max(out->highest, self.unread() + 1);
+          ++out->accepted;
+          if (got.is_call()) self.reply(got.from(), 1);
+          if (out->accepted % 3 == 0) co_await self.sleep(1ms);
+          out->dropped = self.dropped();
+          out->rejected = self.rejected();
+        }
+      },
+      &seen);
   for (std::size_t number = 0; number < calls; ++number) {
-    world.spawn([](process& self, pid to, counts* out) -> task<> {
-      const destination target{to};
-      const term request{1};
-      auto answer = co_await call(self, target, request, 10s);
-      if (answer) co_return;
-      answer.error() == errc::system_limit ? ++out->limit_errors : ++out->other_errors;
-    }, server, &seen);
+    world.spawn(
+        [](process& self, pid to, counts* out) -> task<> {
+          const destination target{to};
+          const term request{1};
+          auto answer = co_await call(self, target, request, 10s);
+          if (answer) co_return;
+          answer.error() == errc::system_limit ? ++out->limit_errors : ++out->other_errors;
+        },
+        server, &seen);
   }
   for (std::size_t number = 0; number < casts; ++number) {
     world.send(server, number);

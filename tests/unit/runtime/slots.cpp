@@ -61,14 +61,17 @@ TEST_CASE("a narrow table waits long before it uses a slot again") {
   std::map<std::uint32_t, std::size_t> last;
   std::size_t nearest = SIZE_MAX;
   for (std::size_t index = 0; index < order.size(); ++index) {
-    if (const auto before = last.find(order[index]); before != last.end()) nearest = std::min(nearest, index - before->second);
+    if (const auto before = last.find(order[index]); before != last.end())
+      nearest = std::min(nearest, index - before->second);
     last[order[index]] = index;
   }
   CHECK(nearest > 1000);
 }
 
 // R57.
-TEST_CASE("with pids for OTP 23 serials wrap after 8,192 tenants of a slot, stale pids match nobody, and the wrap is reported") {
+TEST_CASE(
+    "with pids for OTP 23 serials wrap after 8,192 tenants of a slot, stale pids match nobody, and the wrap is "
+    "reported") {
   manual_world world{{.processes = 2, .compatibility = compatibility::otp23}};
   std::vector<pid> former;
   std::size_t alive_twins = 0;
@@ -76,12 +79,14 @@ TEST_CASE("with pids for OTP 23 serials wrap after 8,192 tenants of a slot, stal
   const auto resident = world.spawn([](process& self) -> task<> { co_await self.sleep(forever); });
   world.run();
   for (int generation = 0; generation < 9000; ++generation) {
-    const auto tenant = world.spawn([](process& self, std::size_t* count) -> task<> {
-      for (;;) {
-        (void)co_await self.receive_any();
-        ++*count;
-      }
-    }, &strays);
+    const auto tenant = world.spawn(
+        [](process& self, std::size_t* count) -> task<> {
+          for (;;) {
+            (void)co_await self.receive_any();
+            ++*count;
+          }
+        },
+        &strays);
     REQUIRE(tenant.id < (1U << 15));
     REQUIRE(tenant.serial < (1U << 13));
     REQUIRE(tenant.id != resident.id);
@@ -109,10 +114,12 @@ TEST_CASE("references of a slot go on counting through its tenants, narrow pids 
   std::size_t made = 0;
   for (int generation = 0; generation < 10'000; ++generation) {
     reference ref;
-    world.spawn([](process& self, reference* out) -> task<> {
-      *out = self.make_ref();
-      co_return;
-    }, &ref);
+    world.spawn(
+        [](process& self, reference* out) -> task<> {
+          *out = self.make_ref();
+          co_return;
+        },
+        &ref);
     world.run();
     seen.insert(ref.words);
     ++made;

@@ -53,7 +53,9 @@ void spin_for(std::chrono::milliseconds span) {
 
 // R55. Other programs compete for this machine's processors, so an attempt that was disturbed is repeated; a runtime
 // that lets user code hold a core fails every attempt by an order of magnitude.
-TEST_CASE("with every core's callbacks spinning or blocked in read(2), others are answered within 100 ms and timers are late by less than 20 ms") {
+TEST_CASE(
+    "with every core's callbacks spinning or blocked in read(2), others are answered within 100 ms and timers are late "
+    "by less than 20 ms") {
   constexpr unsigned cores = 2;
   bool good = false;
   std::string figures;
@@ -63,17 +65,18 @@ TEST_CASE("with every core's callbacks spinning or blocked in read(2), others ar
     std::atomic<bool> enough{false};
     std::atomic<int> holding{0};
     threaded_world world{{.cores = cores}};
-    auto server = world.runtime().spawn(world.node(), {}, plain({.receive = [](process& self, message got) { self.reply(got.from(), 1); }}));
+    auto server = world.runtime().spawn(
+        world.node(), {}, plain({.receive = [](process& self, message got) { self.reply(got.from(), 1); }}));
     REQUIRE(server);
     for (unsigned count = 0; count < cores; ++count) {
       const auto holder = world.runtime().spawn(world.node(), {}, plain({.receive = [&, count](process&, message) {
-        ++holding;
-        if (count % 2 == 0) {
-          while (!enough) spin_for(1ms);
-        } else {
-          door.wait();
-        }
-      }}));
+                                                  ++holding;
+                                                  if (count % 2 == 0) {
+                                                    while (!enough) spin_for(1ms);
+                                                  } else {
+                                                    door.wait();
+                                                  }
+                                                }}));
       REQUIRE(holder);
       world.runtime().send(*holder, 1);
     }
@@ -86,8 +89,8 @@ TEST_CASE("with every core's callbacks spinning or blocked in read(2), others ar
     enough = true;
     door.release();
     world.runtime().stop();
-    figures += " answers " + std::to_string(seen.answers) + " worst " + std::to_string(seen.worst_answer_us) + " us, timers " +
-               std::to_string(seen.timers) + " worst " + std::to_string(seen.worst_timer_us) + " us;";
+    figures += " answers " + std::to_string(seen.answers) + " worst " + std::to_string(seen.worst_answer_us) +
+               " us, timers " + std::to_string(seen.timers) + " worst " + std::to_string(seen.worst_timer_us) + " us;";
     good = seen.answers >= 40 && seen.timers >= 40 && seen.worst_answer_us < 100'000 && seen.worst_timer_us < 20'000;
   }
   INFO(figures);
@@ -97,7 +100,8 @@ TEST_CASE("with every core's callbacks spinning or blocked in read(2), others ar
 TEST_CASE("a slice that takes too long is reported with its process while it runs and when it has ended") {
   gate door;
   threaded_world world{{.cores = 1}};
-  const auto slow = world.runtime().spawn(world.node(), {.name = "sluggish"_atom}, plain({.receive = [&](process&, message) { door.wait(); }}));
+  const auto slow = world.runtime().spawn(world.node(), {.name = "sluggish"_atom},
+                                          plain({.receive = [&](process&, message) { door.wait(); }}));
   REQUIRE(slow);
   world.runtime().send(*slow, 1);
   const auto is_slow = [](const event& one) { return one.what == event::kind::slow_slice; };
@@ -118,13 +122,15 @@ TEST_CASE("short slices are not reported") {
   threaded_world world{{.cores = 2}};
   reports<int> done;
   for (int count = 0; count < 4; ++count) {
-    world.spawn([](process& self, reports<int>* out) -> task<> {
-      for (int round = 0; round < 20; ++round) {
-        spin_for(1ms);
-        co_await self.yield();
-      }
-      out->add(1);
-    }, &done);
+    world.spawn(
+        [](process& self, reports<int>* out) -> task<> {
+          for (int round = 0; round < 20; ++round) {
+            spin_for(1ms);
+            co_await self.yield();
+          }
+          out->add(1);
+        },
+        &done);
   }
   CHECK(done.wait_for(4));
   world.runtime().stop();
@@ -135,19 +141,22 @@ TEST_CASE("short slices are not reported") {
 TEST_CASE("what a late slice sends arrives, in order, and it goes on with its messages afterwards") {
   threaded_world world{{.cores = 1}};
   reports<std::int64_t> got;
-  const auto sink = world.spawn([](process& self, reports<std::int64_t>* out) -> task<> {
-    for (;;) {
-      auto one = co_await self.receive<std::int64_t>();
-      out->add(*one);
-    }
-  }, &got);
+  const auto sink = world.spawn(
+      [](process& self, reports<std::int64_t>* out) -> task<> {
+        for (;;) {
+          auto one = co_await self.receive<std::int64_t>();
+          out->add(*one);
+        }
+      },
+      &got);
   auto late = world.runtime().spawn(world.node(), {}, plain({.receive = [&](process& self, message order) {
-    const auto base = *order.payload().as_integer() * 1000;
-    for (std::int64_t number = 0; number < 300; ++number) {
-      self.send(sink, base + number);
-      if (number % 100 == 50) spin_for(15ms);  // before, while and after the core is lost
-    }
-  }}));
+                                      const auto base = *order.payload().as_integer() * 1000;
+                                      for (std::int64_t number = 0; number < 300; ++number) {
+                                        self.send(sink, base + number);
+                                        if (number % 100 == 50)
+                                          spin_for(15ms);  // before, while and after the core is lost
+                                      }
+                                    }}));
   REQUIRE(late);
   for (int order = 0; order < 3; ++order) world.runtime().send(*late, order);
   REQUIRE(got.wait_for(900));
@@ -161,13 +170,15 @@ TEST_CASE("slices that are lost again and again leave no thread behind and lose 
   std::atomic<int> done{0};
   const auto before = threads_now().size();
   for (int count = 0; count < 20; ++count) {
-    world.spawn([](process& self, std::atomic<int>* counter) -> task<> {
-      for (int round = 0; round < 10; ++round) {
-        spin_for(3ms);
-        co_await self.yield();
-      }
-      ++*counter;
-    }, &done);
+    world.spawn(
+        [](process& self, std::atomic<int>* counter) -> task<> {
+          for (int round = 0; round < 10; ++round) {
+            spin_for(3ms);
+            co_await self.yield();
+          }
+          ++*counter;
+        },
+        &done);
   }
   CHECK(eventually([&] { return done == 20; }, 30s));
   CHECK(threads_now().size() <= before + 24);
@@ -179,10 +190,12 @@ TEST_CASE("with no spare thread allowed a late slice keeps its core, and work go
   auto late = world.runtime().spawn(world.node(), {}, plain({.receive = [](process&, message) { spin_for(40ms); }}));
   REQUIRE(late);
   world.runtime().send(*late, 1);
-  world.spawn([](process& /*self*/, std::atomic<bool>* out) -> task<> {
-    *out = true;
-    co_return;
-  }, &after);
+  world.spawn(
+      [](process& /*self*/, std::atomic<bool>* out) -> task<> {
+        *out = true;
+        co_return;
+      },
+      &after);
   CHECK(eventually([&] { return after.load(); }));
 }
 
@@ -190,7 +203,8 @@ TEST_CASE("running out of spare threads is reported once") {
   gate door;
   threaded_world world{{.cores = 1, .spare_threads = 2}};
   for (int count = 0; count < 4; ++count) {
-    const auto holder = world.runtime().spawn(world.node(), {}, plain({.receive = [&](process&, message) { door.wait(); }}));
+    const auto holder =
+        world.runtime().spawn(world.node(), {}, plain({.receive = [&](process&, message) { door.wait(); }}));
     REQUIRE(holder);
     world.runtime().send(*holder, 1);
   }

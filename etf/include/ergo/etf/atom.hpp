@@ -1,5 +1,6 @@
 // Atoms: interned UTF-8 names that are compared by index.
-// One table for the whole program; reads take no lock, entries are never freed, the capacity is a hard limit that is reported as an error.
+// One table for the whole program; reads take no lock, entries are never freed, the capacity is a hard limit that is
+// reported as an error.
 #pragma once
 
 #include <ergo/etf/error.hpp>
@@ -19,8 +20,9 @@ namespace ergo::inline v0::etf {
 
 /// A name that is compared in one instruction: the index of its text in the program-wide atom table.
 ///
-/// At most 255 characters (1,020 bytes) of valid UTF-8. Trivially copyable; any thread may use it at any time, also before `main`.
-/// Equality is by index; term order is by text, see `compare_text`. Source: OTP `erl_ext_dist`, ATOM_UTF8_EXT.
+/// At most 255 characters (1,020 bytes) of valid UTF-8. Trivially copyable; any thread may use it at any time, also
+/// before `main`. Equality is by index; term order is by text, see `compare_text`. Source: OTP `erl_ext_dist`,
+/// ATOM_UTF8_EXT.
 class atom {
  public:
   /// The empty atom `''`.
@@ -70,14 +72,84 @@ void set_atom_table_capacity(std::size_t atoms) noexcept;
 namespace detail {
 
 /// Texts whose atoms have the same index in every run, so that they are compile-time constants. Index 0 is `''`.
-inline constexpr auto well_known_texts = std::to_array<std::string_view>(
-    {"", "true", "false", "undefined", "nil", "ok", "error", "normal", "kill", "killed", "shutdown", "noproc", "noconnection", "nodedown",
-     "nodeup", "timeout", "infinity", "EXIT", "DOWN", "$gen_call", "$gen_cast", "alias", "process", "port", "badarg", "function_clause",
-     "undef", "system_limit", "no_message", "nocatch", "reply", "noreply", "stop", "ignore", "yes", "no", "is_auth", "net_kernel", "rex",
-     "global_name_server", "erpc", "erlang", "node", "badrpc", "call", "cast", "system", "user", "link", "monitor", "badopt",
-     "notsup", "execute_call", "execute_cast", "return", "throw", "exit", "calling_self", "terminated", "nonode@nohost", "already_started",
-     "already_present", "not_found", "restarting", "worker", "supervisor", "permanent", "transient", "temporary", "brutal_kill",
-     "$ancestors", "$initial_call", "init_connect", "features_request", "features_reply", "name", "time_offset", "__struct__"});
+inline constexpr auto well_known_texts = std::to_array<std::string_view>({"",
+                                                                          "true",
+                                                                          "false",
+                                                                          "undefined",
+                                                                          "nil",
+                                                                          "ok",
+                                                                          "error",
+                                                                          "normal",
+                                                                          "kill",
+                                                                          "killed",
+                                                                          "shutdown",
+                                                                          "noproc",
+                                                                          "noconnection",
+                                                                          "nodedown",
+                                                                          "nodeup",
+                                                                          "timeout",
+                                                                          "infinity",
+                                                                          "EXIT",
+                                                                          "DOWN",
+                                                                          "$gen_call",
+                                                                          "$gen_cast",
+                                                                          "alias",
+                                                                          "process",
+                                                                          "port",
+                                                                          "badarg",
+                                                                          "function_clause",
+                                                                          "undef",
+                                                                          "system_limit",
+                                                                          "no_message",
+                                                                          "nocatch",
+                                                                          "reply",
+                                                                          "noreply",
+                                                                          "stop",
+                                                                          "ignore",
+                                                                          "yes",
+                                                                          "no",
+                                                                          "is_auth",
+                                                                          "net_kernel",
+                                                                          "rex",
+                                                                          "global_name_server",
+                                                                          "erpc",
+                                                                          "erlang",
+                                                                          "node",
+                                                                          "badrpc",
+                                                                          "call",
+                                                                          "cast",
+                                                                          "system",
+                                                                          "user",
+                                                                          "link",
+                                                                          "monitor",
+                                                                          "badopt",
+                                                                          "notsup",
+                                                                          "execute_call",
+                                                                          "execute_cast",
+                                                                          "return",
+                                                                          "throw",
+                                                                          "exit",
+                                                                          "calling_self",
+                                                                          "terminated",
+                                                                          "nonode@nohost",
+                                                                          "already_started",
+                                                                          "already_present",
+                                                                          "not_found",
+                                                                          "restarting",
+                                                                          "worker",
+                                                                          "supervisor",
+                                                                          "permanent",
+                                                                          "transient",
+                                                                          "temporary",
+                                                                          "brutal_kill",
+                                                                          "$ancestors",
+                                                                          "$initial_call",
+                                                                          "init_connect",
+                                                                          "features_request",
+                                                                          "features_reply",
+                                                                          "name",
+                                                                          "time_offset",
+                                                                          "__struct__"});
 
 /// The position of `text` among the well-known texts, or their number when it is none of them.
 [[nodiscard]] constexpr std::uint32_t well_known_index(std::string_view text) noexcept {
@@ -90,7 +162,9 @@ inline constexpr auto well_known_texts = std::to_array<std::string_view>(
 template <std::size_t Size>
 struct literal {
   char text[Size]{};
-  consteval literal(const char (&source)[Size]) { std::copy_n(source, Size, text); }  // NOLINT: implicit, so that `match<"x">` works
+  consteval literal(const char (&source)[Size]) {
+    std::copy_n(source, Size, text);
+  }  // NOLINT: implicit, so that `match<"x">` works
   [[nodiscard]] constexpr std::string_view view() const noexcept { return {text, Size - 1}; }
 };
 
@@ -104,7 +178,8 @@ template <literal Text>
   if constexpr (known < well_known_texts.size()) {
     return atom::from_index(known);
   } else {
-    if (const auto cached = literal_cache<Text>.load(std::memory_order_acquire); cached != 0) return atom::from_index(cached - 1);
+    if (const auto cached = literal_cache<Text>.load(std::memory_order_acquire); cached != 0)
+      return atom::from_index(cached - 1);
     const auto made = atom::of(Text.view());
     literal_cache<Text>.store(made.index() + 1, std::memory_order_release);
     return made;
@@ -115,7 +190,8 @@ template <literal Text>
 
 inline namespace literals {
 
-/// `"balance"_atom`: the atom of a literal, interned once per literal, without a lookup afterwards; usable before `main`.
+/// `"balance"_atom`: the atom of a literal, interned once per literal, without a lookup afterwards; usable before
+/// `main`.
 template <detail::literal Text>
 [[nodiscard]] inline atom operator""_atom() {
   return detail::literal_atom<Text>();

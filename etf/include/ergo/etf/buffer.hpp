@@ -58,7 +58,8 @@ class buffer {
   void append_u64(std::uint64_t value) { append_big_endian(value); }
   /// Overwrites four bytes at `offset`, such as a length that is known only now.
   void patch_u32(std::size_t offset, std::uint32_t value) noexcept {
-    for (int byte = 3; byte >= 0; --byte, value >>= 8) data_[offset + static_cast<std::size_t>(byte)] = static_cast<std::byte>(value & 0xFF);
+    for (int byte = 3; byte >= 0; --byte, value >>= 8)
+      data_[offset + static_cast<std::size_t>(byte)] = static_cast<std::byte>(value & 0xFF);
   }
   /// Puts the bytes of `binary` here without copying them.
   void gather(const term& binary);
@@ -72,7 +73,8 @@ class buffer {
   template <typename Unsigned>
   void append_big_endian(Unsigned value) {
     auto* to = reserve(sizeof value) + sizeof value;
-    for (std::size_t byte = 0; byte < sizeof value; ++byte, value = static_cast<Unsigned>(value >> 8)) *--to = static_cast<std::byte>(value & 0xFF);
+    for (std::size_t byte = 0; byte < sizeof value; ++byte, value = static_cast<Unsigned>(value >> 8))
+      *--to = static_cast<std::byte>(value & 0xFF);
     size_ += sizeof value;
   }
 

@@ -22,7 +22,9 @@ enum class atom_policy : std::uint8_t {
 class atom_budget {
  public:
   explicit atom_budget(std::size_t atoms) noexcept : left_{static_cast<std::int64_t>(atoms)} {}
-  [[nodiscard]] bool take() noexcept { return left_.fetch_sub(1, std::memory_order_relaxed) > 0; }  ///< uses up one; false when none is left
+  [[nodiscard]] bool take() noexcept {
+    return left_.fetch_sub(1, std::memory_order_relaxed) > 0;
+  }  ///< uses up one; false when none is left
   void give_back() noexcept { left_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
@@ -31,15 +33,15 @@ class atom_budget {
 
 /// The limits of one decode; the defaults are those of a node.
 struct decode_limits {
-  std::size_t depth = 10'000'000;              ///< nested containers
-  std::size_t memory = 512U << 20;             ///< bytes of terms that one message may turn into
-  std::size_t big_integer_bytes = 64U << 10;   ///< magnitude of one integer
-  std::size_t inflated = 128U << 20;           ///< announced size of a COMPRESSED term
-  std::size_t inflate_ratio = 200;             ///< inflated : deflated, checked above 1 MiB
-  bool compressed = true;                      ///< COMPRESSED accepted at the top of a stand-alone term
+  std::size_t depth = 10'000'000;             ///< nested containers
+  std::size_t memory = 512U << 20;            ///< bytes of terms that one message may turn into
+  std::size_t big_integer_bytes = 64U << 10;  ///< magnitude of one integer
+  std::size_t inflated = 128U << 20;          ///< announced size of a COMPRESSED term
+  std::size_t inflate_ratio = 200;            ///< inflated : deflated, checked above 1 MiB
+  bool compressed = true;                     ///< COMPRESSED accepted at the top of a stand-alone term
   atom_policy atoms = atom_policy::create;
-  atom_budget* budget = nullptr;               ///< not owned; null: only the table's capacity counts
-  std::span<const atom> cache = {};            ///< atoms of the distribution header, for ATOM_CACHE_REF
+  atom_budget* budget = nullptr;                         ///< not owned; null: only the table's capacity counts
+  std::span<const atom> cache = {};                      ///< atoms of the distribution header, for ATOM_CACHE_REF
   const std::shared_ptr<const void>* aliased = nullptr;  ///< owner of the input; when set, large binaries may alias it
 };
 
@@ -54,7 +56,8 @@ struct decoded {
 /// The same, and `trailing_bytes` is an error.
 [[nodiscard]] std::expected<term, error> decode_all(std::span<const std::byte> input, const decode_limits& limits = {});
 /// Decodes a term without its 131, as it stands in a distribution packet behind a header. COMPRESSED is refused.
-[[nodiscard]] std::expected<decoded, error> decode_bare(std::span<const std::byte> input, const decode_limits& limits = {});
+[[nodiscard]] std::expected<decoded, error> decode_bare(std::span<const std::byte> input,
+                                                        const decode_limits& limits = {});
 
 /// What an encoder may assume about the reader.
 struct encode_options {

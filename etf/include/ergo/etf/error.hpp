@@ -44,7 +44,9 @@ enum class errc : std::uint8_t {
 [[nodiscard]] const std::error_category& category() noexcept;
 
 /// Makes a `std::error_code` of `code`.
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
+[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), category()};
+}
 
 /// The code's meaning as one English clause, without a full stop.
 [[nodiscard]] std::string_view describe(errc code) noexcept;

@@ -25,8 +25,10 @@ class node_id {
 
   [[nodiscard]] atom name() const noexcept;               ///< such as `'bank@host'`
   [[nodiscard]] std::uint32_t creation() const noexcept;  ///< 32 bits since OTP 23; 0 for an unnamed node
-  [[nodiscard]] constexpr std::uint32_t index() const noexcept { return index_; }                                      ///< dense table position
-  [[nodiscard]] static constexpr node_id from_index(std::uint32_t index) noexcept { return node_id{index}; }  ///< inverse of `index`
+  [[nodiscard]] constexpr std::uint32_t index() const noexcept { return index_; }  ///< dense table position
+  [[nodiscard]] static constexpr node_id from_index(std::uint32_t index) noexcept {
+    return node_id{index};
+  }  ///< inverse of `index`
 
   friend constexpr bool operator==(node_id, node_id) noexcept = default;
 
@@ -53,7 +55,8 @@ struct port {
   friend constexpr bool operator==(const port&, const port&) noexcept = default;
 };
 
-/// A reference: unique identity of a call, a monitor, an alias, a timer. 1 to 5 words of 32 bits. Source: NEWER_REFERENCE_EXT.
+/// A reference: unique identity of a call, a monitor, an alias, a timer. 1 to 5 words of 32 bits. Source:
+/// NEWER_REFERENCE_EXT.
 struct reference {
   node_id node;
   std::uint8_t size = 0;                 ///< words in use, 1 … 5; 0 is "no reference"

@@ -26,14 +26,45 @@ namespace ergo::inline v0::etf {
 using big_integer = boost::multiprecision::cpp_int;
 
 /// What a term is, in the names of Erlang's type tests.
-enum class kind : std::uint8_t { integer, floating, atom, reference, fun, port, pid, tuple, record, map, nil, list, bitstring };
+enum class kind : std::uint8_t {
+  integer,
+  floating,
+  atom,
+  reference,
+  fun,
+  port,
+  pid,
+  tuple,
+  record,
+  map,
+  nil,
+  list,
+  bitstring
+};
 
 namespace detail {
 struct term_access;  // the room's own view of a term's fields
 
-// How a term is stored. Up to `port` everything is inside the term; `short_reference` has three words, the first below 2^28.
+// How a term is stored. Up to `port` everything is inside the term; `short_reference` has three words, the first below
+// 2^28.
 enum class tag : std::uint8_t {
-  nil, integer, floating, atom, pid, short_reference, port, tuple, list, map, binary, bits, big, reference, fun, external_fun, record
+  nil,
+  integer,
+  floating,
+  atom,
+  pid,
+  short_reference,
+  port,
+  tuple,
+  list,
+  map,
+  binary,
+  bits,
+  big,
+  reference,
+  fun,
+  external_fun,
+  record
 };
 }  // namespace detail
 
@@ -42,17 +73,17 @@ struct record_view;
 
 /// An immutable Erlang value.
 ///
-/// Copies are cheap (at most one counter); a term may be read and copied by any thread. Default-constructed it is `[]`. Nothing here is
-/// recursive: terms of any depth are copied, compared, printed and destroyed on a constant stack.
+/// Copies are cheap (at most one counter); a term may be read and copied by any thread. Default-constructed it is `[]`.
+/// Nothing here is recursive: terms of any depth are copied, compared, printed and destroyed on a constant stack.
 class term {
  public:
-  term() noexcept = default;                                   ///< `[]`
-  term(atom value) noexcept;                                   // NOLINT: values are terms; an implicit conversion is the point
-  term(const pid& value) noexcept;                             // NOLINT
-  term(const reference& value);                                // NOLINT: throws std::invalid_argument for an empty reference
-  term(const port& value) noexcept;                            // NOLINT
-  term(double value);                                          // NOLINT: throws std::domain_error for NaN and infinities
-  term(const big_integer& value);                              // NOLINT: throws std::length_error from 2^4194304 on, which no OTP takes
+  term() noexcept = default;         ///< `[]`
+  term(atom value) noexcept;         // NOLINT: values are terms; an implicit conversion is the point
+  term(const pid& value) noexcept;   // NOLINT
+  term(const reference& value);      // NOLINT: throws std::invalid_argument for an empty reference
+  term(const port& value) noexcept;  // NOLINT
+  term(double value);                // NOLINT: throws std::domain_error for NaN and infinities
+  term(const big_integer& value);    // NOLINT: throws std::length_error from 2^4194304 on, which no OTP takes
   template <std::same_as<bool> Bool>
   term(Bool value) noexcept : term{atom::from_index(value ? 1U : 2U)} {}  // NOLINT: `true` and `false`
   template <std::integral Integer>
@@ -68,13 +99,13 @@ class term {
   [[nodiscard]] etf::kind kind() const noexcept;
 
   [[nodiscard]] bool is_atom() const noexcept;
-  [[nodiscard]] bool is(atom value) const noexcept;           ///< whether this is exactly that atom
-  [[nodiscard]] bool is_nil() const noexcept;                 ///< `[]`
+  [[nodiscard]] bool is(atom value) const noexcept;  ///< whether this is exactly that atom
+  [[nodiscard]] bool is_nil() const noexcept;        ///< `[]`
   [[nodiscard]] bool is_tuple() const noexcept;
   [[nodiscard]] bool is_tuple(std::size_t arity) const noexcept;
-  [[nodiscard]] bool is_list() const noexcept;                ///< a list of at least one element, or `[]`
+  [[nodiscard]] bool is_list() const noexcept;  ///< a list of at least one element, or `[]`
   [[nodiscard]] bool is_map() const noexcept;
-  [[nodiscard]] bool is_binary() const noexcept;              ///< a bit string of whole bytes
+  [[nodiscard]] bool is_binary() const noexcept;  ///< a bit string of whole bytes
 
   [[nodiscard]] std::optional<std::int64_t> as_integer() const noexcept;  ///< empty for other kinds and beyond 64 bits
   [[nodiscard]] std::optional<big_integer> as_big_integer() const;        ///< any integer
@@ -83,16 +114,19 @@ class term {
   [[nodiscard]] std::optional<pid> as_pid() const noexcept;
   [[nodiscard]] std::optional<reference> as_reference() const noexcept;
   [[nodiscard]] std::optional<port> as_port() const noexcept;
-  [[nodiscard]] std::optional<fun_view> as_fun() const noexcept;        ///< valid while this term, or a copy of it, lives
-  [[nodiscard]] std::optional<record_view> as_record() const noexcept;  ///< valid while this term, or a copy of it, lives
+  [[nodiscard]] std::optional<fun_view> as_fun() const noexcept;  ///< valid while this term, or a copy of it, lives
+  [[nodiscard]] std::optional<record_view> as_record()
+      const noexcept;  ///< valid while this term, or a copy of it, lives
 
   /// The elements of a tuple, or an empty span. Valid while this term, or a copy of it, lives.
   [[nodiscard]] std::span<const term> elements() const noexcept;
   /// The elements of a list (without its tail), or an empty span. Valid while this term, or a copy of it, lives.
   [[nodiscard]] std::span<const term> items() const noexcept;
-  /// The tail behind `items()`: `[]` for proper lists, anything but a list for improper ones; a nil term for other kinds.
+  /// The tail behind `items()`: `[]` for proper lists, anything but a list for improper ones; a nil term for other
+  /// kinds.
   [[nodiscard]] term list_tail() const noexcept;
-  /// The list without its first `count` items, sharing storage; the tail where `count` is the length. `count` <= `items().size()`.
+  /// The list without its first `count` items, sharing storage; the tail where `count` is the length. `count` <=
+  /// `items().size()`.
   [[nodiscard]] term drop(std::size_t count) const noexcept;
   /// Keys and values of a map, alternating, sorted by key in Erlang's order; or an empty span.
   [[nodiscard]] std::span<const term> entries() const noexcept;
@@ -105,7 +139,8 @@ class term {
   /// The characters of a list of code points, as UTF-8; empty when it is no such list. `""` for `[]`.
   [[nodiscard]] std::optional<std::string> as_text() const;
 
-  /// A copy that keeps neither a receive buffer nor the rest of a decoded message alive; for small parts that outlive a large message.
+  /// A copy that keeps neither a receive buffer nor the rest of a decoded message alive; for small parts that outlive a
+  /// large message.
   [[nodiscard]] term detach() const;
 
   /// Exact equality, Erlang's `=:=`: 1 and 1.0 differ; 0.0 and -0.0 are equal, as in OTP up to 26.
@@ -134,8 +169,9 @@ class term {
     return made;
   }
 
-  // spare: the low 16 of 28 bits of a short reference's first word, bits in the last byte of a bit string, sign of a big integer.
-  // number: index of an atom or node (with 12 more bits of a short reference), arity, entries of a map, first item of a list in its array.
+  // spare: the low 16 of 28 bits of a short reference's first word, bits in the last byte of a bit string, sign of a
+  // big integer. number: index of an atom or node (with 12 more bits of a short reference), arity, entries of a map,
+  // first item of a list in its array.
   struct {
     detail::tag tag = detail::tag::nil;
     std::uint8_t counted = 0;  // 1 when value_ points to a detail::node
@@ -149,16 +185,16 @@ static_assert(sizeof(term) == 16);
 
 /// What a fun consists of. We call no funs, but they travel through us unchanged.
 struct fun_view {
-  bool external = false;               ///< `fun Module:Function/Arity`; of a local fun `function` is `''`
+  bool external = false;  ///< `fun Module:Function/Arity`; of a local fun `function` is `''`
   atom module;
   atom function;
-  unsigned arity = 0;                  ///< 0 … 255
-  std::uint32_t index = 0;             ///< of a local fun: its number in the module
+  unsigned arity = 0;                   ///< 0 … 255
+  std::uint32_t index = 0;              ///< of a local fun: its number in the module
   std::array<std::uint8_t, 16> uniq{};  ///< of a local fun: MD5 of its module
   std::int64_t old_index = 0;
   std::int64_t old_uniq = 0;
   pid creator;
-  std::span<const term> environment;   ///< of a local fun: the values it closes over, at most 255
+  std::span<const term> environment;  ///< of a local fun: the values it closes over, at most 255
 };
 
 /// What a native record (OTP 29) consists of.
@@ -210,15 +246,18 @@ template <typename... Element>
 [[nodiscard]] term text_list(std::string_view utf8);
 /// Builds `fun Module:Function/Arity`; arity at most 255, else throws `std::length_error` (27.3 dies of larger ones).
 [[nodiscard]] term external_fun(atom module, atom function, unsigned arity);
-/// Builds the fun that `parts` describes, with copies of its environment; throws `std::length_error` beyond 255 of arity or environment.
+/// Builds the fun that `parts` describes, with copies of its environment; throws `std::length_error` beyond 255 of
+/// arity or environment.
 [[nodiscard]] term make_fun(const fun_view& parts);
-/// Builds a native record with copies of names and values; throws `std::invalid_argument` where a name is no atom or comes twice, or sizes differ.
+/// Builds a native record with copies of names and values; throws `std::invalid_argument` where a name is no atom or
+/// comes twice, or sizes differ.
 [[nodiscard]] term make_record(const record_view& parts);
 
 /// Whether `value` is a tuple of `arity` elements whose first is the atom `tag`.
 [[nodiscard]] bool is_tagged(const term& value, atom tag, std::size_t arity) noexcept;
 
-/// The reference that a reply goes to: `tag` itself, the one in OTP 24's `[alias | Ref]`, or `A` in 27's `[[alias | A] | Monitor]`.
+/// The reference that a reply goes to: `tag` itself, the one in OTP 24's `[alias | Ref]`, or `A` in 27's `[[alias | A]
+/// | Monitor]`.
 [[nodiscard]] std::optional<reference> reference_in_tag(const term& tag) noexcept;
 
 }  // namespace ergo::inline v0::etf

@@ -39,8 +39,10 @@ namespace detail {
 using term_handler = boost::asio::any_completion_handler<void(result<term>)>;
 using void_handler = boost::asio::any_completion_handler<void(result<void>)>;
 
-void start_outside_call(const std::shared_ptr<node_state>& on, const destination& to, term request, duration timeout, term_handler handler);
-void start_outside_send(const std::shared_ptr<node_state>& on, const destination& to, term content, void_handler handler);
+void start_outside_call(const std::shared_ptr<node_state>& on, const destination& to, term request, duration timeout,
+                        term_handler handler);
+void start_outside_send(const std::shared_ptr<node_state>& on, const destination& to, term content,
+                        void_handler handler);
 void start_outside_connect(const std::shared_ptr<node_state>& on, std::string peer, void_handler handler);
 
 template <typename T>
@@ -119,7 +121,8 @@ struct is_as_result : std::false_type {};
 template <typename T>
 struct is_as_result<as_result_t<T>> : std::true_type {};
 
-/// Starts `operation(handler of void(result<Raw>))` with `token`, whose signature is `Plain`, or `Whole` under `as_result`.
+/// Starts `operation(handler of void(result<Raw>))` with `token`, whose signature is `Plain`, or `Whole` under
+/// `as_result`.
 template <typename Plain, typename Split, typename Whole, typename WholeChange, typename Token, typename Operation>
 auto initiate(Token&& token, Operation operation) {
   if constexpr (is_as_result<std::decay_t<Token>>::value) {
@@ -130,23 +133,29 @@ auto initiate(Token&& token, Operation operation) {
         token.token, std::move(operation));
   } else {
     return boost::asio::async_initiate<Token, Plain>(
-        [](auto handler, Operation started) { started(changed_handler<decltype(handler), Split>{std::move(handler), {}}); }, token, std::move(operation));
+        [](auto handler, Operation started) {
+          started(changed_handler<decltype(handler), Split>{std::move(handler), {}});
+        },
+        token, std::move(operation));
   }
 }
 
 }  // namespace detail
 
-/// Calls a server of any node from outside, as `gen_server:call/3`: `void(error_code, T)`, `T` a term or what its answer converts to.
+/// Calls a server of any node from outside, as `gen_server:call/3`: `void(error_code, T)`, `T` a term or what its
+/// answer converts to.
 ///
-/// Any thread. The handler runs on its associated executor, else on the reactor of core 0, never inside this call. A cancellation slot of
-/// any type ends it with `cancelled`; a late answer is dropped. Errors are those of `ergo::errc`: timeout, noproc, nodedown, exited, …
+/// Any thread. The handler runs on its associated executor, else on the reactor of core 0, never inside this call. A
+/// cancellation slot of any type ends it with `cancelled`; a late answer is dropped. Errors are those of `ergo::errc`:
+/// timeout, noproc, nodedown, exited, …
 template <typename T = term, typename Request, typename Token>
 auto async_call(node& on, const destination& to, const Request& request, duration timeout, Token&& token) {
   auto operation = [state = on.shared_state(), to, asked = detail::as_term(request), timeout](auto handler) mutable {
     detail::start_outside_call(state, to, std::move(asked), timeout, std::move(handler));
   };
   using plain = void(boost::system::error_code, T);
-  return detail::initiate<plain, detail::split_result<T>, void(result<T>), detail::whole_result<T>>(std::forward<Token>(token), std::move(operation));
+  return detail::initiate<plain, detail::split_result<T>, void(result<T>), detail::whole_result<T>>(
+      std::forward<Token>(token), std::move(operation));
 }
 
 /// Sends from outside: `void(error_code)`. Completes at once, or when the connection is not busy any more.
@@ -155,7 +164,8 @@ auto async_send(node& on, const destination& to, const Content& content, Token&&
   auto operation = [state = on.shared_state(), to, sent = detail::as_term(content)](auto handler) mutable {
     detail::start_outside_send(state, to, std::move(sent), std::move(handler));
   };
-  return detail::initiate<void(boost::system::error_code), detail::split_void, void(result<void>), detail::whole_void>(std::forward<Token>(token), std::move(operation));
+  return detail::initiate<void(boost::system::error_code), detail::split_void, void(result<void>), detail::whole_void>(
+      std::forward<Token>(token), std::move(operation));
 }
 
 /// Connects to a node: `void(error_code)`; at once when it is connected. Error: nodedown, badarg.
@@ -164,7 +174,8 @@ auto async_connect(node& on, std::string_view peer, Token&& token) {
   auto operation = [state = on.shared_state(), name = std::string{peer}](auto handler) mutable {
     detail::start_outside_connect(state, std::move(name), std::move(handler));
   };
-  return detail::initiate<void(boost::system::error_code), detail::split_void, void(result<void>), detail::whole_void>(std::forward<Token>(token), std::move(operation));
+  return detail::initiate<void(boost::system::error_code), detail::split_void, void(result<void>), detail::whole_void>(
+      std::forward<Token>(token), std::move(operation));
 }
 
 /// The completion token of a process: see `use`.
@@ -174,9 +185,10 @@ struct use_t {
 
 /// Awaits any Asio operation inside a process: `co_await socket.async_read_some(buffer, use(self))`.
 ///
-/// The operation completes on the reactor of the core that runs the process, which is resumed by the scheduler. Its result is what the
-/// handler would get: nothing, one value, or a tuple; error codes are values, nothing is thrown. When the process dies, the operation is
-/// cancelled and the frame lives until it has reported. A process that holds Asio objects should be spawned `pinned`.
+/// The operation completes on the reactor of the core that runs the process, which is resumed by the scheduler. Its
+/// result is what the handler would get: nothing, one value, or a tuple; error codes are values, nothing is thrown.
+/// When the process dies, the operation is cancelled and the frame lives until it has reported. A process that holds
+/// Asio objects should be spawned `pinned`.
 [[nodiscard]] inline use_t use(process& self) noexcept { return {&self}; }
 
 namespace detail {
@@ -211,8 +223,10 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
       outcome->values.emplace(std::move(value)...);
       std::exchange(outcome->operation, nullptr)->finished();
     };
-    auto bound = boost::asio::bind_cancellation_slot(operation_.outcome->cancel.slot(), boost::asio::bind_executor(reactor.get_executor(), std::move(handler)));
-    std::apply([&](auto&... argument) { std::move(initiation_)(std::move(bound), std::move(argument)...); }, arguments_);
+    auto bound = boost::asio::bind_cancellation_slot(
+        operation_.outcome->cancel.slot(), boost::asio::bind_executor(reactor.get_executor(), std::move(handler)));
+    std::apply([&](auto&... argument) { std::move(initiation_)(std::move(bound), std::move(argument)...); },
+               arguments_);
   }
   decltype(auto) await_resume() {
     if constexpr (sizeof...(Value) == 1) {
@@ -244,12 +258,14 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
 }  // namespace ergo::inline v0
 
 template <typename Handler, typename Change, template <typename, typename> class Associator, typename DefaultCandidate>
-struct boost::asio::associator<Associator, ergo::detail::changed_handler<Handler, Change>, DefaultCandidate> : Associator<Handler, DefaultCandidate> {
+struct boost::asio::associator<Associator, ergo::detail::changed_handler<Handler, Change>, DefaultCandidate>
+    : Associator<Handler, DefaultCandidate> {
   using wrapped = ergo::detail::changed_handler<Handler, Change>;
   static typename Associator<Handler, DefaultCandidate>::type get(const wrapped& handler) noexcept {
     return Associator<Handler, DefaultCandidate>::get(handler.handler);
   }
-  static auto get(const wrapped& handler, const DefaultCandidate& otherwise) noexcept -> decltype(Associator<Handler, DefaultCandidate>::get(handler.handler, otherwise)) {
+  static auto get(const wrapped& handler, const DefaultCandidate& otherwise) noexcept
+      -> decltype(Associator<Handler, DefaultCandidate>::get(handler.handler, otherwise)) {
     return Associator<Handler, DefaultCandidate>::get(handler.handler, otherwise);
   }
 };
@@ -259,7 +275,8 @@ class boost::asio::async_result<ergo::use_t, Result(Value...)> {
  public:
   template <typename Initiation, typename... Argument>
   static auto initiate(Initiation&& initiation, ergo::use_t token, Argument&&... argument) {
-    return ergo::detail::asio_awaiter<std::decay_t<Initiation>, std::tuple<std::decay_t<Value>...>, std::decay_t<Argument>...>{
-        *token.self, std::forward<Initiation>(initiation), std::forward<Argument>(argument)...};
+    return ergo::detail::asio_awaiter<std::decay_t<Initiation>, std::tuple<std::decay_t<Value>...>,
+                                      std::decay_t<Argument>...>{*token.self, std::forward<Initiation>(initiation),
+                                                                 std::forward<Argument>(argument)...};
   }
 };

@@ -1,5 +1,5 @@
-// A node of an Erlang cluster in this program: found by others through the port mapper, connected to them, its processes reachable from
-// them.
+// A node of an Erlang cluster in this program: found by others through the port mapper, connected to them, its
+// processes reachable from them.
 #pragma once
 
 #include <ergo/node_options.hpp>
@@ -17,9 +17,10 @@ namespace ergo::inline v0 {
 
 namespace detail {
 class node_state;
-}
+}  // namespace detail
 
-/// A function that other nodes may call by module, name and arity. Runs in a process of its own, which it may not suspend.
+/// A function that other nodes may call by module, name and arity. Runs in a process of its own, which it may not
+/// suspend.
 using remote_function = std::function<result<term>(process& self, std::span<const term> arguments)>;
 
 /// Which of the connected nodes are meant.
@@ -60,9 +61,11 @@ class [[nodiscard]] subscription {
 /// A node. Stops when it is destroyed; must be destroyed before its runtime. Any thread, unless said otherwise.
 class node {
  public:
-  /// Starts a node on a runtime whose cores are reactors (`ergo::networked`): listens, registers at the port mapper, answers pings.
+  /// Starts a node on a runtime whose cores are reactors (`ergo::networked`): listens, registers at the port mapper,
+  /// answers pings.
   ///
-  /// Blocks; outside threads only. Errors: `badarg` with a sentence as context (name, cookie, address, port mapper), `name_taken`.
+  /// Blocks; outside threads only. Errors: `badarg` with a sentence as context (name, cookie, address, port mapper),
+  /// `name_taken`.
   [[nodiscard]] static result<std::unique_ptr<node>> start(ergo::runtime& on, node_options options);
   /// The same with a runtime of its own, which ends with the node.
   [[nodiscard]] static result<std::unique_ptr<node>> start(node_options options, runtime_options runtime = {});
@@ -78,9 +81,11 @@ class node {
   /// The TCP port it listens at.
   [[nodiscard]] std::uint16_t port() const noexcept;
 
-  /// Connects to a node and waits for it; at once when it is connected. Outside threads only. Errors: `nodedown` with the name, `timeout`, `badarg`.
+  /// Connects to a node and waits for it; at once when it is connected. Outside threads only. Errors: `nodedown` with
+  /// the name, `timeout`, `badarg`.
   result<void> connect(std::string_view peer, duration timeout = std::chrono::seconds{15});
-  /// Ends a connection: what was sent is written, then links and monitors over it get `noconnection`. False when there is none.
+  /// Ends a connection: what was sent is written, then links and monitors over it get `noconnection`. False when there
+  /// is none.
   bool disconnect(std::string_view peer);
   [[nodiscard]] std::vector<atom> nodes(node_set which = node_set::visible) const;
   [[nodiscard]] bool is_connected(std::string_view peer) const;
@@ -101,7 +106,8 @@ class node {
   /// Sends from outside, as `Dest ! Content`. Never blocks.
   void send(const destination& to, term content);
 
-  /// Offers a function to `rpc`, `erpc` and `spawn/4` of other nodes; replaces one of the same name and arity. `erlang:node/0` is known.
+  /// Offers a function to `rpc`, `erpc` and `spawn/4` of other nodes; replaces one of the same name and arity.
+  /// `erlang:node/0` is known.
   void register_function(atom module, atom function, std::size_t arity, remote_function body);
 
   /// Traces what is named, in addition; see `node_options::on_trace`.
@@ -109,11 +115,13 @@ class node {
   /// Traces no longer what is named.
   void untrace(trace_category categories) noexcept;
 
-  /// Ends the node's processes with `shutdown` (with `kill` after `grace`), writes what is queued, closes everything, frees the name.
+  /// Ends the node's processes with `shutdown` (with `kill` after `grace`), writes what is queued, closes everything,
+  /// frees the name.
   ///
   /// Idempotent. Called on one of the runtime's own threads it only starts that and returns.
   void stop(duration grace = std::chrono::seconds{5});
-  /// Waits for SIGTERM or SIGINT and stops; a second signal ends the program at once. Outside threads only; returns the signal.
+  /// Waits for SIGTERM or SIGINT and stops; a second signal ends the program at once. Outside threads only; returns the
+  /// signal.
   int run_until_signal(duration grace = std::chrono::seconds{5});
 
   [[nodiscard]] const std::shared_ptr<detail::node_state>& shared_state() const noexcept { return state_; }

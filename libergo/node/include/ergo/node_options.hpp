@@ -17,7 +17,7 @@ namespace ergo::inline v0 {
 
 /// Whether other nodes count this one in `nodes()` and mesh with it, or only talk to it.
 enum class visibility : std::uint8_t {
-  hidden,   ///< in `nodes(hidden)` only; no `global`, no transitive connections (the default until `global` is complete)
+  hidden,  ///< in `nodes(hidden)` only; no `global`, no transitive connections (the default until `global` is complete)
   visible,  ///< in `nodes()`; `global` of the peers is neither answered nor disturbed
 };
 
@@ -61,10 +61,10 @@ struct node_limits {
   std::uint32_t frame = 128U << 20;                   ///< bytes of one packet; a longer one closes the connection
   std::size_t message = 512U << 20;                   ///< bytes of terms that one message may turn into
   std::size_t busy = 1U << 20;                        ///< queued bytes from which a connection is busy
-  std::size_t slice = 64U << 20;                      ///< bytes that one slice of a process may put on a busy connection
-  std::size_t unread_answers = 64U << 20;             ///< bytes of answers (noproc, acknowledgements) a peer may leave unread
-  std::size_t atoms_per_peer = 100'000;               ///< new atoms that one peer (by name) may make
-  std::chrono::milliseconds drain{2'000};             ///< for writing what is queued when a connection is closed by us
+  std::size_t slice = 64U << 20;           ///< bytes that one slice of a process may put on a busy connection
+  std::size_t unread_answers = 64U << 20;  ///< bytes of answers (noproc, acknowledgements) a peer may leave unread
+  std::size_t atoms_per_peer = 100'000;    ///< new atoms that one peer (by name) may make
+  std::chrono::milliseconds drain{2'000};  ///< for writing what is queued when a connection is closed by us
 };
 
 /// How a node starts. Everything but `name` has a default.
@@ -76,7 +76,8 @@ struct node_options {
 
   /// The secret of the cluster. Empty (preferred): read from a file that only its owner can read.
   std::string cookie;
-  /// Empty: ERGO_COOKIE_FILE, else `~/.erlang.cookie`, else `$XDG_CONFIG_HOME/erlang/.erlang.cookie`; made when there is none.
+  /// Empty: ERGO_COOKIE_FILE, else `~/.erlang.cookie`, else `$XDG_CONFIG_HOME/erlang/.erlang.cookie`; made when there
+  /// is none.
   std::string cookie_file;
   /// Other secrets for certain peers, by node name.
   std::map<std::string, std::string, std::less<>> peer_cookies;
@@ -84,9 +85,10 @@ struct node_options {
   std::vector<std::string> allow;
 
   epmd_mode epmd = epmd_mode::embedded;
-  std::uint16_t epmd_port = 0;   ///< 0: ERL_EPMD_PORT, else 4369
-  std::string epmd_address;      ///< where the embedded one listens; empty: ERL_EPMD_ADDRESS, else loopback and the node's addresses
-  std::uint16_t peer_port = 0;   ///< with `epmd_mode::none`: where every peer listens
+  std::uint16_t epmd_port = 0;  ///< 0: ERL_EPMD_PORT, else 4369
+  std::string epmd_address;  ///< where the embedded one listens; empty: ERL_EPMD_ADDRESS, else loopback and the node's
+                             ///< addresses
+  std::uint16_t peer_port = 0;  ///< with `epmd_mode::none`: where every peer listens
 
   /// Addresses or host names; empty: those that the host part of the name resolves to; `*`: all of this computer.
   std::vector<std::string> listen;
@@ -100,7 +102,7 @@ struct node_options {
 
   trace_category trace = trace_category::none;  ///< ERGO_TRACE (`node,dist`) adds to it
   trace_sink on_trace;                          ///< empty: standard error
-  event_handler on_event;                       ///< node up and down, refused handshakes, port mapper; empty: the runtime's
+  event_handler on_event;  ///< node up and down, refused handshakes, port mapper; empty: the runtime's
 };
 
 }  // namespace ergo::inline v0

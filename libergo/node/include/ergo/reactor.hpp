@@ -6,7 +6,8 @@
 
 namespace ergo::inline v0 {
 
-/// Makes cores that sleep in an `asio::io_context` each; what a runtime needs that holds nodes: `runtime_options::make_parker`.
+/// Makes cores that sleep in an `asio::io_context` each; what a runtime needs that holds nodes:
+/// `runtime_options::make_parker`.
 [[nodiscard]] parker_factory reactor_parkers();
 
 /// `options` with `make_parker` set to reactors, for `ergo::runtime runtime{ergo::networked(…)}`.

@@ -5,10 +5,11 @@
 
 namespace ergo::inline v0 {
 
-/// Sends `request` as `gen_server:call/3` does and waits for the answer: a term, `timeout`, `noproc`, `nodedown`, `exited`, `calling_self`,
-/// or `system_limit` where the server's mailbox was full.
+/// Sends `request` as `gen_server:call/3` does and waits for the answer: a term, `timeout`, `noproc`, `nodedown`,
+/// `exited`, `calling_self`, or `system_limit` where the server's mailbox was full.
 ///
-/// The request leaves when the awaiter is made. A late answer never reaches the mailbox. Lives in the awaiting frame; not movable.
+/// The request leaves when the awaiter is made. A late answer never reaches the mailbox. Lives in the awaiting frame;
+/// not movable.
 class [[nodiscard]] call_awaiter final : public detail::waiting {
  public:
   call_awaiter(process& self, const destination& to, term request, duration timeout);
@@ -24,7 +25,8 @@ class [[nodiscard]] call_awaiter final : public detail::waiting {
   bool to_self_ = false;
 };
 
-/// The pieces of a call, for request-id collections: start, look, abandon. The record must stay where it is until it is closed.
+/// The pieces of a call, for request-id collections: start, look, abandon. The record must stay where it is until it is
+/// closed.
 void start_call(process& self, detail::call_record& record, const destination& to, term request);
 /// Takes the record out of the process; a later answer is dropped. Needed exactly once for each started record.
 void close_call(process& self, detail::call_record& record) noexcept;

@@ -36,7 +36,9 @@ class steady_source final : public clock_source {
 /// A clock that stands still until it is moved; for simulation.
 class manual_source final : public clock_source {
  public:
-  [[nodiscard]] time_point now() const noexcept override { return time_point{duration{ticks_.load(std::memory_order_acquire)}}; }
+  [[nodiscard]] time_point now() const noexcept override {
+    return time_point{duration{ticks_.load(std::memory_order_acquire)}};
+  }
   void advance(duration by) noexcept { ticks_.fetch_add(by.count(), std::memory_order_acq_rel); }
 
  private:

@@ -8,8 +8,8 @@ namespace ergo::inline v0 {
 /// A process by identity or by name, as in Erlang's `Pid ! M`, `Name ! M` and `{Name, Node} ! M`.
 class destination {
  public:
-  destination(const pid& process) noexcept : node_{}, name_{}, pid_{process} {}                // NOLINT: pids are destinations
-  destination(atom name) noexcept : node_{}, name_{name}, by_name_{true} {}                    // NOLINT: so are local names
+  destination(const pid& process) noexcept : node_{}, name_{}, pid_{process} {}  // NOLINT: pids are destinations
+  destination(atom name) noexcept : node_{}, name_{name}, by_name_{true} {}      // NOLINT: so are local names
   destination(atom name, atom node) noexcept : node_{node}, name_{name}, by_name_{true} {}
 
   /// Reads `Pid`, `Name` or `{Name, Node}`; fails with `badarg`.

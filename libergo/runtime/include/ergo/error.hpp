@@ -22,36 +22,39 @@ using namespace etf::literals;
 /// Why an operation of the node has no value.
 enum class errc : std::uint8_t {
   ok = 0,
-  timeout,         ///< no answer within the time limit; a late answer is dropped. Try again, or give up
-  noproc,          ///< no such process or registered name
-  nodedown,        ///< the node cannot be reached, or the connection was lost; the context is its name
-  exited,          ///< the process died before it answered; the context is its exit reason
-  calling_self,    ///< a process called itself, which would wait for ever
-  badarg,          ///< an argument of the wrong shape; the context says which
-  bad_answer,      ///< an answer arrived that is not of the wanted C++ type; the context is the answer
-  name_taken,      ///< the name is registered already; the context is the pid that has it
-  system_limit,    ///< a limit of the node was reached; the context names it
-  busy,            ///< the connection to that node is over its busy limit (only from `try_send`)
-  stopped,         ///< the runtime or node is stopping: no new work
-  not_alive,       ///< this node has no name, so it cannot reach others
-  ignored,         ///< a server's `init` returned `ignore`
-  not_found,       ///< no child, handler or entry of that name
-  already_present, ///< a child with that id exists but is not running
-  cancelled,       ///< the caller gave the operation up
-  permission_denied, ///< the peer does not have the right for this
+  timeout,            ///< no answer within the time limit; a late answer is dropped. Try again, or give up
+  noproc,             ///< no such process or registered name
+  nodedown,           ///< the node cannot be reached, or the connection was lost; the context is its name
+  exited,             ///< the process died before it answered; the context is its exit reason
+  calling_self,       ///< a process called itself, which would wait for ever
+  badarg,             ///< an argument of the wrong shape; the context says which
+  bad_answer,         ///< an answer arrived that is not of the wanted C++ type; the context is the answer
+  name_taken,         ///< the name is registered already; the context is the pid that has it
+  system_limit,       ///< a limit of the node was reached; the context names it
+  busy,               ///< the connection to that node is over its busy limit (only from `try_send`)
+  stopped,            ///< the runtime or node is stopping: no new work
+  not_alive,          ///< this node has no name, so it cannot reach others
+  ignored,            ///< a server's `init` returned `ignore`
+  not_found,          ///< no child, handler or entry of that name
+  already_present,    ///< a child with that id exists but is not running
+  cancelled,          ///< the caller gave the operation up
+  permission_denied,  ///< the peer does not have the right for this
 };
 
 /// The category of `errc` for use as `std::error_code`.
 [[nodiscard]] const std::error_category& category() noexcept;
 
 /// Makes a `std::error_code` of `code`.
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
+[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), category()};
+}
 
 /// An expected failure: a code, and the term that makes it precise (`[]` where there is none).
 class error {
  public:
   error() noexcept = default;
-  error(errc code, term context = {}) noexcept : code_{code}, context_{std::move(context)} {}  // NOLINT: `return errc::timeout`
+  error(errc code, term context = {}) noexcept
+      : code_{code}, context_{std::move(context)} {}  // NOLINT: `return errc::timeout`
 
   [[nodiscard]] errc code() const noexcept { return code_; }
   [[nodiscard]] const term& context() const noexcept { return context_; }
@@ -73,7 +76,9 @@ template <typename T>
 using result = std::expected<T, error>;
 
 /// Shorthand for a failed `result`.
-[[nodiscard]] inline std::unexpected<error> fail(errc code, term context = {}) { return std::unexpected{error{code, std::move(context)}}; }
+[[nodiscard]] inline std::unexpected<error> fail(errc code, term context = {}) {
+  return std::unexpected{error{code, std::move(context)}};
+}
 
 /// Why a process ended: any term; `normal`, `shutdown` and `{shutdown, _}` are ordinary ends.
 class exit_reason {

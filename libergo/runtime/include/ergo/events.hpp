@@ -18,21 +18,21 @@ enum class log_level : std::uint8_t { debug, info, notice, warning, error, criti
 struct event {
   /// What kind of event it is.
   enum class kind : std::uint8_t {
-    crash,      ///< a process ended abnormally; `reason` is its exit reason
-    slow_slice, ///< one slice of a process ran longer than `runtime_options::slow_slice`; `took` says how long
-    log,        ///< `process::log`
-    limit,      ///< a limit of the runtime was reached; `text` names it and its option
-    cluster,    ///< nodeup, nodedown and the like; `fields` tells which
+    crash,       ///< a process ended abnormally; `reason` is its exit reason
+    slow_slice,  ///< one slice of a process ran longer than `runtime_options::slow_slice`; `took` says how long
+    log,         ///< `process::log`
+    limit,       ///< a limit of the runtime was reached; `text` names it and its option
+    cluster,     ///< nodeup, nodedown and the like; `fields` tells which
   };
 
   kind what = kind::log;
   log_level level = log_level::info;
   pid process{};
-  atom name;                                             ///< the process's registered name, or `''`
+  atom name;  ///< the process's registered name, or `''`
   std::string text;
-  term reason;                                           ///< of a crash
-  duration took{};                                       ///< of a slow slice
-  std::vector<std::pair<std::string, term>> fields = {}; ///< structured details
+  term reason;                                            ///< of a crash
+  duration took{};                                        ///< of a slow slice
+  std::vector<std::pair<std::string, term>> fields = {};  ///< structured details
 };
 
 /// Receives events; called from any thread, several at once.

@@ -18,7 +18,7 @@ class process;
 namespace detail {
 class worker;
 struct process_state;
-}
+}  // namespace detail
 
 /// The way to processes on other nodes. Implemented by the node room; all members may be called by any thread.
 class outbound {
@@ -27,13 +27,15 @@ class outbound {
 
   /// Carries `envelope` (owned from now on) to a process or name on another node, connecting if necessary.
   ///
-  /// Kinds: message, cast, call, reply, link, unlink, unlink_ack, link_exit, exit, monitor, demonitor, down, group_leader. What cannot be
-  /// delivered is answered as if the connection had been lost: calls and monitors with a `down` (noconnection), links with `noconnection`.
+  /// Kinds: message, cast, call, reply, link, unlink, unlink_ack, link_exit, exit, monitor, demonitor, down,
+  /// group_leader. What cannot be delivered is answered as if the connection had been lost: calls and monitors with a
+  /// `down` (noconnection), links with `noconnection`.
   virtual void deliver(const destination& to, detail::signal* envelope) noexcept = 0;
 
   /// Whether the connection to `node` is over its busy limit.
   [[nodiscard]] virtual bool busy(atom node) const noexcept = 0;
-  /// Makes `waiting` runnable (a `wake` signal) when the connection to `node` is not busy any more; at once if it is not busy now.
+  /// Makes `waiting` runnable (a `wake` signal) when the connection to `node` is not busy any more; at once if it is
+  /// not busy now.
   virtual void wake_when_drained(atom node, const pid& waiting) noexcept = 0;
 
   /// Watches a node for a process: a `node_down` signal follows when it goes or cannot be reached. Counted per process.
@@ -53,7 +55,9 @@ class local_node {
 
   [[nodiscard]] ergo::runtime& owner() const noexcept { return runtime_; }
   /// The present identity: `nonode@nohost` until the node room names it.
-  [[nodiscard]] etf::node_id identity() const noexcept { return etf::node_id::from_index(identity_.load(std::memory_order_acquire)); }
+  [[nodiscard]] etf::node_id identity() const noexcept {
+    return etf::node_id::from_index(identity_.load(std::memory_order_acquire));
+  }
   [[nodiscard]] atom name() const noexcept { return identity().name(); }
   /// Names the node. Only before its first process.
   void rename(etf::node_id identity) noexcept { identity_.store(identity.index(), std::memory_order_release); }
@@ -70,7 +74,8 @@ class local_node {
   /// All registered names with their pids, in no order.
   [[nodiscard]] std::vector<std::pair<atom, pid>> registered() const;
 
-  /// Sends a signal (owned from now on) to a process or name, here or elsewhere. What finds nobody is answered as Erlang does.
+  /// Sends a signal (owned from now on) to a process or name, here or elsewhere. What finds nobody is answered as
+  /// Erlang does.
   void route(const destination& to, detail::signal* envelope) noexcept;
   /// The same, to a process of this program only; what finds nobody is answered through `route`.
   void route_local(const pid& to, detail::signal* envelope) noexcept;

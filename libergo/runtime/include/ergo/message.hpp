@@ -67,7 +67,8 @@ class message {
   /// The sender where it is known, for logs; no process otherwise.
   [[nodiscard]] const pid& sender() const noexcept { return signal_->from; }
 
-  /// The message as a `T`, or empty: `down`, `exit_message`, `node_down`, or any type that a plain message's term converts to.
+  /// The message as a `T`, or empty: `down`, `exit_message`, `node_down`, or any type that a plain message's term
+  /// converts to.
   template <typename T>
   [[nodiscard]] std::optional<T> as() const {
     if constexpr (std::same_as<T, down>) {
@@ -77,7 +78,8 @@ class message {
     } else if constexpr (std::same_as<T, node_down>) {
       return as_node_down();
     } else {
-      if (signal_->kind != detail::signal_kind::message && signal_->kind != detail::signal_kind::timer_message) return std::nullopt;
+      if (signal_->kind != detail::signal_kind::message && signal_->kind != detail::signal_kind::timer_message)
+        return std::nullopt;
       auto converted = etf::from_term<T>(signal_->payload);
       if (!converted) return std::nullopt;
       return std::optional<T>{*std::move(converted)};

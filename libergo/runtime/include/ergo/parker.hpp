@@ -13,7 +13,8 @@ class parker {
  public:
   virtual ~parker() = default;
 
-  /// Waits until `until`, until `unpark`, or until something of its own (a socket) has been handled. May return early. Lease holder only.
+  /// Waits until `until`, until `unpark`, or until something of its own (a socket) has been handled. May return early.
+  /// Lease holder only.
   virtual void park(time_point until) = 0;
   /// Handles what is ready, without waiting. Lease holder only; called every 64 slices or 1 ms while the core is busy.
   virtual void poll() = 0;

@@ -65,7 +65,8 @@ class behaviour {
   virtual void start(process& self) = 0;
   /// One message; never called while a task runs. May start a task.
   virtual void receive(process& self, message received) = 0;
-  /// The task that was started with `process::run` has ended, by return or exception; the behaviour takes the result and drops the frame.
+  /// The task that was started with `process::run` has ended, by return or exception; the behaviour takes the result
+  /// and drops the frame.
   virtual void task_ended(process& self) = 0;
   /// No message came within the time set by `process::set_idle_timeout`.
   virtual void idle_timeout(process& self) { (void)self; }
@@ -75,8 +76,8 @@ class behaviour {
 
 /// A process seen by itself.
 ///
-/// Not thread-safe and not to be kept beyond the body's life: all calls are made by the code of this process, within its slices. Operations
-/// that "suspend" are awaited; everything else returns at once.
+/// Not thread-safe and not to be kept beyond the body's life: all calls are made by the code of this process, within
+/// its slices. Operations that "suspend" are awaited; everything else returns at once.
 class process : public detail::process_state {
  public:
   [[nodiscard]] const pid& id() const noexcept { return id_; }
@@ -87,9 +88,11 @@ class process : public detail::process_state {
   /// The time at which this slice began, or later; one clock read per slice.
   [[nodiscard]] time_point now();
 
-  /// Sends `content` (a term or anything that converts to one). Never blocks and never fails; order per receiver is kept.
+  /// Sends `content` (a term or anything that converts to one). Never blocks and never fails; order per receiver is
+  /// kept.
   ///
-  /// The result may be ignored, or awaited: then a process that floods a busy connection waits, and one that has used up its slice yields.
+  /// The result may be ignored, or awaited: then a process that floods a busy connection waits, and one that has used
+  /// up its slice yields.
   template <typename T>
   detail::send_awaiter send(const destination& to, const T& content) {
     return send_term(to, detail::as_term(content));
@@ -125,7 +128,8 @@ class process : public detail::process_state {
   /// The next 64-bit reference value of this process, with `mark` set in it; for calls.
   [[nodiscard]] std::uint64_t next_reference(std::uint64_t mark) noexcept;
 
-  /// Registers this process; fails with `name_taken` (also when it has a name already) or `badarg` for `undefined` and `''`.
+  /// Registers this process; fails with `name_taken` (also when it has a name already) or `badarg` for `undefined` and
+  /// `''`.
   [[nodiscard]] result<void> register_name(atom name);
   void unregister_name() noexcept;
 
@@ -143,8 +147,8 @@ class process : public detail::process_state {
 
   /// Selective receive: suspends until a message is one of `T`, and leaves all others queued; gives up after `timeout`.
   ///
-  /// Looks at each unread message once per wait, in order of arrival. `T` may be `message` (anything), `down`, `exit_message`, `node_down`,
-  /// or a type that a plain message's term converts to.
+  /// Looks at each unread message once per wait, in order of arrival. `T` may be `message` (anything), `down`,
+  /// `exit_message`, `node_down`, or a type that a plain message's term converts to.
   template <typename... T>
   [[nodiscard]] detail::receive_awaiter<T...> receive(duration timeout = forever) {
     return detail::receive_awaiter<T...>{*this, timeout};
@@ -179,34 +183,40 @@ class process : public detail::process_state {
   [[nodiscard]] result<pid> try_spawn(const spawn_options& options, std::unique_ptr<behaviour> body);
   /// As `try_spawn`, for a behaviour that answers `start` (from `prepare_call`, calls.hpp) once it is ready; if it ends
   /// before, the record fails with its exit reason.
-  [[nodiscard]] result<pid> spawn_for_call(detail::call_record& start, const spawn_options& options, std::unique_ptr<behaviour> body);
+  [[nodiscard]] result<pid> spawn_for_call(detail::call_record& start, const spawn_options& options,
+                                           std::unique_ptr<behaviour> body);
 
   [[nodiscard]] const pid& group_leader() const noexcept { return group_leader_; }
   void group_leader(const pid& leader) noexcept { group_leader_ = leader; }
   [[nodiscard]] const term& ancestors() const noexcept { return ancestors_; }        ///< pids or names, parent first
   [[nodiscard]] const term& initial_call() const noexcept { return initial_call_; }  ///< `{M, F, A}`
-  [[nodiscard]] std::size_t unread() const noexcept { return unread_; }              ///< messages in the mailbox that nobody took
+  [[nodiscard]] std::size_t unread() const noexcept { return unread_; }  ///< messages in the mailbox that nobody took
 
-  /// Messages that found the mailbox full and are lost; calls that were answered `{system_limit, mailbox}` are not among them.
+  /// Messages that found the mailbox full and are lost; calls that were answered `{system_limit, mailbox}` are not
+  /// among them.
   [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
   /// Calls that found the mailbox full and were answered `{system_limit, mailbox}`.
   [[nodiscard]] std::size_t rejected() const noexcept { return rejected_; }
 
-  /// Reports something that happened, structured: it reaches the runtime's event subscribers, and through them a logger.
-  void log(log_level level, std::string_view text, std::initializer_list<std::pair<std::string_view, term>> fields = {});
+  /// Reports something that happened, structured: it reaches the runtime's event subscribers, and through them a
+  /// logger.
+  void log(log_level level, std::string_view text,
+           std::initializer_list<std::pair<std::string_view, term>> fields = {});
 
   /// Announces an operation that will write into this process's frames; it must call `finished` exactly once.
   void begin_operation(detail::external_operation& operation) noexcept;
 
   // For behaviours.
 
-  /// Makes `root` the running task: it starts when the behaviour's callback returns, and no message is given to the behaviour until it has
-  /// ended. The behaviour owns the frame, must keep it until `task_ended`, and must not destroy it earlier.
+  /// Makes `root` the running task: it starts when the behaviour's callback returns, and no message is given to the
+  /// behaviour until it has ended. The behaviour owns the frame, must keep it until `task_ended`, and must not destroy
+  /// it earlier.
   template <typename T>
   void run(std::coroutine_handle<detail::promise<T>> root) {
     adopt_root(root, root.promise());
   }
-  /// Ends this process with `reason` as soon as the behaviour's present callback has returned; nothing more is given to it.
+  /// Ends this process with `reason` as soon as the behaviour's present callback has returned; nothing more is given to
+  /// it.
   void stop(exit_reason reason) noexcept;
   /// Calls `behaviour::idle_timeout` unless a message arrives within `delay`; `forever` takes it back.
   void set_idle_timeout(duration delay);

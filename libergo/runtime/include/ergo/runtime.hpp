@@ -14,7 +14,7 @@ namespace ergo::inline v0 {
 
 namespace detail {
 struct runtime_state;
-}
+}  // namespace detail
 
 /// Widths of the identifiers that this program makes.
 enum class compatibility : std::uint8_t {
@@ -24,17 +24,17 @@ enum class compatibility : std::uint8_t {
 
 /// Options of a runtime.
 struct runtime_options {
-  unsigned cores = 0;                                ///< 0: one per hardware thread
-  std::size_t processes = std::size_t{1} << 24;      ///< at most so many at a time; 2^28 is the hard limit
+  unsigned cores = 0;                            ///< 0: one per hardware thread
+  std::size_t processes = std::size_t{1} << 24;  ///< at most so many at a time; 2^28 is the hard limit
   ergo::compatibility compatibility = ergo::compatibility::modern;
-  duration takeover = std::chrono::milliseconds{10};   ///< a slice that runs longer loses its core to a spare thread
-  duration slow_slice = std::chrono::milliseconds{50}; ///< a slice that runs longer is reported as an event
-  unsigned spare_threads = 256;                      ///< at most so many threads beside the cores for late slices
-  unsigned blocking_threads = 64;                    ///< at most so many threads of the side pool
-  parker_factory make_parker;                        ///< how a core sleeps; empty: a condition variable
-  const clock_source* clock = nullptr;               ///< not owned; null: the steady clock
-  event_handler on_event;                            ///< receives crashes, slow slices, log lines; empty: dropped
-  bool manual = false;                               ///< no threads: the owner calls `step`; for simulation
+  duration takeover = std::chrono::milliseconds{10};    ///< a slice that runs longer loses its core to a spare thread
+  duration slow_slice = std::chrono::milliseconds{50};  ///< a slice that runs longer is reported as an event
+  unsigned spare_threads = 256;                         ///< at most so many threads beside the cores for late slices
+  unsigned blocking_threads = 64;                       ///< at most so many threads of the side pool
+  parker_factory make_parker;                           ///< how a core sleeps; empty: a condition variable
+  const clock_source* clock = nullptr;                  ///< not owned; null: the steady clock
+  event_handler on_event;                               ///< receives crashes, slow slices, log lines; empty: dropped
+  bool manual = false;                                  ///< no threads: the owner calls `step`; for simulation
 };
 
 /// Owns cores, threads and processes. Made and destroyed by a thread that is none of its own.
@@ -63,11 +63,13 @@ class runtime {
     return spawn(on, spawn_options{}, make_body(std::move(body), std::move(argument)...));
   }
   /// Sends from outside. Any thread; never blocks.
-  void send(const destination& to, term content) { anonymous().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content))); }
+  void send(const destination& to, term content) {
+    anonymous().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content)));
+  }
   void exit(const pid& target, exit_reason reason);
 
-  /// Blocks the calling thread, which must not be one of the runtime's, until `process` has ended; fails with `timeout`, or with `stopped`
-  /// when the runtime stops meanwhile.
+  /// Blocks the calling thread, which must not be one of the runtime's, until `process` has ended; fails with
+  /// `timeout`, or with `stopped` when the runtime stops meanwhile.
   result<exit_reason> wait(const pid& process, duration timeout);
   [[nodiscard]] bool alive(const pid& process) const noexcept;
   [[nodiscard]] std::size_t process_count() const noexcept;
@@ -76,10 +78,11 @@ class runtime {
 
   /// Ends all processes with `shutdown`, kills those left after `grace`, and ends the threads. Idempotent.
   ///
-  /// Bounded: it returns within `grace` and 3 s, also when a callback or blocking job never returns. Then an event of kind `limit` names
-  /// the process, and its thread is left behind with the memory it may touch; it runs no further callback and reaches neither the event
-  /// handler, the clock nor the network. No event is delivered after the return. On one of the runtime's own threads, which cannot wait
-  /// for itself, the processes are told to end and the call returns; another thread must complete the stop.
+  /// Bounded: it returns within `grace` and 3 s, also when a callback or blocking job never returns. Then an event of
+  /// kind `limit` names the process, and its thread is left behind with the memory it may touch; it runs no further
+  /// callback and reaches neither the event handler, the clock nor the network. No event is delivered after the return.
+  /// On one of the runtime's own threads, which cannot wait for itself, the processes are told to end and the call
+  /// returns; another thread must complete the stop.
   void stop(duration grace = std::chrono::seconds{5});
 
   /// Number of cores; core 0 is the one that outside work lands on.
@@ -105,10 +108,12 @@ class runtime {
     ergo::process* process = nullptr;
     std::uint64_t start_call = 0;  // the parent's call that the new process answers when it is ready; 0 for none
   };
-  result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body, parentage parent);
+  result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body,
+                            parentage parent);
 
   detail::runtime_state* state_;
-  std::unique_ptr<detail::runtime_state> owned_;  // empty in the runtime that processes see, which is a part of the state
+  std::unique_ptr<detail::runtime_state>
+      owned_;  // empty in the runtime that processes see, which is a part of the state
 };
 
 }  // namespace ergo::inline v0

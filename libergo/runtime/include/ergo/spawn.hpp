@@ -8,9 +8,11 @@
 
 namespace ergo::inline v0 {
 
-/// A task that runs as the root of a process, for behaviours: owns the frame, and gives it up when the process destroys it.
+/// A task that runs as the root of a process, for behaviours: owns the frame, and gives it up when the process destroys
+/// it.
 ///
-/// Start it from a callback of the behaviour; `behaviour::task_ended` follows, where `take` returns the value or throws what was thrown.
+/// Start it from a callback of the behaviour; `behaviour::task_ended` follows, where `take` returns the value or throws
+/// what was thrown.
 template <typename T>
 class root_task {
  public:
@@ -58,10 +60,12 @@ class coroutine_body final : public behaviour {
   static_assert(std::same_as<value_type, exit_reason> || std::same_as<value_type, void>,
                 "a process body must return ergo::task<ergo::exit_reason> or ergo::task<>");
 
-  explicit coroutine_body(Body body, Argument... argument) : body_{std::move(body)}, arguments_{std::move(argument)...} {}
+  explicit coroutine_body(Body body, Argument... argument)
+      : body_{std::move(body)}, arguments_{std::move(argument)...} {}
 
   void start(process& self) override {
-    root_.start(self, std::apply([&](Argument&... argument) { return body_(self, std::move(argument)...); }, arguments_));
+    root_.start(self,
+                std::apply([&](Argument&... argument) { return body_(self, std::move(argument)...); }, arguments_));
   }
   void receive(process& /*self*/, message /*received*/) override {}
   void task_ended(process& self) override {

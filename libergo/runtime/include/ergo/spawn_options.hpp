@@ -19,14 +19,14 @@ enum class overflow : std::uint8_t {
 
 /// Options of a new process; every member may be left out.
 struct spawn_options {
-  atom name{};                             ///< registered before the first slice; `''` for none
+  atom name{};  ///< registered before the first slice; `''` for none
   tie to_parent = tie::none;
-  bool pinned = false;                     ///< never stolen by another core; for processes that hold Asio objects
-  bool trap_exits = false;                 ///< starts with exit signals trapped
-  std::size_t mailbox_bound = SIZE_MAX;    ///< unread messages; control signals are never subject to it
+  bool pinned = false;                   ///< never stolen by another core; for processes that hold Asio objects
+  bool trap_exits = false;               ///< starts with exit signals trapped
+  std::size_t mailbox_bound = SIZE_MAX;  ///< unread messages; control signals are never subject to it
   overflow policy = overflow::drop_newest;
-  pid group_leader{};                      ///< no process: the parent's
-  term initial_call{};                     ///< `{M, F, Arity}` for process info; `[]` for none
+  pid group_leader{};   ///< no process: the parent's
+  term initial_call{};  ///< `{M, F, Arity}` for process info; `[]` for none
 };
 
 }  // namespace ergo::inline v0

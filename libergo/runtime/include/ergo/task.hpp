@@ -21,11 +21,11 @@ void deallocate_frame(void* frame, std::size_t bytes) noexcept;
 
 /// What all promises share: whom to resume at the end, and who holds the frame.
 struct promise_base {
-  std::coroutine_handle<> continuation;       // resumed at the end; none for a root
-  promise_base* parent = nullptr;             // promise of the awaiting frame; null for a root
+  std::coroutine_handle<> continuation;  // resumed at the end; none for a root
+  promise_base* parent = nullptr;        // promise of the awaiting frame; null for a root
   std::coroutine_handle<> self;
-  std::coroutine_handle<>* owner = nullptr;   // handle that would destroy this frame; cleared when somebody else does
-  promise_base** innermost = nullptr;         // the process's pointer to its innermost frame
+  std::coroutine_handle<>* owner = nullptr;  // handle that would destroy this frame; cleared when somebody else does
+  promise_base** innermost = nullptr;        // the process's pointer to its innermost frame
   std::exception_ptr failure;
 
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -78,8 +78,9 @@ void destroy_chain(promise_base* innermost) noexcept;
 
 /// A coroutine that a process awaits or runs as its body. Lazy: nothing happens before it is awaited.
 ///
-/// Move-only; owned by whoever awaits it. Resumed only on the thread that runs the process. Exceptions pass to the awaiting coroutine. When
-/// its process dies while it is suspended, its frame is destroyed at that suspension point (destructors run).
+/// Move-only; owned by whoever awaits it. Resumed only on the thread that runs the process. Exceptions pass to the
+/// awaiting coroutine. When its process dies while it is suspended, its frame is destroyed at that suspension point
+/// (destructors run).
 template <typename T>
 class [[nodiscard]] task {
  public:

@@ -111,9 +111,9 @@ inline constexpr bool is_handler_table<handler_table<Handler...>> = true;
 
 /// Gives messages of type `Message` to `function`; of several entries that fit, the first gets the message.
 ///
-/// `function` is a member function, or a static one or other callable that takes the server first. Its parameters, each may be left out:
-/// `ergo::process&`, `const Message&`, `const otp::from&` (calls only), in this order. It may be a coroutine. In
-/// `infos`, `Message` may also be `down`, `exit_message` or `node_down`. `term` takes everything.
+/// `function` is a member function, or a static one or other callable that takes the server first. Its parameters, each
+/// may be left out: `ergo::process&`, `const Message&`, `const otp::from&` (calls only), in this order. It may be a
+/// coroutine. In `infos`, `Message` may also be `down`, `exit_message` or `node_down`. `term` takes everything.
 template <typename Message, typename Function>
 [[nodiscard]] consteval auto match(Function function) {
   return detail::typed_handler<Message, Function>{function};

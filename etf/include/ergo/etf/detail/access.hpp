@@ -52,9 +52,10 @@ struct term_access {
   }
 };
 
-inline constexpr std::array kinds{kind::nil,       kind::integer,   kind::floating, kind::atom, kind::pid,  kind::reference,
-                                  kind::port,      kind::tuple,     kind::list,     kind::map,  kind::bitstring,
-                                  kind::bitstring, kind::integer,   kind::reference, kind::fun, kind::fun,  kind::record};
+inline constexpr std::array kinds{kind::nil,       kind::integer,   kind::floating, kind::atom,      kind::pid,
+                                  kind::reference, kind::port,      kind::tuple,    kind::list,      kind::map,
+                                  kind::bitstring, kind::bitstring, kind::integer,  kind::reference, kind::fun,
+                                  kind::fun,       kind::record};
 
 }  // namespace detail
 
@@ -131,7 +132,8 @@ inline std::optional<atom> term::as_atom() const noexcept {
 
 inline std::optional<pid> term::as_pid() const noexcept {
   if (head_.tag != detail::tag::pid) return std::nullopt;
-  return pid{node_id::from_index(head_.number), static_cast<std::uint32_t>(value_), static_cast<std::uint32_t>(value_ >> 32)};
+  return pid{node_id::from_index(head_.number), static_cast<std::uint32_t>(value_),
+             static_cast<std::uint32_t>(value_ >> 32)};
 }
 
 inline std::optional<port> term::as_port() const noexcept {

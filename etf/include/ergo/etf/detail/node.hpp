@@ -31,10 +31,10 @@ static_assert(sizeof(node) == 16);
 /// The head of a piece of slab memory. The first block of a slab carries the count for all of them.
 struct block {
   std::atomic<std::uint32_t> references{1};
-  std::uint32_t pool = 0;      ///< size class, as in `node`
-  block* first = nullptr;      ///< the block that carries the count
-  block* next = nullptr;       ///< further blocks of the same slab
-  void* owners = nullptr;      ///< first block: nodes that own something outside of the slab
+  std::uint32_t pool = 0;  ///< size class, as in `node`
+  block* first = nullptr;  ///< the block that carries the count
+  block* next = nullptr;   ///< further blocks of the same slab
+  void* owners = nullptr;  ///< first block: nodes that own something outside of the slab
 };
 static_assert(sizeof(block) == 32);
 

@@ -1,4 +1,5 @@
-// What `co_await self.…` waits with. Each lives in the suspended frame and is asked in the process's slices whether the wait is over.
+// What `co_await self.…` waits with. Each lives in the suspended frame and is asked in the process's slices whether the
+// wait is over.
 #pragma once
 
 #include <ergo/detail/process_state.hpp>
@@ -17,7 +18,8 @@ class [[nodiscard]] received {
  public:
   received() = default;
   template <typename U>
-  explicit received(std::in_place_t /*tag*/, U&& value) : value_{std::in_place_type<std::remove_cvref_t<U>>, std::forward<U>(value)} {}
+  explicit received(std::in_place_t /*tag*/, U&& value)
+      : value_{std::in_place_type<std::remove_cvref_t<U>>, std::forward<U>(value)} {}
 
   [[nodiscard]] bool timed_out() const noexcept { return value_.index() == 0; }
   [[nodiscard]] explicit operator bool() const noexcept { return !timed_out(); }
@@ -65,7 +67,8 @@ class waiting : public waiter {
   /// As `suspend`, and the slice ends: the wait is looked at again after others have run.
   void yield(std::coroutine_handle<> suspended) noexcept;
   [[nodiscard]] bool time_is_up() const noexcept;
-  /// The next message that was not looked at in this wait, or null. `take_seen` removes the one that was looked at last.
+  /// The next message that was not looked at in this wait, or null. `take_seen` removes the one that was looked at
+  /// last.
   [[nodiscard]] const signal* look() noexcept;
   [[nodiscard]] signal* take_seen() noexcept;
 
@@ -82,7 +85,9 @@ class [[nodiscard]] sleep_awaiter final : public waiting {
  public:
   sleep_awaiter(process& self, duration delay) noexcept : waiting{self, delay} {}
   [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> suspended) noexcept { timeout_ == duration::zero() ? yield(suspended) : suspend(suspended); }
+  void await_suspend(std::coroutine_handle<> suspended) noexcept {
+    timeout_ == duration::zero() ? yield(suspended) : suspend(suspended);
+  }
   void await_resume() const noexcept {}
   bool over(process& /*self*/) override { return time_is_up(); }
 };
@@ -93,7 +98,8 @@ class send_awaiter final : public waiting {
   /// Ready; or, with `busy_node`, waits until the connection to that node has drained; or lets others run.
   explicit send_awaiter(process& self) noexcept : waiting{self, forever} {}
   send_awaiter(process& self, atom busy_node) noexcept : waiting{self, forever}, busy_node_{busy_node}, waits_{true} {}
-  send_awaiter(send_awaiter&& other) noexcept : waiting{*other.self_, forever}, busy_node_{other.busy_node_}, waits_{other.waits_} {}
+  send_awaiter(send_awaiter&& other) noexcept
+      : waiting{*other.self_, forever}, busy_node_{other.busy_node_}, waits_{other.waits_} {}
   [[nodiscard]] bool await_ready() const noexcept { return !waits_; }
   void await_suspend(std::coroutine_handle<> suspended) noexcept { yield(suspended); }
   void await_resume() const noexcept {}
@@ -117,7 +123,8 @@ class [[nodiscard]] any_awaiter final : public waiting {
 template <typename Predicate>
 class [[nodiscard]] predicate_awaiter final : public waiting {
  public:
-  predicate_awaiter(process& self, Predicate wanted, duration timeout) : waiting{self, timeout}, wanted_{std::move(wanted)} {}
+  predicate_awaiter(process& self, Predicate wanted, duration timeout)
+      : waiting{self, timeout}, wanted_{std::move(wanted)} {}
   [[nodiscard]] bool await_ready() { return search(); }
   /// The message, or an empty one after a time-out.
   message await_resume() noexcept { return found_ ? message{take_seen()} : message{}; }
@@ -183,7 +190,7 @@ class [[nodiscard]] receive_awaiter final : public waiting {
 /// A job for the side pool, type-erased.
 class side_job : public external_operation {
  public:
-  void start(process& self);          ///< queues the job; throws, and then it is not under way, if no thread can be had for it
+  void start(process& self);  ///< queues the job; throws, and then it is not under way, if no thread can be had for it
   virtual void perform() noexcept = 0;
   void cancel() noexcept override {}  ///< a running job cannot be stopped; the frames wait for it
 

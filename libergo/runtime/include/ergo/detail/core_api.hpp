@@ -14,16 +14,13 @@ namespace detail {
 /// Queues `ready` on a core, after a push into its inbox returned `pushed::woke`, or for its first slice. Any thread.
 void make_runnable(schedulable& ready) noexcept;
 
-/// Sends `envelope` to something schedulable and makes it runnable if it slept; false (and the envelope stays the caller's) if it is closed.
+/// Sends `envelope` to something schedulable and makes it runnable if it slept; false (and the envelope stays the
+/// caller's) if it is closed.
 [[nodiscard]] inline bool push_signal(schedulable& to, signal* envelope) noexcept {
   switch (to.signals.push(envelope)) {
-    case pushed::queued:
-      return true;
-    case pushed::woke:
-      make_runnable(to);
-      return true;
-    case pushed::closed:
-      break;
+    case pushed::queued: return true;
+    case pushed::woke: make_runnable(to); return true;
+    case pushed::closed: break;
   }
   return false;
 }

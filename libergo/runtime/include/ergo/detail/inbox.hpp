@@ -42,7 +42,8 @@ class inbox {
   /// Goes to sleep if nothing has arrived; afterwards the pusher of the next signal makes the reader runnable.
   [[nodiscard]] bool try_block() noexcept {
     signal* expected = nullptr;
-    return head_.compare_exchange_strong(expected, blocked_mark(), std::memory_order_acq_rel, std::memory_order_relaxed);
+    return head_.compare_exchange_strong(expected, blocked_mark(), std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
   }
 
   /// Ends the queue and returns what is left, oldest first.

@@ -40,11 +40,11 @@ struct waiter {
 struct call_record {
   call_record* next = nullptr;
   std::uint64_t ref = 0;
-  pid target{};               ///< local server; no process where the call went to another node
+  pid target{};  ///< local server; no process where the call went to another node
   enum class state : std::uint8_t { waiting, answered, failed } status = state::waiting;
   bool remote = false;
   destination sent_to{pid{}};
-  term answer;                ///< the answer, or the exit reason
+  term answer;  ///< the answer, or the exit reason
 };
 
 /// Something outside of the process that will report into its frames: a side-pool job, an Asio operation.
@@ -70,7 +70,7 @@ class external_operation {
 
 struct process_state : schedulable {
   // Identity. The tenant is read by senders on other threads.
-  std::atomic<std::uint64_t> tenant{0};        // node index and serial of who lives here
+  std::atomic<std::uint64_t> tenant{0};  // node index and serial of who lives here
   std::uint32_t slot = 0;
   pid id_{};
   local_node* node_ = nullptr;
@@ -78,8 +78,8 @@ struct process_state : schedulable {
   ergo::exits exits_{};
   enum class life : std::uint8_t { unused, starting, running, dying, zombie } life_ = life::unused;
   bool now_known_ = false;
-  bool time_is_up_ = false;                    // of the present wait
-  bool yields_ = false;                        // ends the slice although there is more to do
+  bool time_is_up_ = false;  // of the present wait
+  bool yields_ = false;      // ends the slice although there is more to do
   bool root_started_ = false;
 
   // Unread messages, oldest first.
@@ -97,13 +97,13 @@ struct process_state : schedulable {
   promise_base* innermost_ = nullptr;
   std::coroutine_handle<> root_;
   worker* worker_ = nullptr;
-  std::uint32_t work_done_ = 0;                // steps in this slice
-  std::uint32_t sent_ = 0;                     // messages in this slice
+  std::uint32_t work_done_ = 0;  // steps in this slice
+  std::uint32_t sent_ = 0;       // messages in this slice
 
   // Time.
   time_point now_{};
-  time_point deadline_ = time_point::max();    // of the present wait or idle timeout
-  time_point armed_ = time_point::max();       // earliest entry on some core's timer heap
+  time_point deadline_ = time_point::max();  // of the present wait or idle timeout
+  time_point armed_ = time_point::max();     // earliest entry on some core's timer heap
   std::atomic<bool> wake_pending_{false};
   signal wake_signal_{};
 
@@ -114,7 +114,7 @@ struct process_state : schedulable {
     std::uint64_t ref;
     pid from;
   };
-  std::vector<open_call> open_calls_;          // local calls taken from the mailbox and not answered yet
+  std::vector<open_call> open_calls_;  // local calls taken from the mailbox and not answered yet
   external_operation* operations_ = nullptr;
   std::unique_ptr<process_extras> extras_;
   pid group_leader_{};

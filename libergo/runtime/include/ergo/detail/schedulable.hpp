@@ -21,7 +21,8 @@ enum class slice_end : std::uint8_t {
 enum class placement : std::uint8_t {
   anywhere,  ///< any core may steal it
   pinned,    ///< its home core only
-  lazy,      ///< its home core only, and only when nothing else is runnable or after many slices: connections, so that writes gather
+  lazy,      ///< its home core only, and only when nothing else is runnable or after many slices: connections, so that
+             ///< writes gather
 };
 
 /// Something with an inbox that a core runs in slices. Runnable exactly while its inbox is not blocked.

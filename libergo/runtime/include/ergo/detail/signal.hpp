@@ -1,5 +1,5 @@
-// The envelope of everything that one process tells another: messages and control signals share one inbox and one order.
-// Sixty-four bytes, from a pool whose memory stays with the thread that frees it.
+// The envelope of everything that one process tells another: messages and control signals share one inbox and one
+// order. Sixty-four bytes, from a pool whose memory stays with the thread that frees it.
 #pragma once
 
 #include <ergo/error.hpp>
@@ -8,7 +8,8 @@
 
 namespace ergo::inline v0::detail {
 
-/// What a signal means. Up to `node_down` they are messages that a process may receive; the rest act when the inbox is fetched.
+/// What a signal means. Up to `node_down` they are messages that a process may receive; the rest act when the inbox is
+/// fetched.
 enum class signal_kind : std::uint8_t {
   message,         ///< payload = any term
   cast,            ///< payload = what `gen_server:cast` sent
@@ -61,7 +62,9 @@ void release(signal* envelope) noexcept;
 [[nodiscard]] signal* make_signal(signal_kind kind, const pid& from, term tag, term payload);
 
 /// A pointer inside a term, for the kinds that carry one; it never leaves the program.
-[[nodiscard]] inline term pointer_term(const void* pointer) { return term{static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(pointer))}; }
+[[nodiscard]] inline term pointer_term(const void* pointer) {
+  return term{static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(pointer))};
+}
 template <typename T>
 [[nodiscard]] T* pointer_in(const term& value) noexcept {
   return reinterpret_cast<T*>(static_cast<std::intptr_t>(value.as_integer().value_or(0)));

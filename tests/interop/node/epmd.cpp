@@ -1,0 +1,90 @@
+// The port mapper dies under living nodes: our own stand-alone one, and one embedded in a node.
+#include "harness.hpp"
+#include "sockets.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+namespace ergo_interop {
+namespace {
+
+using steady = std::chrono::steady_clock;
+
+std::string stem_of(const std::string& name) { return name.substr(0, name.find('@')); }
+
+bool lists(std::uint16_t port, const std::string& node) {
+  const auto names = names_at(port);
+  return names && std::find(names->begin(), names->end(), stem_of(node)) != names->end();
+}
+
+/// `ergo-epmd` in the foreground, answering.
+std::unique_ptr<program> start_mapper(std::uint16_t port) {
+  auto mapper = std::make_unique<program>(
+      std::vector<std::string>{program_from("ERGO_PROGRAM_EPMD"), "-port", std::to_string(port)});
+  eventually("the port mapper answers", [&] { return names_at(port).has_value(); });
+  return mapper;
+}
+
+TEST_CASE("Nodes register again when their port mapper was killed and started again") {
+  for_every_release("epmd killed -9 and restarted: names come back", [](const release& otp) {
+    const auto port = free_port();
+    auto mapper = start_mapper(port);
+    auto options = options_for(fresh_name("cpp"), port);
+    options.epmd = ergo::epmd_mode::client_only;
+    our_node ours{options};
+    erlang_peer peer{peer_at(otp, port)};
+    expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
+    mapper->kill_now();
+    expect(!names_at(port).has_value(), "the port mapper still answers");
+    expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
+    mapper = start_mapper(port);
+    const auto began = steady::now();
+    eventually("our name is back", [&] { return lists(port, ours.name()); }, 2s);
+    // OTP 23 does not come back by itself.
+    if (std::stoi(otp.number) >= 24)
+      eventually(
+          "their name is back", [&] { return lists(port, peer.name()); }, 5s - (steady::now() - began) / 1ms * 1ms);
+    ours->disconnect(peer.name());
+    eventually("they saw it", [&] { return peer.run("{connected, " + ours.quoted_name() + "}") == "false"; });
+    expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
+  });
+}
+
+TEST_CASE("A node of ours takes the port mapper over from one that died") {
+  for_every_release("the node that embeds epmd is killed: another takes over", [](const release& otp) {
+    const auto port = free_port();
+    demo_node first{fresh_name("demo"), port};
+    our_node second{options_for(fresh_name("second"), port)};
+    our_node third{options_for(fresh_name("third"), port)};
+    erlang_peer peer{peer_at(otp, port)};
+    for (const auto& name : {first.name(), second.name(), third.name(), peer.name()})
+      expect(lists(port, name), "not registered: " + name);
+    expect_same(peer.run("{ping, " + second.quoted_name() + "}"), "pong");
+    first.process().kill_now();
+    const auto began = steady::now();
+    eventually(
+        "the names of ours are back", [&] { return lists(port, second.name()) && lists(port, third.name()); }, 2s);
+    if (std::stoi(otp.number) >= 24)
+      eventually(
+          "their name is back", [&] { return lists(port, peer.name()); }, 5s - (steady::now() - began) / 1ms * 1ms);
+    expect(!lists(port, first.name()), "the dead one is listed");
+    expect_same(peer.run("{ping, " + third.quoted_name() + "}"), "pong");
+    expect(third->connect(second.name()).has_value(), "ours find each other");
+    demo_node again{stem_of(first.name()), port};
+    expect_same(peer.run("{ping, " + atom_text(again.name()) + "}"), "pong");
+  });
+}
+
+TEST_CASE("A node without a port mapper finds its peers at a fixed port", "[installed]") {
+  among_ourselves("epmd_mode::client_only fails in one sentence without one", [] {
+    auto options = options_for(fresh_name("cpp"), free_port());
+    options.epmd = ergo::epmd_mode::client_only;
+    const auto started = ergo::node::start(options);
+    expect(!started.has_value(), "it started");
+    expect(!started.error().message().empty(), "no word why");
+  });
+}
+
+}  // namespace
+}  // namespace ergo_interop

@@ -1,0 +1,129 @@
+// A peer made of a bare socket.
+#include "sockets.hpp"
+
+#include <openssl/evp.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <sstream>
+#include <stdexcept>
+
+namespace ergo_interop {
+namespace {
+
+constexpr std::uint64_t offered_flags = 0xD'075F'5FBC;
+
+std::string md5(const std::string& text) {
+  std::array<unsigned char, 16> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr);
+  return {digest.begin(), digest.end()};
+}
+
+std::uint32_t number_at(const std::string& bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t index = at; index < at + 4; ++index) value = (value << 8) | static_cast<unsigned char>(bytes[index]);
+  return value;
+}
+
+std::string read_message(const raw_socket& over) {
+  const auto size = over.read(2);
+  if (size.size() != 2) return {};
+  return over.read(static_cast<std::size_t>(static_cast<unsigned char>(size[0])) << 8 |
+                   static_cast<unsigned char>(size[1]));
+}
+
+}  // namespace
+
+raw_socket::raw_socket(std::uint16_t port) : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return;
+  close(socket_);
+  throw std::runtime_error{"nobody listens at port " + std::to_string(port)};
+}
+
+raw_socket::~raw_socket() { close(socket_); }
+
+bool raw_socket::send(std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const auto count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+std::string raw_socket::read(std::size_t count, std::chrono::milliseconds patience) const {
+  std::string got;
+  while (got.size() < count) {
+    pollfd wait{socket_, POLLIN, 0};
+    if (poll(&wait, 1, static_cast<int>(patience.count())) <= 0) return {};
+    std::array<char, 4096> chunk{};
+    const auto size = recv(socket_, chunk.data(), std::min(chunk.size(), count - got.size()), 0);
+    if (size <= 0) return {};
+    got.append(chunk.data(), static_cast<std::size_t>(size));
+  }
+  return got;
+}
+
+bool raw_socket::closes(std::chrono::milliseconds patience) const {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    pollfd wait{socket_, POLLIN, 0};
+    if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) <= 0) return false;
+    std::array<char, 4096> dropped{};
+    if (recv(socket_, dropped.data(), dropped.size(), 0) <= 0) return true;
+  }
+}
+
+std::string u16(std::uint32_t value) { return {static_cast<char>(value >> 8), static_cast<char>(value)}; }
+std::string u32(std::uint64_t value) {
+  return u16(static_cast<std::uint32_t>(value >> 16)) + u16(static_cast<std::uint32_t>(value & 0xFFFF));
+}
+std::string u64(std::uint64_t value) { return u32(value >> 32) + u32(value & 0xFFFF'FFFF); }
+
+std::string handshake_frame(std::string_view body) {
+  return u16(static_cast<std::uint32_t>(body.size())) + std::string{body};
+}
+
+std::string name_message(std::string_view name) {
+  return handshake_frame("N" + u64(offered_flags) + u32(77) + u16(static_cast<std::uint32_t>(name.size())) +
+                         std::string{name});
+}
+
+std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port) try {
+  const raw_socket mapper{epmd_port};
+  if (!mapper.send(u16(1) + "n") || mapper.read(4).size() != 4) return std::nullopt;
+  std::string text;
+  for (auto next = mapper.read(1); !next.empty(); next = mapper.read(1)) text += next;
+  std::vector<std::string> names;
+  std::istringstream words{text};
+  for (std::string line; std::getline(words, line);) {
+    if (line.starts_with("name ")) names.push_back(line.substr(5, line.find(' ', 5) - 5));
+  }
+  return names;
+} catch (const std::runtime_error&) {
+  return std::nullopt;
+}
+
+bool log_in(const raw_socket& over, std::string_view name, std::string_view cookie) {
+  if (!over.send(name_message(name))) return false;
+  const auto status = read_message(over);
+  if (status != "sok") return false;
+  const auto challenge = read_message(over);
+  if (challenge.size() < 19 || challenge[0] != 'N') return false;
+  const auto digest = md5(std::string{cookie} + std::to_string(number_at(challenge, 9)));
+  if (!over.send(handshake_frame("r" + u32(4711) + digest))) return false;
+  return read_message(over) == "a" + md5(std::string{cookie} + "4711");
+}
+
+}  // namespace ergo_interop

@@ -1,0 +1,75 @@
+// The encode buffer: growing, numbers in network order, pieces that are referred to.
+#include "wire.hpp"
+
+using namespace ergo_test;
+using etf::buffer;
+
+TEST_CASE("a buffer keeps what was appended while it grows", "[etf][buffer]") {
+  buffer out;
+  CHECK(out.empty());
+  std::string expected;
+  for (int number = 0; number < 10'000; ++number) {
+    out.append("some bytes");
+    expected += "some bytes";
+  }
+  CHECK(out.size() == expected.size());
+  CHECK(out.to_string() == expected);
+}
+
+TEST_CASE("numbers stand in network order", "[etf][buffer]") {
+  buffer out;
+  out.append_u8(1);
+  out.append_u16(0x0203);
+  out.append_u32(0x04050607);
+  out.append_u64(0x08090a0b0c0d0e0fULL);
+  CHECK(hex(out.to_string()) == "0102030405060708090a0b0c0d0e0f");
+  out.patch_u32(1, 0xdeadbeef);
+  CHECK(hex(out.to_string()) == "01deadbeef060708090a0b0c0d0e0f");
+}
+
+TEST_CASE("reserved room is written and committed", "[etf][buffer]") {
+  buffer out;
+  auto* to = out.reserve(1'000);
+  CHECK(out.room() >= 1'000);
+  CHECK(out.empty());
+  to[0] = std::byte{'a'};
+  to[1] = std::byte{'b'};
+  out.commit(2);
+  CHECK(out.to_string() == "ab");
+  CHECK(out.bytes().size() == 2);
+}
+
+TEST_CASE("a gathered binary takes its place without being copied", "[etf][buffer]") {
+  buffer out;
+  const auto piece = etf::binary("piece");
+  out.append("<");
+  out.gather(piece);
+  out.gather(etf::binary(""));
+  out.append("|");
+  out.gather(piece);
+  out.append(">");
+  CHECK(out.to_string() == "<piece|piece>");
+  CHECK(out.size() == 13);
+  CHECK(out.bytes().size() == 3);
+  REQUIRE(out.pieces().size() == 2);
+  CHECK(out.pieces()[0].bytes.data() == piece.bytes().data());
+  CHECK(out.pieces()[1].offset == 2);
+}
+
+TEST_CASE("a gathered binary lives as long as the buffer refers to it", "[etf][buffer]") {
+  buffer out;
+  out.gather(etf::binary(std::string(10'000, 'x')));
+  CHECK(out.to_string() == std::string(10'000, 'x'));
+}
+
+TEST_CASE("clear forgets bytes and pieces and keeps the memory", "[etf][buffer]") {
+  buffer out;
+  out.append(std::string(1'000, 'x'));
+  out.gather(etf::binary("piece"));
+  const auto* memory = out.bytes().data();
+  out.clear();
+  CHECK(out.empty());
+  CHECK(out.pieces().empty());
+  out.append("again");
+  CHECK(out.bytes().data() == memory);
+}

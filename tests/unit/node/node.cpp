@@ -1,0 +1,419 @@
+// Whole nodes of this program that meet over loopback.
+#include <ergo/node.hpp>
+
+#include <ergo/calls.hpp>
+#include <ergo/etf/text.hpp>
+#include <ergo/reactor.hpp>
+#include <ergo/spawn.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace ergo;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto patience = 20s;
+
+/// A port that nobody uses now.
+std::uint16_t free_port() {
+  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&where), size) == 0);
+  REQUIRE(::getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size) == 0);
+  ::close(probe);
+  return ntohs(where.sin_port);
+}
+
+class journal {
+ public:
+  void add(std::string line) {
+    {
+      const std::scoped_lock lock{mutex_};
+      lines_.push_back(std::move(line));
+    }
+    changed_.notify_all();
+  }
+  [[nodiscard]] bool wait_for(const std::string& part, std::size_t times = 1) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, patience, [&] { return count_locked(part) >= times; });
+  }
+  [[nodiscard]] std::size_t count(const std::string& part) {
+    const std::scoped_lock lock{mutex_};
+    return count_locked(part);
+  }
+  [[nodiscard]] std::vector<std::string> lines() {
+    const std::scoped_lock lock{mutex_};
+    return lines_;
+  }
+
+ private:
+  std::size_t count_locked(const std::string& part) const {
+    return static_cast<std::size_t>(std::ranges::count_if(lines_, [&](const auto& line) { return line.find(part) != line.npos; }));
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> lines_;
+};
+
+struct member {
+  member(std::string name, std::uint16_t epmd, std::string cookie = "secret") {
+    options.name = std::move(name);
+    options.cookie = std::move(cookie);
+    options.epmd_port = epmd;
+    options.on_event = [this](const event& happened) { events.add(happened.text); };
+  }
+  result<void> start() {
+    auto made = node::start(options, runtime_options{.cores = 2});
+    if (!made) return std::unexpected{made.error()};
+    self = std::move(*made);
+    watch = self->subscribe([this](const node_event& news) {
+      changes.add((news.what == node_event::kind::up ? "up " : "down ") + std::string{news.node.text()});
+    });
+    return {};
+  }
+  journal events;
+  journal changes;
+  node_options options;
+  subscription watch;
+  std::unique_ptr<node> self;
+};
+
+task<> echo(process& self) {
+  for (;;) {
+    message got = co_await self.receive_any();
+    if (got.is_call()) {
+      self.reply(got.from(), got.payload());
+    } else if (got.payload().is("stop"_atom)) {
+      co_return;
+    } else {
+      self.exit(exit_reason{got.payload()});
+    }
+  }
+}
+
+pid start_echo(member& on, atom name) {
+  return *on.self->spawn(spawn_options{.name = name}, make_body(echo));
+}
+
+/// Runs `body` as a process and waits for its end.
+template <typename Body, typename... Argument>
+exit_reason run(member& on, Body body, Argument... argument) {
+  const auto started = on.self->spawn(body, std::move(argument)...);
+  REQUIRE(started);
+  const auto ended = on.self->runtime().wait(*started, patience);
+  REQUIRE(ended);
+  return *ended;
+}
+
+task<exit_reason> call_once(process& self, destination to, term request) {
+  auto answer = co_await call(self, to, request, 10s);
+  if (!answer) co_return exit_reason::from(answer.error());
+  co_return exit_reason{*answer};
+}
+
+task<exit_reason> watch_until_down(process& self, destination to, journal* told) {
+  const auto watch = self.monitor(to);
+  auto other = co_await call(self, to, term{"who"_atom}, 10s);
+  told->add("watching");
+  auto ended = co_await self.receive<down>(patience);
+  (void)watch;
+  if (ended.timed_out()) co_return exit_reason{"timed_out"_atom};
+  co_return ended->reason;
+}
+
+task<exit_reason> link_until_exit(process& self, pid to, journal* told) {
+  self.trap_exits(exits::trapped);
+  self.link(to);
+  auto answer = co_await call(self, to, term{"linked"_atom}, 10s);
+  told->add("linked");
+  auto ended = co_await self.receive<exit_message>(patience);
+  if (ended.timed_out()) co_return exit_reason{"timed_out"_atom};
+  co_return ended->reason;
+}
+
+}  // namespace
+
+TEST_CASE("two nodes find each other through an embedded port mapper and call each other") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  (void)start_echo(b, "echo"_atom);
+  (void)start_echo(a, "echo"_atom);
+  CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, etf::tuple("hello"_atom, 1)).value() == etf::tuple("hello"_atom, 1));
+  CHECK(run(b, call_once, destination{"echo"_atom, "a@localhost"_atom}, term{42}).value() == term{42});
+  CHECK(a.self->nodes(node_set::hidden) == std::vector{atom::of("b@localhost")});
+  CHECK(a.self->nodes().empty());
+  CHECK(a.changes.wait_for("up b@localhost"));
+  CHECK(b.changes.wait_for("up a@localhost"));
+  const auto counted = a.self->counters("b@localhost");
+  REQUIRE(counted);
+  CHECK(counted->packets_out >= 3);
+  CHECK(counted->bytes_in > 0);
+  CHECK(a.self->creation() >= 4);
+}
+
+TEST_CASE("a call to a name that is not there, and to a node that is not there, fails with the right reason") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  CHECK(run(a, call_once, destination{"nobody"_atom, "b@localhost"_atom}, term{1}).is("noproc"_atom));
+  CHECK(run(a, call_once, destination{"echo"_atom, "c@localhost"_atom}, term{1}).value() == etf::tuple("nodedown"_atom, "c@localhost"_atom));
+}
+
+TEST_CASE("links and monitors hear of the end of a process, and of the end of a node") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  REQUIRE(a.start());
+  journal told;
+  {
+    member b{"b@localhost", epmd};
+    REQUIRE(b.start());
+    const auto first = start_echo(b, "echo"_atom);
+    const auto watcher = *a.self->spawn(watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told);
+    const auto linked = *a.self->spawn(link_until_exit, first, &told);
+    REQUIRE(told.wait_for("watching"));
+    REQUIRE(told.wait_for("linked"));
+    b.self->send(first, "broken"_atom);
+    CHECK(a.self->runtime().wait(watcher, patience)->is("broken"_atom));
+    CHECK(a.self->runtime().wait(linked, patience)->is("broken"_atom));
+  }
+  CHECK(a.changes.wait_for("down b@localhost"));
+  CHECK(a.self->nodes(node_set::all).empty());
+}
+
+TEST_CASE("a disconnect gives noconnection on both sides, and the next message connects again") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  (void)start_echo(b, "echo"_atom);
+  journal told;
+  const auto watcher = *a.self->spawn(watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told);
+  REQUIRE(told.wait_for("watching"));
+  CHECK(a.self->disconnect("b@localhost"));
+  CHECK(a.self->runtime().wait(watcher, patience)->is("noconnection"_atom));
+  CHECK(b.changes.wait_for("down a@localhost"));
+  CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{1}).value() == term{1});
+  CHECK(a.changes.wait_for("up b@localhost", 2));
+}
+
+TEST_CASE("a wrong cookie is refused on both sides, in words") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd, "other"};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  const auto connected = a.self->connect("b@localhost", patience);
+  REQUIRE_FALSE(connected);
+  CHECK(connected.error() == errc::nodedown);
+  CHECK(connected.error().message().find("cookie") != std::string::npos);
+  CHECK(b.events.wait_for("cookie"));
+  CHECK(b.changes.lines().empty());
+}
+
+TEST_CASE("a cookie of its own for one peer") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd, "other"};
+  a.options.peer_cookies.emplace("b@localhost", "other");
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  CHECK(a.self->connect("b@localhost", patience));
+}
+
+TEST_CASE("a node that is not on the allow list is refused") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  b.options.allow = {"c@*"};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  const auto connected = a.self->connect("b@localhost", patience);
+  REQUIRE_FALSE(connected);
+  CHECK(b.events.wait_for("allow"));
+}
+
+TEST_CASE("a second node of the same name is refused, and the first one is untouched") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member again{"a@localhost", epmd};
+  REQUIRE(a.start());
+  const auto refused = again.start();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::name_taken);
+  member b{"b@localhost", epmd};
+  REQUIRE(b.start());
+  CHECK(b.self->connect("a@localhost", patience));
+}
+
+TEST_CASE("a port mapper that dies with its node is replaced by another node, and all names are found again") {
+  const auto epmd = free_port();
+  member b{"b@localhost", epmd};
+  member c{"c@localhost", epmd};
+  {
+    member a{"a@localhost", epmd};
+    REQUIRE(a.start());
+    REQUIRE(b.start());
+    REQUIRE(c.start());
+    a.self->stop();
+    CHECK(a.events.wait_for("takes its port mapper with it, which holds 2 other name(s)"));
+  }
+  CHECK(b.events.wait_for("is registered at the port mapper again"));
+  CHECK(c.events.wait_for("is registered at the port mapper again"));
+  CHECK(b.self->connect("c@localhost", patience));
+}
+
+TEST_CASE("without a port mapper peers are found at a fixed port") {
+  const auto port = free_port();
+  member a{"a@127.0.0.1", 0};
+  member b{"b@127.0.0.2", 0};
+  for (auto* const one : {&a, &b}) {
+    one->options.epmd = epmd_mode::none;
+    one->options.peer_port = port;
+    REQUIRE(one->start());
+  }
+  CHECK(a.self->port() == port);
+  CHECK(a.self->connect("b@127.0.0.2", patience));
+}
+
+TEST_CASE("one program holds several nodes") {
+  const auto epmd = free_port();
+  ergo::runtime shared{networked({.cores = 2})};
+  const auto start = [&](const char* name) {
+    node_options options;
+    options.name = name;
+    options.cookie = "secret";
+    options.epmd_port = epmd;
+    options.on_event = [](const event&) {};
+    return node::start(shared, options);
+  };
+  auto a = start("a@localhost");
+  auto b = start("b@localhost");
+  REQUIRE(a);
+  REQUIRE(b);
+  CHECK((*a)->connect("b@localhost", patience));
+  CHECK((*b)->is_connected("a@localhost"));
+}
+
+TEST_CASE("both nodes call each other at once, again and again: there is always exactly one connection") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> ready{0};
+    result<void> first;
+    result<void> second;
+    {
+      std::jthread one{[&] {
+        ++ready;
+        while (ready < 2) std::this_thread::yield();
+        first = a.self->connect("b@localhost", patience);
+      }};
+      std::jthread two{[&] {
+        ++ready;
+        while (ready < 2) std::this_thread::yield();
+        second = b.self->connect("a@localhost", patience);
+      }};
+    }
+    REQUIRE(first);
+    REQUIRE(second);
+    a.self->disconnect("b@localhost");
+    REQUIRE(a.changes.wait_for("down b@localhost", static_cast<std::size_t>(round) + 1));
+    REQUIRE(b.changes.wait_for("down a@localhost", static_cast<std::size_t>(round) + 1));
+  }
+  bool up = false;
+  for (const auto& line : a.changes.lines()) {
+    CHECK(line == (up ? "down b@localhost" : "up b@localhost"));
+    up = !up;
+  }
+}
+
+TEST_CASE("what cannot be a node says why in a sentence") {
+  const auto refused = [](auto change) {
+    node_options options;
+    options.name = "a@localhost";
+    options.cookie = "secret";
+    options.epmd = epmd_mode::none;
+    options.on_event = [](const event&) {};
+    change(options);
+    const auto made = node::start(options, runtime_options{.cores = 1});
+    REQUIRE_FALSE(made);
+    CHECK(made.error() == errc::badarg);
+    return made.error().message();
+  };
+  CHECK(refused([](auto& o) { o.name = "a b@c"; }).find("node name") != std::string::npos);
+  CHECK(refused([](auto& o) { o.name = "a@no.such.host.invalid"; }).find("resolve") != std::string::npos);
+  CHECK(refused([](auto& o) { o.cookie = "\n"; }).find("cookie") != std::string::npos);
+  CHECK(refused([](auto& o) {
+          o.epmd = epmd_mode::client_only;
+          o.epmd_port = free_port();
+        }).find("port mapper") != std::string::npos);
+  CHECK(refused([](auto& o) { o.listen = {"192.0.2.1"}; }).find("192.0.2.1") != std::string::npos);
+}
+
+TEST_CASE("a node needs reactors, and says how to get them") {
+  ergo::runtime plain{runtime_options{.cores = 1}};
+  node_options options;
+  options.name = "a@localhost";
+  options.cookie = "secret";
+  const auto made = node::start(plain, options);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().message().find("networked") != std::string::npos);
+}
+
+TEST_CASE("a node is traced when it is asked to, and its secrets are not") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd, "TOPSECRET"};
+  member b{"b@localhost", epmd, "TOPSECRET"};
+  journal traced;
+  a.options.on_trace = [&](std::string_view line) { traced.add(std::string{line}); };
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  (void)start_echo(b, "echo"_atom);
+  a.self->trace(trace_category::all);
+  CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{"PAYLOAD"_atom}).is("PAYLOAD"_atom));
+  CHECK(traced.wait_for("node route call"));
+  CHECK(traced.wait_for("dist out peer=b@localhost REG_SEND"));
+  CHECK(traced.wait_for("dist in peer=b@localhost"));
+  CHECK(traced.count("PAYLOAD") == 0);
+  CHECK(traced.count("TOPSECRET") == 0);
+  a.self->untrace(trace_category::all);
+  const auto before = traced.lines().size();
+  CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{1}).value() == term{1});
+  CHECK(traced.lines().size() <= before + 1);
+}
+
+TEST_CASE("a stopped node refuses work, and stopping again does nothing") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  REQUIRE(a.start());
+  (void)start_echo(a, "echo"_atom);
+  a.self->stop(2s);
+  a.self->stop(2s);
+  CHECK_FALSE(a.self->whereis("echo"_atom));
+  member again{"a@localhost", epmd};
+  CHECK(again.start());
+}
