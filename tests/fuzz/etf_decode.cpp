@@ -44,7 +44,7 @@ void check_scan(std::span<const std::byte> input, const etf::decode_limits& limi
   etf::atom atom;
   etf::pid pid;
   etf::reference reference;
-  while (scan_tuple_header(rest, arity) || scan_integer(rest, number) || scan_atom(rest, atom, limits) || scan_pid(rest, pid, limits) ||
+  while (etf::scan_tuple_header(rest, arity) || etf::scan_integer(rest, number) || scan_atom(rest, atom, limits) || scan_pid(rest, pid, limits) ||
          scan_reference(rest, reference, limits)) {
     require(rest.size() < input.size());
   }
