@@ -31,7 +31,7 @@ using resolve_function = std::function<addresses(const std::string& host)>;
                                                                    const resolve_function& ask);
 /// What a user should know about listening there: only reachable from this computer although it has other addresses, or
 /// open to the network without encryption. Empty for nothing.
-[[nodiscard]] std::string listening_note(const addresses& chosen, const addresses& others);
+[[nodiscard]] std::string listening_note(std::string_view host, const addresses& chosen, const addresses& others);
 
 /// Listening sockets on all of `where`, at the first port from `first` to `last` that is free on all of them (0: the
 /// system's choice). An address that this computer does not have is an error.

@@ -72,7 +72,6 @@ TEST_CASE("an answer to an alias goes to the process where aliases were not nego
 
 TEST_CASE("links are booked until they break") {
   wire_fixture on;
-  const pid self{on.here, 1, 0};
   CHECK(write(on, signal_kind::link, on.remote, term{}) == lines{"{1,<here@h.1.0>,<there@h.5.1>}"});
   CHECK(on.table.links() == 1);
   CHECK(write(on, signal_kind::link_exit, on.remote, "bye"_atom) == lines{"{24,<here@h.1.0>,<there@h.5.1>} bye"});
