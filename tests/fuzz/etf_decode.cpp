@@ -1,5 +1,6 @@
-// The external term format from anybody. Oracles: no crash; a refusal points into the input; what was accepted is written with
-// exactly the announced size, gathered or not, and is the same term when it is read again; memory stays within the budget.
+// The external term format from anybody. Oracles: no crash; a refusal points into the input; what was accepted is
+// written with exactly the announced size, gathered or not, and is the same term when it is read again; memory stays
+// within the budget.
 #include <ergo/etf/codec.hpp>
 
 #include <cstddef>
@@ -29,7 +30,8 @@ void check_term(const etf::term& value) {
   const auto bytes = encode_to_string(value);
   require(bytes.size() == encoded_size(value) + 1);
   const auto again = etf::decode_all(std::as_bytes(std::span{bytes}), {.memory = 4 * memory, .budget = &budget()});
-  require(again.has_value() && *again == value && compare(*again, value) == 0 && hash_value(*again) == hash_value(value));
+  require(again.has_value() && *again == value && compare(*again, value) == 0 &&
+          hash_value(*again) == hash_value(value));
   require(encode_to_string(*again) == bytes);
   require(value.detach() == value);
   etf::buffer gathered;
@@ -44,8 +46,8 @@ void check_scan(std::span<const std::byte> input, const etf::decode_limits& limi
   etf::atom atom;
   etf::pid pid;
   etf::reference reference;
-  while (etf::scan_tuple_header(rest, arity) || etf::scan_integer(rest, number) || scan_atom(rest, atom, limits) || scan_pid(rest, pid, limits) ||
-         scan_reference(rest, reference, limits)) {
+  while (etf::scan_tuple_header(rest, arity) || etf::scan_integer(rest, number) || scan_atom(rest, atom, limits) ||
+         scan_pid(rest, pid, limits) || scan_reference(rest, reference, limits)) {
     require(rest.size() < input.size());
   }
 }
