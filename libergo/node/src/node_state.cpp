@@ -82,7 +82,8 @@ result<void> node_state::open_sockets() {
   if (!opened) return refuse(opened.error());
   listeners_ = *std::move(opened);
   port_ = listeners_.front().local_endpoint().port();
-  if (const auto text = listening_note(name_.host, *own, outside_addresses()); !text.empty()) note(log_level::warning, text);
+  if (const auto text = listening_note(name_.host, *own, outside_addresses()); !text.empty())
+    note(log_level::warning, text);
   const auto environment = epmd::read_environment();
   if (!environment && options_.epmd_port == 0) return refuse("ERL_EPMD_PORT is not a port number");
   auto plan = plan_epmd(*own);
