@@ -1,5 +1,6 @@
-// Terms built, taken apart, compared, hashed, printed, copied and destroyed in any order, on a stack of 64 KiB. The input is a
-// program for a small stack machine. Oracles: no crash, no leak, equality agrees with order and hash, copies are equal.
+// Terms built, taken apart, compared, hashed, printed, copied and destroyed in any order, on a stack of 64 KiB. The
+// input is a program for a small stack machine. Oracles: no crash, no leak, equality agrees with order and hash, copies
+// are equal.
 #include <ergo/etf/codec.hpp>
 #include <ergo/etf/text.hpp>
 
@@ -91,7 +92,10 @@ class machine {
       case 9: return combine(make_map);
       case 10: return push(etf::pid{{}, operation, take()});
       case 11: return push(etf::reference{{}, static_cast<std::uint8_t>(1 + operation / 20 % 5), {take(), operation}});
-      case 12: return combine([operation](const std::vector<term>& parts) { return etf::make_fun({.index = operation / 20U, .environment = parts}); });
+      case 12:
+        return combine([operation](const std::vector<term>& parts) {
+          return etf::make_fun({.index = operation / 20U, .environment = parts});
+        });
       case 13: return change([](const term& value) { return value.list_tail(); });
       case 14: return change([which = take()](const term& value) { return part_of(value, which); });
       case 15: return change([](const term& value) { return value.detach(); });
@@ -142,7 +146,8 @@ class machine {
 
   void nest(std::size_t depth) {
     auto [value, weight] = pop();
-    for (std::size_t level = 0; level < depth * 16; ++level) value = level % 2 == 0 ? etf::tuple(value) : etf::list(value, level);
+    for (std::size_t level = 0; level < depth * 16; ++level)
+      value = level % 2 == 0 ? etf::tuple(value) : etf::list(value, level);
     push(std::move(value), weight + depth * 32);
   }
 

@@ -43,7 +43,8 @@ class journal {
   }
   [[nodiscard]] bool wait_for(const std::string& line, std::size_t times = 1) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, patience, [&] { return static_cast<std::size_t>(std::ranges::count(lines_, line)) >= times; });
+    return changed_.wait_for(lock, patience,
+                             [&] { return static_cast<std::size_t>(std::ranges::count(lines_, line)) >= times; });
   }
   [[nodiscard]] std::size_t count(const std::string& line) {
     const std::scoped_lock lock{mutex_};
@@ -63,12 +64,15 @@ class journal {
 class owner_stub final : public connection_owner {
  public:
   void wanted(connection&) override { told.add("wanted"); }
-  void lost(connection&, dist::attempt_id, const dist::peer_reason& reason) override { told.add("lost " + std::string{dist::to_string(reason.code)}); }
+  void lost(connection&, dist::attempt_id, const dist::peer_reason& reason) override {
+    told.add("lost " + std::string{dist::to_string(reason.code)});
+  }
   void report(const event& happened) override { told.add("report " + happened.text); }
   journal told;
 };
 
-/// Traps exits and writes everything down; obeys `{link, Pid}`, `{monitor, Pid, _}`, `{watch, Node}`, `{send, To, M}` and `{flood, To, N, B}`.
+/// Traps exits and writes everything down; obeys `{link, Pid}`, `{monitor, Pid, _}`, `{watch, Node}`, `{send, To, M}`
+/// and `{flood, To, N, B}`.
 class scribe final : public behaviour {
  public:
   explicit scribe(journal* to) : to_{to} {}
@@ -193,7 +197,8 @@ TEST_CASE("what is sent before there is a connection asks for one once, and leav
   for (int number = 1; number <= 3; ++number) on.tell(etf::tuple("send"_atom, on.remote, number));
   REQUIRE(on.owner.told.wait_for("wanted"));
   on.attach();
-  for (int number = 1; number <= 3; ++number) CHECK(on.next() == "{22," + text(on.scribe_id) + ",<there@h.5.1>} " + std::to_string(number));
+  for (int number = 1; number <= 3; ++number)
+    CHECK(on.next() == "{22," + text(on.scribe_id) + ",<there@h.5.1>} " + std::to_string(number));
   CHECK(on.owner.told.count("wanted") == 1);
   CHECK(on.to_peer().is_up());
 }
@@ -219,7 +224,8 @@ TEST_CASE("packets reach processes however they are cut") {
   bench on;
   on.attach();
   etf::buffer packet;
-  REQUIRE(dist::encode(packet, control::reg_send{on.remote, "scribe"_atom}, etf::tuple("a"_atom, 1), dist::expand_digest(dist::pass_through_offer)));
+  REQUIRE(dist::encode(packet, control::reg_send{on.remote, "scribe"_atom}, etf::tuple("a"_atom, 1),
+                       dist::expand_digest(dist::pass_through_offer)));
   const auto bytes = packet.to_string();
   for (const char byte : bytes) on.say_bytes({&byte, 1});
   CHECK(on.written.wait_for("{a,1}"));

@@ -8,8 +8,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -64,7 +64,8 @@ class journal {
 
  private:
   std::size_t count_locked(const std::string& part) const {
-    return static_cast<std::size_t>(std::ranges::count_if(lines_, [&](const auto& line) { return line.find(part) != line.npos; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(lines_, [&](const auto& line) { return line.find(part) != line.npos; }));
   }
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -107,9 +108,7 @@ task<> echo(process& self) {
   }
 }
 
-pid start_echo(member& on, atom name) {
-  return *on.self->spawn(spawn_options{.name = name}, make_body(echo));
-}
+pid start_echo(member& on, atom name) { return *on.self->spawn(spawn_options{.name = name}, make_body(echo)); }
 
 /// Runs `body` as a process and waits for its end.
 template <typename Body, typename... Argument>
@@ -157,7 +156,8 @@ TEST_CASE("two nodes find each other through an embedded port mapper and call ea
   REQUIRE(b.start());
   (void)start_echo(b, "echo"_atom);
   (void)start_echo(a, "echo"_atom);
-  CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, etf::tuple("hello"_atom, 1)).value() == etf::tuple("hello"_atom, 1));
+  CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, etf::tuple("hello"_atom, 1)).value() ==
+        etf::tuple("hello"_atom, 1));
   CHECK(run(b, call_once, destination{"echo"_atom, "a@localhost"_atom}, term{42}).value() == term{42});
   CHECK(a.self->nodes(node_set::hidden) == std::vector{atom::of("b@localhost")});
   CHECK(a.self->nodes().empty());
@@ -177,7 +177,8 @@ TEST_CASE("a call to a name that is not there, and to a node that is not there, 
   REQUIRE(a.start());
   REQUIRE(b.start());
   CHECK(run(a, call_once, destination{"nobody"_atom, "b@localhost"_atom}, term{1}).is("noproc"_atom));
-  CHECK(run(a, call_once, destination{"echo"_atom, "c@localhost"_atom}, term{1}).value() == etf::tuple("nodedown"_atom, "c@localhost"_atom));
+  CHECK(run(a, call_once, destination{"echo"_atom, "c@localhost"_atom}, term{1}).value() ==
+        etf::tuple("nodedown"_atom, "c@localhost"_atom));
 }
 
 TEST_CASE("links and monitors hear of the end of a process, and of the end of a node") {

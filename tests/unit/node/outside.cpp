@@ -59,11 +59,13 @@ TEST_CASE("a call from outside completes on the caller's executor with the conve
   bench on;
   asio::io_context mine;
   std::optional<std::int64_t> got;
-  async_call<std::int64_t>(*on.self, "echo"_atom, 42, 5s, asio::bind_executor(mine.get_executor(), [&](boost::system::error_code failed, std::int64_t answer) {
-    CHECK_FALSE(failed);
-    CHECK(mine.get_executor().running_in_this_thread());
-    got = answer;
-  }));
+  async_call<std::int64_t>(
+      *on.self, "echo"_atom, 42, 5s,
+      asio::bind_executor(mine.get_executor(), [&](boost::system::error_code failed, std::int64_t answer) {
+        CHECK_FALSE(failed);
+        CHECK(mine.get_executor().running_in_this_thread());
+        got = answer;
+      }));
   CHECK_FALSE(got);
   mine.run();
   CHECK(got == 42);
@@ -78,13 +80,15 @@ TEST_CASE("each failure of a call has its own code") {
   CHECK(code_of("nobody"_atom, 1, 5s) == errc::noproc);
   CHECK(code_of("echo"_atom, "silence"_atom, 20ms) == errc::timeout);
   CHECK(code_of(destination{"echo"_atom, "gone@localhost"_atom}, 1, 5s) == errc::nodedown);
-  auto wrong = async_call<std::int64_t>(*on.self, "echo"_atom, term{"text"_atom}, 5s, asio::as_tuple(asio::use_future)).get();
+  auto wrong =
+      async_call<std::int64_t>(*on.self, "echo"_atom, term{"text"_atom}, 5s, asio::as_tuple(asio::use_future)).get();
   CHECK(std::get<0>(wrong) == errc::bad_answer);
 }
 
 TEST_CASE("as_result gives the whole error") {
   bench on;
-  auto answer = async_call(*on.self, destination{"echo"_atom, "gone@localhost"_atom}, 1, 5s, as_result(asio::use_future)).get();
+  auto answer =
+      async_call(*on.self, destination{"echo"_atom, "gone@localhost"_atom}, 1, 5s, as_result(asio::use_future)).get();
   REQUIRE_FALSE(answer);
   CHECK(answer.error() == error{errc::nodedown, "gone@localhost"_atom});
   auto fine = async_call(*on.self, "echo"_atom, 7, 5s, as_result(asio::use_future)).get();
@@ -97,7 +101,8 @@ TEST_CASE("a coroutine of Asio awaits a call") {
   auto ended = asio::co_spawn(
       mine,
       [](bench* given) -> asio::awaitable<std::int64_t> {
-        const auto doubled = co_await async_call<std::int64_t>(*given->self, given->server, 21, 5s, asio::use_awaitable);
+        const auto doubled =
+            co_await async_call<std::int64_t>(*given->self, given->server, 21, 5s, asio::use_awaitable);
         co_return 2 * doubled;
       }(&on),
       asio::use_future);
@@ -111,7 +116,9 @@ TEST_CASE("a cancelled call completes at once with cancelled") {
   asio::cancellation_signal stop;
   boost::system::error_code seen;
   async_call(*on.self, "echo"_atom, "silence"_atom, 1h,
-             asio::bind_cancellation_slot(stop.slot(), asio::bind_executor(mine.get_executor(), [&](boost::system::error_code failed, term) { seen = failed; })));
+             asio::bind_cancellation_slot(
+                 stop.slot(), asio::bind_executor(mine.get_executor(),
+                                                  [&](boost::system::error_code failed, term) { seen = failed; })));
   asio::post(mine, [&] { stop.emit(asio::cancellation_type::terminal); });
   mine.run();
   CHECK(seen == errc::cancelled);
@@ -128,7 +135,8 @@ TEST_CASE("a call resolves when its node stops") {
 TEST_CASE("a send from outside completes, and arrives") {
   bench on;
   CHECK_NOTHROW(async_send(*on.self, "echo"_atom, 1, asio::use_future).get());
-  CHECK(std::get<0>(async_connect(*on.self, "gone@localhost", asio::as_tuple(asio::use_future)).get()) == errc::nodedown);
+  CHECK(std::get<0>(async_connect(*on.self, "gone@localhost", asio::as_tuple(asio::use_future)).get()) ==
+        errc::nodedown);
   CHECK(std::get<0>(async_connect(*on.self, "no name", asio::as_tuple(asio::use_future)).get()) == errc::badarg);
 }
 
@@ -176,7 +184,8 @@ TEST_CASE("a process that dies while it awaits Asio takes the operation with it"
     on.self->runtime().exit(reader, "kill"_atom);
     REQUIRE(on.self->runtime().wait(reader, 20s));
     const auto until = std::chrono::steady_clock::now() + 20s;
-    while (on.self->runtime().process_count() > 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    while (on.self->runtime().process_count() > 2 && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
     REQUIRE(on.self->runtime().process_count() <= 2);
   }
 }
