@@ -82,6 +82,14 @@ void connection::request_watch(const pid& watcher, std::uint8_t flag) noexcept {
   if (flag == watch_flag) terms_.local.route_local(watcher, make_signal(signal_kind::node_down, pid{}, term{peer_}));
 }
 
+// It stands in the queue between what was sent before and after, and names the session that it ends.
+void connection::separate() noexcept {
+  const auto session = static_cast<std::int64_t>(current_.load(std::memory_order_acquire));
+  auto* const fence = make_signal(signal_kind::node_down, pid{}, term{session});
+  fence->flags |= fence_flag;
+  if (!push_signal(*this, fence)) release(fence);
+}
+
 void connection::wake_when_drained(const pid& waiting) noexcept {
   {
     const std::scoped_lock lock{mutex_};
@@ -126,7 +134,8 @@ slice_end connection::run_slice(worker& /*on*/) try {
     for (auto& one : told) obey(std::move(one));
     if (retired_) return slice_end::gone;
   }
-  const auto ended = session_ == nullptr ? offline_slice() : online_slice(bells);
+  auto ended = session_ == nullptr ? slice_end::waiting : online_slice(bells);
+  if (session_ == nullptr) ended = offline_slice();
   if (has_waiters_.load(std::memory_order_seq_cst)) wake_waiters();
   return ended;
 } catch (const std::bad_alloc&) {
@@ -220,20 +229,30 @@ signal* connection::take_first() noexcept {
   return taken;
 }
 
-bool connection::take_watch(signal* packed) {
-  if ((packed->flags & (watch_flag | unwatch_flag)) == 0) return false;
+// Whether a signal is one of our own to this connection: of the others, none has these flags.
+bool connection::is_own(const signal& packed) noexcept {
+  return (packed.flags & (watch_flag | unwatch_flag | fence_flag)) != 0;
+}
+
+// A fence for an earlier session has done its work when that one ended.
+bool connection::take_own(signal* packed) {
+  if (!is_own(*packed)) return false;
   if ((packed->flags & watch_flag) != 0) {
     table_.watch_node(packed->from);
-  } else {
+  } else if ((packed->flags & unwatch_flag) != 0) {
     table_.unwatch_node(packed->from);
+  } else if (session_ != nullptr) {
+    session_->fenced = session_->fenced || session_->is_meant(packed->payload);
   }
   release(packed);
   return true;
 }
 
+bool connection::has_outgoing() const noexcept { return first_ != nullptr && !session_->fenced; }
+
 void connection::fail_first() {
   auto* const packed = take_first();
-  if (take_watch(packed)) return;
+  if (take_own(packed)) return;
   queued_.fetch_sub(size_of(*packed), std::memory_order_seq_cst);
   const auto what = unpack(packed, peer_);
   const auto news = undeliverable(what.to, what.envelope);
@@ -246,6 +265,15 @@ void connection::fail_backlog() {
   for (const auto& news : table_.unreachable(peer_)) terms_.local.route_local(news.to, news.envelope);
 }
 
+// Who disconnects does not lose what follows: that waits for the next session.
+void connection::fail_backlog_of(session& ended) {
+  while (first_ != nullptr && !ended.fenced) {
+    const bool fence = (first_->flags & fence_flag) != 0;
+    ended.fenced = fence && ended.is_meant(first_->payload);
+    fail_first();
+  }
+}
+
 // What was sent before the loss was noticed is lost with it; what is sent from now on goes over the next session.
 void connection::lose(const dist::peer_reason& reason) {
   const auto ended = std::move(session_);
@@ -254,7 +282,7 @@ void connection::lose(const dist::peer_reason& reason) {
   unsent_.store(0, std::memory_order_seq_cst);
   const auto bells = collect();
   for (const auto& news : table_.lost(ended->over.peer)) terms_.local.route_local(news.to, news.envelope);
-  fail_backlog();
+  fail_backlog_of(*ended);
   if (bells != 0) {  // commands that came meanwhile are still to be obeyed
     for (const auto bit : {bell::command, bell::drained}) {
       if ((bells & static_cast<std::uint8_t>(bit)) != 0) ring(bit);

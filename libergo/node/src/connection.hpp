@@ -93,9 +93,11 @@ class connection final : public schedulable {
 
   void attach(established_link link);            ///< the peer is up over this socket
   void refuse(const dist::peer_reason& reason);  ///< the peer cannot be reached: what waits is answered
-  void close(
-      dist::peer_errc reason);  ///< end the session; what is queued is written first when we end it of our own will
-  void retire();                ///< the node has stopped: no more signals
+  /// End the session; what is queued is written first when we end it of our own will.
+  void close(dist::peer_errc reason);
+  /// What is queued from now on is not for the present session, which is about to be closed, but for the next one.
+  void separate() noexcept;
+  void retire();  ///< the node has stopped: no more signals
 
   [[nodiscard]] atom peer() const noexcept { return peer_; }
   [[nodiscard]] const traffic& counters() const noexcept { return traffic_; }
@@ -115,6 +117,7 @@ class connection final : public schedulable {
 
   static constexpr std::uint8_t watch_flag = 0x40;
   static constexpr std::uint8_t unwatch_flag = 0x20;
+  static constexpr std::uint8_t fence_flag = 0x10;
 
   slice_end run_slice(worker& on) override;
   void before_wait(core& /*on*/) override {}
@@ -127,7 +130,9 @@ class connection final : public schedulable {
 
   [[nodiscard]] static bool connects(const signal& packed) noexcept;
   [[nodiscard]] signal* take_first() noexcept;
-  [[nodiscard]] bool take_watch(signal* packed);
+  [[nodiscard]] static bool is_own(const signal& packed) noexcept;
+  [[nodiscard]] bool take_own(signal* packed);
+  [[nodiscard]] bool has_outgoing() const noexcept;
   void fail_first();
   std::uint8_t collect();
   void obey(command told);
@@ -148,6 +153,7 @@ class connection final : public schedulable {
   void lose(const dist::peer_reason& reason);
   void break_protocol(std::string_view text);
   void fail_backlog();
+  void fail_backlog_of(session& ended);
   void publish_unsent() noexcept;
   void wake_waiters();
   [[nodiscard]] dist::send_queue queue_state() const noexcept;

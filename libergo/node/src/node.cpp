@@ -91,6 +91,9 @@ result<void> node::connect(std::string_view peer, duration timeout) {
 
 bool node::disconnect(std::string_view peer) {
   const bool was_up = is_connected(peer);
+  const auto name = etf::atom::find(peer);
+  auto* const way = name && was_up ? state_->ways().find(*name) : nullptr;
+  if (way != nullptr) way->separate();
   state_->board().disconnect(std::string{peer});
   return was_up;
 }

@@ -70,8 +70,8 @@ slice_end connection::online_slice(std::uint8_t bells) {
   if (heard(bell::writable)) session_->waits_to_write = false;
   if (session_->at != session::phase::open) {
     go_on_closing(bells);
-    const bool more = session_ != nullptr && session_->at == session::phase::draining && first_ != nullptr &&
-                      !session_->waits_to_write;
+    const bool more =
+        session_ != nullptr && session_->at == session::phase::draining && has_outgoing() && !session_->waits_to_write;
     return more ? slice_end::again : slice_end::waiting;
   }
   if (heard(bell::tick)) check_liveness();
@@ -83,7 +83,7 @@ slice_end connection::online_slice(std::uint8_t bells) {
   // Those who got something run before this connection asks the system to wait: their answers leave first.
   if (session_->may_read || std::exchange(session_->handed_on, false)) return slice_end::again;
   wait_to_read();
-  return first_ != nullptr && !session_->waits_to_write ? slice_end::again : slice_end::waiting;
+  return has_outgoing() && !session_->waits_to_write ? slice_end::again : slice_end::waiting;
 }
 
 // ----- out ----------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ void connection::encode_backlog() {
   std::size_t written = 0;
   const auto before = taken_sizes_;
   while (session_ != nullptr && !session_->waits_to_write && written < written_per_slice) {
-    while (first_ != nullptr && session_->unsent() < batch) {
+    while (has_outgoing() && session_->unsent() < batch) {
       write_signal(take_first());
     }
     if (session_->unsent() == 0) break;
@@ -104,7 +104,7 @@ void connection::encode_backlog() {
 }
 
 void connection::write_signal(signal* packed) {
-  if (take_watch(packed)) return;
+  if (take_own(packed)) return;
   const auto size = size_of(*packed);
   taken_sizes_ += size;
   add(traffic_.packets_out, 1);
@@ -136,7 +136,7 @@ void connection::wait_to_write() {
 }
 
 dist::send_queue connection::queue_state() const noexcept {
-  return session_->unsent() == 0 && first_ == nullptr ? dist::send_queue::empty : dist::send_queue::waiting;
+  return session_->unsent() == 0 && !has_outgoing() ? dist::send_queue::empty : dist::send_queue::waiting;
 }
 
 // ----- in -----------------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ void connection::go_on_closing(std::uint8_t bells) {
     if (!s.waits_to_write) encode_backlog();
     if (session_ == nullptr) return;
     publish_unsent();
-    if (first_ != nullptr || s.unsent() != 0) return;
+    if (has_outgoing() || s.unsent() != 0) return;
     s.socket.finish_writing();
     s.at = session::phase::lingering;
     s.may_read = true;

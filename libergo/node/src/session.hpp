@@ -35,8 +35,10 @@ struct connection::session {
   bool may_read = true;  // the last read was not told to wait
   bool waits_to_read = false;
   bool waits_to_write = false;
+  bool fenced = false;     // nothing more is for this session
   bool handed_on = false;  // packets were given to processes since the last wait
 
+  [[nodiscard]] bool is_meant(const term& fence) const { return fence.as_integer() == static_cast<std::int64_t>(id); }
   [[nodiscard]] std::size_t unsent() const noexcept { return out.size() - sent; }
 };
 

@@ -84,8 +84,8 @@ class node {
   /// Connects to a node and waits for it; at once when it is connected. Outside threads only. Errors: `nodedown` with
   /// the name, `timeout`, `badarg`.
   result<void> connect(std::string_view peer, duration timeout = std::chrono::seconds{15});
-  /// Ends a connection: what was sent is written, then links and monitors over it get `noconnection`. False when there
-  /// is none.
+  /// Starts to end a connection: what was sent is written, then links and monitors over it get `noconnection`. What is
+  /// sent afterwards waits for the next connection and makes it. False when there is none.
   bool disconnect(std::string_view peer);
   [[nodiscard]] std::vector<atom> nodes(node_set which = node_set::visible) const;
   [[nodiscard]] bool is_connected(std::string_view peer) const;
