@@ -129,6 +129,11 @@ function(ergo_add_everything)
   endif()
 endfunction()
 
+# An option of these functions that a caller passes on empty is one that was not given.
+if(POLICY CMP0174)
+  cmake_policy(SET CMP0174 NEW)
+endif()
+
 # ----- tests, fuzzers, programs -------------------------------------------------------------------------------------
 
 # ergo_add_test_program(NAME sim_links LABEL sim SOURCES … DEPENDS … [TIMEOUT seconds])

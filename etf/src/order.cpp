@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace ergo::inline v0::etf {
@@ -38,8 +39,10 @@ bool is_number(const term& value) noexcept {
   return of == tag::integer || of == tag::floating || of == tag::big;
 }
 
-ordering compare_floats(double left, double right) noexcept {
-  return left < right ? ordering::less : left > right ? ordering::greater : ordering::equivalent;
+// -0.0 comes before 0.0 where 1 and 1.0 are told apart.
+ordering compare_floats(double left, double right, bool exact) noexcept {
+  if (left != right) return left < right ? ordering::less : ordering::greater;
+  return exact ? std::signbit(right) <=> std::signbit(left) : ordering::equivalent;
 }
 
 /// The order of an integer and a float by value.
@@ -59,7 +62,7 @@ ordering compare_integers(const term& left, const term& right) noexcept {
 ordering compare_numbers(const term& left, const term& right, bool exact) noexcept {
   const auto left_float = left.as_double();
   const auto right_float = right.as_double();
-  if (left_float && right_float) return compare_floats(*left_float, *right_float);
+  if (left_float && right_float) return compare_floats(*left_float, *right_float, exact);
   if (!left_float && !right_float) {
     const auto small_left = left.as_integer();
     const auto small_right = right.as_integer();
@@ -258,8 +261,8 @@ class hashing {
     switch (term_access::tag_of(value)) {
       case tag::nil: return;
       case tag::atom: return add(term_access::number(value));
-      case tag::integer: return add(term_access::value(value));
-      case tag::floating: return add(*value.as_double() == 0 ? 0 : term_access::value(value));  // -0.0 equals 0.0
+      case tag::integer:
+      case tag::floating: return add(term_access::value(value));
       case tag::pid:
       case tag::port: add(term_access::number(value)); return add(term_access::value(value));
       case tag::short_reference:

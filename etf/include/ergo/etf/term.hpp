@@ -143,7 +143,7 @@ class term {
   /// large message.
   [[nodiscard]] term detach() const;
 
-  /// Exact equality, Erlang's `=:=`: 1 and 1.0 differ; 0.0 and -0.0 are equal, as in OTP up to 26.
+  /// Exact equality, Erlang's `=:=`: 1 and 1.0 differ, and so do 0.0 and -0.0, as in OTP 27 and later.
   friend bool operator==(const term& left, const term& right) noexcept;
 
   /// Exchanges two terms without touching a counter.
