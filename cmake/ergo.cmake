@@ -158,14 +158,14 @@ endfunction()
 
 # Registers one run of a Catch2 program. A run in which every test case was skipped counts as skipped, visibly.
 function(ergo_run_as_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "PROGRAM;TIMEOUT" "LABELS;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "PROGRAM;TIMEOUT" "ARGUMENTS;LABELS;ENVIRONMENT")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
   if(ERGO_SANITIZE)
     math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 3")
   endif()
-  add_test(NAME ${name} COMMAND ${arg_PROGRAM})
+  add_test(NAME ${name} COMMAND ${arg_PROGRAM} ${arg_ARGUMENTS})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "${arg_ENVIRONMENT}" SKIP_RETURN_CODE 4)
   if(arg_SERIAL)
