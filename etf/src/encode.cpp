@@ -261,11 +261,25 @@ const term writer::end_of_list;
 std::size_t encoded_size(const term& value) noexcept { return measure{}.run(value); }
 
 void encode(buffer& out, const term& value, const encode_options& options) {
-  out.append_u8(wire::version);
-  encode_bare(out, value, options);
+  const auto before = out.here();
+  try {
+    out.append_u8(wire::version);
+    writer{out, options}.run(value);
+  } catch (...) {
+    out.rewind(before);  // half a term would spoil what others wrote
+    throw;
+  }
 }
 
-void encode_bare(buffer& out, const term& value, const encode_options& options) { writer{out, options}.run(value); }
+void encode_bare(buffer& out, const term& value, const encode_options& options) {
+  const auto before = out.here();
+  try {
+    writer{out, options}.run(value);
+  } catch (...) {
+    out.rewind(before);
+    throw;
+  }
+}
 
 std::string encode_to_string(const term& value) {
   buffer out;

@@ -73,3 +73,17 @@ TEST_CASE("clear forgets bytes and pieces and keeps the memory", "[etf][buffer]"
   out.append("again");
   CHECK(out.bytes().data() == memory);
 }
+
+TEST_CASE("a buffer goes back to a mark", "[etf][buffer]") {
+  buffer out;
+  out.append("kept");
+  out.gather(etf::binary("piece"));
+  const auto before = out.here();
+  out.append(std::string(10'000, 'x'));
+  out.gather(etf::binary("gone"));
+  out.rewind(before);
+  CHECK(out.to_string() == "keptpiece");
+  CHECK(out.size() == 9);
+  out.append("!");
+  CHECK(out.to_string() == "keptpiece!");
+}

@@ -1,6 +1,7 @@
 // Types of a program's own, faults with long paths, limits, and what a failure costs.
-#include "allocations.hpp"
 #include "convert_fixture.hpp"
+
+#include <ergo_test/allocations.hpp>
 
 #include <map>
 #include <set>
@@ -209,7 +210,7 @@ TEST_CASE("a failed conversion allocates nothing for its error", "[etf][convert]
   const auto texts = term_of("{deposit,bob,1}");
   for (const auto& term : terms) CHECK(!etf::from_term<account>(term));  // what is made once, is made now
   std::size_t failures = 0;
-  const auto before = ergo_test::allocations();
+  const auto before = ergo::test::allocations();
   for (int round = 0; round < 10; ++round) {
     for (const auto& term : terms) {
       if (!etf::from_term<account>(term)) ++failures;
@@ -217,7 +218,7 @@ TEST_CASE("a failed conversion allocates nothing for its error", "[etf][convert]
     if (!etf::from_term<std::map<int, int>>(texts)) ++failures;
     if (!etf::from_term<std::variant<account, bool>>(texts)) ++failures;
   }
-  const auto after = ergo_test::allocations();
+  const auto after = ergo::test::allocations();
   CHECK(after == before);
   CHECK(failures == 10 * (terms.size() + 2));
 }

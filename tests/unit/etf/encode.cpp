@@ -231,3 +231,21 @@ TEST_CASE("a scan that fails leaves its input and its result", "[etf][scan]") {
   input = bytes_of(unknown);
   CHECK_FALSE(etf::scan_atom(input, atom, {.atoms = etf::atom_policy::known_only}));
 }
+
+TEST_CASE("an encoding that fails leaves the buffer as it was", "[etf][encode]") {
+  // The pages of this string are never touched, so the 4 GiB exist as addresses only.
+  std::string huge;
+  try {
+    huge.resize_and_overwrite(std::size_t{4} << 30, [](char*, std::size_t size) { return size; });
+  } catch (const std::bad_alloc&) {
+    SKIP("no 4 GiB of addresses");
+  }
+  const auto value = etf::tuple(etf::binary(std::string(1'000, 'x')), etf::adopt_binary(std::move(huge)));
+  buffer out;
+  out.append("before");
+  CHECK_THROWS_AS(encode(out, value), std::length_error);
+  CHECK_THROWS_AS(encode(out, value, {.gather_from = 100}), std::length_error);
+  CHECK_THROWS_AS(encode_bare(out, value), std::length_error);
+  CHECK(out.to_string() == "before");
+  CHECK(out.pieces().empty());
+}

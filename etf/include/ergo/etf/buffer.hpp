@@ -63,9 +63,20 @@ class buffer {
   }
   /// Puts the bytes of `binary` here without copying them.
   void gather(const term& binary);
-  void clear() noexcept {
-    size_ = gathered_ = 0;
-    pieces_.clear();
+  void clear() noexcept { rewind({}); }
+
+  /// A length that a buffer had.
+  struct mark {
+    std::size_t size = 0;
+    std::size_t gathered = 0;
+    std::size_t pieces = 0;
+  };
+  [[nodiscard]] mark here() const noexcept { return {size_, gathered_, pieces_.size()}; }
+  /// Forgets what was added since `to` was taken.
+  void rewind(const mark& to) noexcept {
+    size_ = to.size;
+    gathered_ = to.gathered;
+    pieces_.erase(pieces_.begin() + static_cast<std::ptrdiff_t>(to.pieces), pieces_.end());
   }
 
  private:

@@ -64,11 +64,13 @@ struct encode_options {
   std::size_t gather_from = SIZE_MAX;  ///< binaries of at least so many bytes are referred to instead of copied
 };
 
-/// The exact number of bytes of `value` without the leading 131.
+/// The exact number of bytes of `value` without the leading 131. From the 25th level of nesting on it takes memory, and
+/// ends the program where there is none.
 [[nodiscard]] std::size_t encoded_size(const term& value) noexcept;
-/// Appends 131 and `value`. Throws `std::length_error` where no encoding exists (a 4 GiB binary).
+/// Appends 131 and `value`. Throws `std::length_error` where no encoding exists (a 4 GiB binary), and `std::bad_alloc`;
+/// then nothing was appended.
 void encode(buffer& out, const term& value, const encode_options& options = {});
-/// Appends `value` without 131.
+/// Appends `value` without 131; throws as `encode` does.
 void encode_bare(buffer& out, const term& value, const encode_options& options = {});
 /// 131 and `value` as a string of bytes.
 [[nodiscard]] std::string encode_to_string(const term& value);
