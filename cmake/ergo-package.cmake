@@ -29,20 +29,28 @@ function(ergo_sort_dependencies room_list find_list module_list flag_list)
 endfunction()
 
 # Writes and installs a pkg-config file. REQUIRES and PRIVATE are rooms, MODULES pkg-config modules, FLAGS linker flags.
+# Static libraries name all they need in public, so that their users ask without --static: that would ask the shared
+# libraries of others for their private needs as well, which need not be installed.
 function(ergo_install_pkgconfig name description library)
   cmake_parse_arguments(PARSE_ARGV 3 arg "" "" "REQUIRES;PRIVATE;MODULES;FLAGS")
   list(TRANSFORM arg_REQUIRES PREPEND "ergo-")
   list(TRANSFORM arg_PRIVATE PREPEND "ergo-")
-  list(JOIN arg_REQUIRES ", " requires)
   set(private ${arg_PRIVATE} ${arg_MODULES})
-  list(JOIN private ", " requires_private)
   list(JOIN arg_FLAGS " " libs_private)
-  file(RELATIVE_PATH up "/p/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/p")
-  string(REGEX REPLACE "/$" "" up "${up}")
   set(libs)
   if(library)
     set(libs "-L\${libdir} -l${library}")
   endif()
+  if(NOT BUILD_SHARED_LIBS)
+    list(APPEND arg_REQUIRES ${private})
+    set(private)
+    string(STRIP "${libs} ${libs_private}" libs)
+    set(libs_private)
+  endif()
+  list(JOIN arg_REQUIRES ", " requires)
+  list(JOIN private ", " requires_private)
+  file(RELATIVE_PATH up "/p/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/p")
+  string(REGEX REPLACE "/$" "" up "${up}")
   set(file "${PROJECT_BINARY_DIR}/pkgconfig/${name}.pc")
   file(WRITE "${file}" "prefix=\${pcfiledir}/${up}
 libdir=\${prefix}/${CMAKE_INSTALL_LIBDIR}
