@@ -61,6 +61,15 @@ ergo::task<ergo::term> watch_twice(ergo::process& self, std::shared_ptr<watching
   co_return tuple(one->reason.value(), two->reason.value(), unread);
 }
 
+/// One monitor on a process that is ended by an exit signal; the reason that came back.
+ergo::task<ergo::term> signal_and_watch(ergo::process& self, ergo::pid victim, ergo::term reason) {
+  const auto mine = self.monitor(victim);
+  self.exit(victim, ergo::exit_reason{reason});
+  auto ended = co_await self.receive<ergo::down>(10s);
+  if (!ended || !(ended->ref == mine.ref)) co_return ergo::term{"no_down"_atom};
+  co_return ended->reason.value();
+}
+
 /// Monitors, takes that back with flush (before or after the end), and counts what is left in the mailbox.
 ergo::task<ergo::term> take_back(ergo::process& self, std::shared_ptr<watching> of, bool late) {
   const ergo::term hello{"hello"_atom};
@@ -233,6 +242,10 @@ TEST_CASE("Our process links and gets the exit reason") {
   });
 }
 
+ergo::term large_text(std::size_t characters) {
+  return ergo::etf::make_list(std::vector<ergo::term>(characters, ergo::term{'x'}));
+}
+
 TEST_CASE("An Erlang process dies of ours that it is linked to, and of our exit signals") {
   in_every_world("ours dies linked to an Erlang process", [](world& in) {
     for (const std::string reason : {"boom", "{complex,[1,2]}"}) {
@@ -240,18 +253,21 @@ TEST_CASE("An Erlang process dies of ours that it is linked to, and of our exit 
       expect_term(run_process(in.node(), taken_along, shared(one)), reason);
     }
   });
-  in_every_world("our exit/2: normal, kill, reasons up to 10,000 characters", [](world& in) {
+  in_every_world("our exit/2: normal, kill, reasons up to 200,000 items", [](world& in) {
     auto one = new_victim(in, true, "none", {ending::act::tell, "{exit,survived}", ""});
     expect_term(run_process(in.node(), exit_normal, one.victim), "ok");
     expect_term(run_process(in.node(), watch_twice, shared(one)), "{survived,survived,0}");
-    for (const std::size_t size : {1U, 100U, 1'000U, 10'000U}) {
-      std::string text = "\"";
-      text.append(size, 'x');
-      text += "\"";
-      one = new_victim(in, true, "none", {ending::act::signal, "{large," + text + "}", ""});
+    for (const std::size_t size : {1U, 100U, 10'000U, 65'535U, 65'536U, 200'000U}) {
+      const auto reason = tuple("large"_atom, large_text(size));
+      one = new_victim(in, true, "none", {});
+      const auto back = run_process(in.node(), signal_and_watch, one.victim, reason);
+      expect(back == reason, std::to_string(size) + " characters: " + ergo::etf::to_text(back, {.limit = 100}));
+      // OTP 25 hangs in this, between its own nodes as well: see the known defects in CHANGELOG.md.
+      if (in.release_number() == 25 && size > 10'000) continue;
+      one = new_victim(in, true, "none", {ending::act::signal, ergo::etf::to_text(reason), ""});
       const auto both = run_process(in.node(), watch_twice, shared(one));
-      const bool same = both.is_tuple(3) && both.elements()[0] == parsed(one.how.with);
-      expect(same, std::to_string(size) + " characters came back as " + ergo::etf::to_text(both, {.limit = 100}));
+      const bool same = both.is_tuple(3) && both.elements()[0] == reason && both.elements()[1] == reason;
+      expect(same, std::to_string(size) + " characters, twice: " + ergo::etf::to_text(both, {.limit = 100}));
     }
   });
 }
