@@ -24,8 +24,9 @@ const std::vector<std::string> blocks_with_a_test{
     "README.md: #include <ergo/node.hpp>",
     "README.md: gen_server:call({bank, cpp@localhost}, {deposit, <<\"bob\">>, 500}).",
     "README.md: ergo::task<> auditor(ergo::process& self, ergo::atom peer) {",
-    "README.md: cmake/run test --only unit      # tests by label: unit, interop, releases, package",
+    "README.md: cmake/run test --only unit      # tests by label: unit, sim, interop, releases, package",
     "libergo/ARCHITECTURE.md:         std                 Asio, OpenSSL, spdlog",
+    "libergo/ARCHITECTURE.md: #include <ergo/otp/call.hpp>",
 };
 
 /// Everything in all documents that is set as code: the lines of blocks for a shell, and code spans.
