@@ -8,8 +8,11 @@
 #include "work_stack.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
+#include <vector>
 
 namespace ergo::inline v0::etf {
 
@@ -94,21 +97,31 @@ struct raw_pair {
   [[nodiscard]] const term& key() const noexcept { return *reinterpret_cast<const term*>(bytes); }
 };
 
-void sort_pairs(std::span<raw_pair> pairs) {
-  const auto before = [](const raw_pair& left, const raw_pair& right) {
-    return compare_exact(left.key(), right.key()) < 0;
-  };
-  if (pairs.size() > 16) {
-    std::ranges::stable_sort(pairs, before);
-    return;
-  }
+void sort_few(std::span<raw_pair> pairs) {
   for (std::size_t at = 1; at < pairs.size(); ++at) {
     const auto moving = pairs[at];
     auto to = at;
-    for (; to > 0 && before(moving, pairs[to - 1]); --to) pairs[to] = pairs[to - 1];
+    for (; to > 0 && compare_exact(moving.key(), pairs[to - 1].key()) < 0; --to) pairs[to] = pairs[to - 1];
     pairs[to] = moving;
   }
 }
+
+/// Sorts indices and moves each pair once. When there is no memory it throws before any pair has moved.
+void sort_many(std::span<raw_pair> pairs) {
+  std::vector<std::uint32_t> order(pairs.size());
+  std::iota(order.begin(), order.end(), std::uint32_t{0});
+  std::vector<raw_pair> sorted;
+  sorted.reserve(pairs.size());
+  std::ranges::sort(order, [pairs](std::uint32_t left, std::uint32_t right) {
+    const auto by_key = compare_exact(pairs[left].key(), pairs[right].key());
+    return by_key != 0 ? by_key < 0 : left < right;
+  });
+  for (const auto at : order) sorted.push_back(pairs[at]);
+  std::ranges::copy(sorted, pairs.begin());
+}
+
+/// Stable: of equal keys the last one stays the last.
+void sort_pairs(std::span<raw_pair> pairs) { pairs.size() > 16 ? sort_many(pairs) : sort_few(pairs); }
 
 }  // namespace
 

@@ -51,7 +51,7 @@ class flat_writer {
   }
   [[nodiscard]] static std::byte* u64(std::byte* to, std::uint64_t value) noexcept { return wire::store(to, value); }
   [[nodiscard]] static std::byte* raw(std::byte* to, const void* bytes, std::size_t count) noexcept {
-    std::memcpy(to, bytes, count);
+    if (count != 0) std::memcpy(to, bytes, count);  // an empty view has no address
     return to + count;
   }
 

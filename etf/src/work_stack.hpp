@@ -1,7 +1,6 @@
 // The explicit stack of everything that walks terms: the first levels without an allocation, any depth with.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
@@ -38,11 +37,9 @@ class work_stack {
     data_ = more_.data();
   }
 
-  union {
-    std::array<Value, Inline> first_;
-  };
+  alignas(Value) std::byte first_[Inline * sizeof(Value)];
   std::vector<Value> more_;
-  Value* data_ = first_.data();
+  Value* data_ = reinterpret_cast<Value*>(first_);
   std::size_t size_ = 0;
   std::size_t capacity_ = Inline;
 };

@@ -6,6 +6,7 @@
 #include <barrier>
 #include <limits>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -192,6 +193,21 @@ TEST_CASE("maps are sorted, and of equal keys the last one wins", "[etf][term]")
   CHECK(etf::make_map({}).entries().empty());
 }
 
+TEST_CASE("of equal keys in a large map the last one wins, too", "[etf][term]") {
+  std::vector<term> pairs;
+  for (int at = 0; at < 1'000; ++at) {
+    pairs.emplace_back((at * 7'919) % 100);
+    pairs.push_back(etf::binary(std::to_string(at)));
+  }
+  const auto map = etf::make_map(pairs);
+  REQUIRE(map.entries().size() == 200);
+  for (int at = 900; at < 1'000; ++at) {
+    const auto* found = map.find((at * 7'919) % 100);
+    REQUIRE(found != nullptr);
+    CHECK(*found == etf::binary(std::to_string(at)));
+  }
+}
+
 TEST_CASE("every key of a large map is found", "[etf][term]") {
   std::vector<term> pairs;
   for (int key = 0; key < 1'000; ++key) {
@@ -338,7 +354,8 @@ TEST_CASE("copies, moves and swaps keep the value", "[etf][term]") {
   swap(first, other);
   CHECK(first == term{5});
   CHECK(other == copy);
-  other = other;  // NOLINT: self-assignment is harmless
+  const auto& itself = other;
+  other = itself;
   CHECK(other == copy);
 }
 
