@@ -8,10 +8,10 @@
 
 #include <ergo/runtime.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -64,8 +64,8 @@ struct runtime_state {
   std::atomic<bool> watchdog_asleep{false};
 
   // Events: the subscriber is not called any more once the runtime is said to have stopped.
-  mutable std::shared_timed_mutex subscriber_mutex;
-  bool subscriber_gone = false;
+  mutable std::atomic<unsigned> in_subscriber{0};  // reports under way
+  std::atomic<bool> subscriber_gone{false};
 
   void start_threads();
   /// Ends the threads; those that do not end within `limit` are reported and left behind.

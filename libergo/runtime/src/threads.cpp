@@ -47,12 +47,15 @@ local_node* runtime_state::find_node(etf::node_id identity) noexcept {
 // A subscriber that throws is the program's mistake, and nobody else's problem.
 void runtime_state::report(const event& happened) const noexcept {
   if (!options.on_event) return;
-  const std::shared_lock lock{subscriber_mutex};
-  if (subscriber_gone) return;
-  try {
-    options.on_event(happened);
-  } catch (...) {
+  // Sequentially consistent, as in `let_go`: either this sees that the subscriber has gone, or `let_go` sees this.
+  in_subscriber.fetch_add(1);
+  if (!subscriber_gone) {
+    try {
+      options.on_event(happened);
+    } catch (...) {
+    }
   }
+  in_subscriber.fetch_sub(1);
 }
 
 worker* runtime_state::make_worker() {
@@ -179,9 +182,12 @@ void runtime_state::let_go() noexcept {
     for (auto& node : nodes) node->connect(nullptr);
     keep_for_ever(this);
   }
+  subscriber_gone = true;
   // A subscriber that blocks has been told not to; waiting for it for ever would make the stop unbounded.
-  std::unique_lock lock{subscriber_mutex, std::chrono::seconds{1}};
-  if (lock.owns_lock()) subscriber_gone = true;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  while (in_subscriber != 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::microseconds{200});
+  }
 }
 
 }  // namespace ergo::inline v0::detail
