@@ -43,10 +43,9 @@ std::uint16_t free_port() {
 class journal {
  public:
   void add(std::string line) {
-    {
-      const std::scoped_lock lock{mutex_};
-      lines_.push_back(std::move(line));
-    }
+    // Tells under the lock: whoever waits may destroy this object as soon as it has the lock.
+    const std::scoped_lock lock{mutex_};
+    lines_.push_back(std::move(line));
     changed_.notify_all();
   }
   [[nodiscard]] bool wait_for(const std::string& part, std::size_t times = 1) {

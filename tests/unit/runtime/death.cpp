@@ -199,9 +199,9 @@ TEST_CASE("a chain of 100,000 nested tasks is unwound on a small stack") {
 
 TEST_CASE(
     "a process that dies while its blocking work runs is dead to others at once, but keeps its frame for the work") {
-  threaded_world world;
   reports<std::string> told;
   std::atomic<int> alive{0};
+  threaded_world world;
   std::promise<void> gate;
   std::promise<void> at_work;
   struct on_frame {

@@ -29,10 +29,9 @@ template <typename T>
 class reports {
  public:
   void add(T one) {
-    {
-      const std::scoped_lock lock{mutex_};
-      all_.push_back(std::move(one));
-    }
+    // Tells under the lock: whoever waits may destroy this object as soon as it has the lock.
+    const std::scoped_lock lock{mutex_};
+    all_.push_back(std::move(one));
     changed_.notify_all();
   }
   [[nodiscard]] std::vector<T> all() const {

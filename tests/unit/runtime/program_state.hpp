@@ -4,11 +4,15 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
+
+#include "ergo_test/sanitizers.hpp"
 
 namespace ergo::test {
 
@@ -48,19 +52,6 @@ inline std::int64_t voluntary_switches(const std::set<int>& of) {
   return sum;
 }
 
-/// Whether memory figures mean anything: sanitizers keep freed memory.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
-#endif
-#else
-inline constexpr bool sanitized = false;
-#endif
-
 /// A pipe that blocks whoever reads it until `release`.
 class gate {
  public:
@@ -69,15 +60,19 @@ class gate {
   }
   gate(const gate&) = delete;
   gate& operator=(const gate&) = delete;
+  /// Returns when nobody waits any more.
   ~gate() {
     release();
+    while (waiting_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
     ::close(ends_[0]);
   }
   /// read(2), until `release`.
-  void wait() const {
+  void wait() {
+    waiting_.fetch_add(1, std::memory_order_relaxed);
     char byte = 0;
     while (::read(ends_[0], &byte, 1) < 0) {
     }
+    waiting_.fetch_sub(1, std::memory_order_release);
   }
   void release() {
     if (ends_[1] >= 0) ::close(ends_[1]);
@@ -86,6 +81,7 @@ class gate {
 
  private:
   int ends_[2] = {-1, -1};
+  std::atomic<int> waiting_{0};
 };
 
 }  // namespace ergo::test

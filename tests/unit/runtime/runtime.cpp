@@ -46,9 +46,9 @@ TEST_CASE("wait gives up after its time limit and leaves no watcher behind") {
 
 TEST_CASE("a wait that is under way when the runtime stops fails with stopped or tells the end") {
   for (int round = 0; round < 20; ++round) {
+    reports<std::string> outcome;
     threaded_world world;
     const auto target = world.spawn(bodies::rest);
-    reports<std::string> outcome;
     std::thread waiter{[&] {
       const auto ended = world.runtime().wait(target, forever);
       outcome.add(ended ? text(ended->value()) : text(ended.error().reason()));
@@ -79,8 +79,8 @@ TEST_CASE("after stop nothing starts any more and everything that asks is told")
 }
 
 TEST_CASE("stop tells processes to shut down and kills those that do not") {
-  threaded_world world;
   reports<std::string> told;
+  threaded_world world;
   const auto polite = world.spawn(
       {.trap_exits = true},
       [](process& self, reports<std::string>* out) -> task<> {
@@ -98,8 +98,8 @@ TEST_CASE("stop tells processes to shut down and kills those that do not") {
 }
 
 TEST_CASE("stop on one of the runtime's own threads begins the stop and returns") {
-  threaded_world world;
   reports<int> returned;
+  threaded_world world;
   const auto resting = world.spawn(bodies::rest);
   world.spawn(
       [](process& self, reports<int>* out) -> task<> {
@@ -259,8 +259,8 @@ TEST_CASE(
 }
 
 TEST_CASE("posted work runs on its core, between slices") {
-  threaded_world world{{.cores = 2}};
   reports<int> where;
+  threaded_world world{{.cores = 2}};
   for (unsigned core = 0; core < 2; ++core) world.runtime().post(core, [&] { where.add(detail::current_core()); });
   CHECK(where.wait_for(2));
   auto all = where.all();

@@ -45,10 +45,10 @@ TEST_CASE("processes that compute use all cores, also when one process started t
 }
 
 TEST_CASE("a pinned process stays on its core, whatever the others do") {
-  threaded_world world{{.cores = 3}};
   std::atomic<int> wrong{0};
   std::atomic<bool> stop{false};
   reports<int> done;
+  threaded_world world{{.cores = 3}};
   for (int count = 0; count < 6; ++count) {
     world.spawn(
         {.pinned = true},
@@ -77,8 +77,9 @@ TEST_CASE("a pinned process stays on its core, whatever the others do") {
 }
 
 TEST_CASE("two processes that keep each other running do not starve a third on their core") {
-  threaded_world world{{.cores = 1}};
   std::atomic<bool> stop{false};
+  reports<int> done;
+  threaded_world world{{.cores = 1}};
   struct player {
     static task<> play(process& self, std::atomic<bool>* enough) {
       while (!*enough) {
@@ -91,7 +92,6 @@ TEST_CASE("two processes that keep each other running do not starve a third on t
   const auto left = world.spawn(player::play, &stop);
   const auto right = world.spawn(player::play, &stop);
   world.runtime().send(left, right);
-  reports<int> done;
   world.spawn(
       [](process& self, reports<int>* out) -> task<> {
         for (int turn = 0; turn < 200; ++turn) co_await self.yield();
@@ -103,8 +103,9 @@ TEST_CASE("two processes that keep each other running do not starve a third on t
 }
 
 TEST_CASE("calls are answered while other processes flood the same core") {
-  threaded_world world{{.cores = 1}};
   std::atomic<bool> stop{false};
+  reports<int> answered;
+  threaded_world world{{.cores = 1}};
   const auto sink = world.spawn({.mailbox_bound = 10'000}, [](process& self) -> task<> {
     for (;;) (void)co_await self.receive_any();
   });
@@ -118,7 +119,6 @@ TEST_CASE("calls are answered while other processes flood the same core") {
   auto server = world.runtime().spawn(
       world.node(), {}, plain({.receive = [](process& self, message got) { self.reply(got.from(), 1); }}));
   REQUIRE(server);
-  reports<int> answered;
   world.spawn(
       [](process& self, pid to, reports<int>* out) -> task<> {
         const destination target{to};
@@ -138,8 +138,8 @@ TEST_CASE("calls are answered while other processes flood the same core") {
 TEST_CASE("messages of 8 senders on 3 cores arrive in order for each sender, none lost, none twice") {
   constexpr std::int64_t each = 20'000;
   constexpr int senders = 8;
-  threaded_world world{{.cores = 3}};
   reports<std::string> verdict;
+  threaded_world world{{.cores = 3}};
   const auto sink = world.spawn(
       [](process& self, reports<std::string>* out) -> task<> {
         std::array<std::int64_t, senders> next{};
@@ -173,9 +173,9 @@ TEST_CASE("messages of 8 senders on 3 cores arrive in order for each sender, non
 }
 
 TEST_CASE("threads outside and processes of two runtimes may send to each other") {
+  reports<std::int64_t> got;
   threaded_world left{{.cores = 1}};
   threaded_world right{{.cores = 1}};
-  reports<std::int64_t> got;
   const auto sink = right.spawn(
       [](process& self, reports<std::int64_t>* out) -> task<> {
         for (;;) {
@@ -196,8 +196,8 @@ TEST_CASE("threads outside and processes of two runtimes may send to each other"
 }
 
 TEST_CASE("timers of many processes on all cores go off, and not before their time") {
-  threaded_world world{{.cores = 2}};
   reports<bool> fired;
+  threaded_world world{{.cores = 2}};
   for (int count = 0; count < 500; ++count) {
     world.spawn(
         [](process& self, reports<bool>* out, int delay) -> task<> {
@@ -212,11 +212,11 @@ TEST_CASE("timers of many processes on all cores go off, and not before their ti
 }
 
 TEST_CASE("blocking work of many processes runs at the same time, each on a thread of its own, up to the limit") {
-  threaded_world world{{.cores = 1, .blocking_threads = 8}};
   std::atomic<int> inside{0};
   std::atomic<int> most{0};
   std::atomic<bool> open{false};
   reports<int> done;
+  threaded_world world{{.cores = 1, .blocking_threads = 8}};
   for (int count = 0; count < 20; ++count) {
     world.spawn(
         [](process& self, std::atomic<int>* in, std::atomic<int>* top, std::atomic<bool>* may_go,
@@ -242,8 +242,9 @@ TEST_CASE("blocking work of many processes runs at the same time, each on a thre
 
 TEST_CASE("a runtime with nothing to do sleeps: no thread of it wakes up") {
   const auto before = threads_now();
-  threaded_world world{{.cores = 4}};
   reports<int> ready;
+  reports<int> woken;
+  threaded_world world{{.cores = 4}};
   for (int count = 0; count < 20; ++count) {
     world.spawn(
         [](process& self, reports<int>* out) -> task<> {
@@ -268,7 +269,6 @@ TEST_CASE("a runtime with nothing to do sleeps: no thread of it wakes up") {
   CHECK(eventually([&] { return quiet(100ms) == 0; }));
   CHECK(quiet(500ms) == 0);
   // And it wakes up when there is work.
-  reports<int> woken;
   world.spawn(
       [](process& /*self*/, reports<int>* out) -> task<> {
         out->add(1);

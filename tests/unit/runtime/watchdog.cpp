@@ -119,8 +119,8 @@ TEST_CASE("a slice that takes too long is reported with its process while it run
 }
 
 TEST_CASE("short slices are not reported") {
-  threaded_world world{{.cores = 2}};
   reports<int> done;
+  threaded_world world{{.cores = 2}};
   for (int count = 0; count < 4; ++count) {
     world.spawn(
         [](process& self, reports<int>* out) -> task<> {
@@ -139,8 +139,8 @@ TEST_CASE("short slices are not reported") {
 }
 
 TEST_CASE("what a late slice sends arrives, in order, and it goes on with its messages afterwards") {
-  threaded_world world{{.cores = 1}};
   reports<std::int64_t> got;
+  threaded_world world{{.cores = 1}};
   const auto sink = world.spawn(
       [](process& self, reports<std::int64_t>* out) -> task<> {
         for (;;) {
@@ -166,8 +166,8 @@ TEST_CASE("what a late slice sends arrives, in order, and it goes on with its me
 }
 
 TEST_CASE("slices that are lost again and again leave no thread behind and lose no work") {
-  threaded_world world{{.cores = 2, .takeover = 1ms}};
   std::atomic<int> done{0};
+  threaded_world world{{.cores = 2, .takeover = 1ms}};
   const auto before = threads_now().size();
   for (int count = 0; count < 20; ++count) {
     world.spawn(
@@ -185,8 +185,8 @@ TEST_CASE("slices that are lost again and again leave no thread behind and lose 
 }
 
 TEST_CASE("with no spare thread allowed a late slice keeps its core, and work goes on afterwards") {
-  threaded_world world{{.cores = 1, .spare_threads = 0}};
   std::atomic<bool> after{false};
+  threaded_world world{{.cores = 1, .spare_threads = 0}};
   auto late = world.runtime().spawn(world.node(), {}, plain({.receive = [](process&, message) { spin_for(40ms); }}));
   REQUIRE(late);
   world.runtime().send(*late, 1);
