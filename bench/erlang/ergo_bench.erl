@@ -64,7 +64,15 @@ run('call-120', N) ->
         [receive done -> ok end || _ <- lists:seq(1, 120)]
     end);
 run('spawn-exit', N) ->
-    in_process(N, fun() -> spawns(N) end).
+    in_process(N, fun() -> spawns(N) end);
+run('etf-encode', N) ->
+    Message = orders(),
+    in_process(N, fun() -> encode(Message, N) end);
+run('etf-decode', N) ->
+    Message = orders(),
+    Bytes = to_bytes(Message),
+    Message = binary_to_term(Bytes),
+    in_process(N, fun() -> decode(Bytes, N) end).
 
 run('net-call-seq', N, Peer) ->
     Server = rpc:call(Peer, erlang, whereis, [echo_1]),
@@ -116,3 +124,17 @@ spawns(N) ->
     receive {'DOWN', Ref, process, _, normal} -> spawns(N - 1) end.
 
 echo() -> ok.
+
+%% The same message as orders() in terms.cpp.
+orders() ->
+    [{order, I, list_to_binary("customer-" ++ integer_to_list(1000 + I)), I * 1.5, #{state => open, tags => [new, paid]},
+      [1000 + I, -I, 5000000000 + I]} || I <- lists:seq(1, 100)].
+
+encode(_Message, 0) -> ok;
+encode(Message, N) -> 10307 = byte_size(to_bytes(Message)), encode(Message, N - 1).
+
+%% Atoms in UTF-8, which is the default from OTP 26 on.
+to_bytes(Message) -> term_to_binary(Message, [{minor_version, 2}]).
+
+decode(_Bytes, 0) -> ok;
+decode(Bytes, N) -> 100 = length(binary_to_term(Bytes)), decode(Bytes, N - 1).
