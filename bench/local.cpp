@@ -18,33 +18,10 @@ constexpr unsigned pairs = 120;
 constexpr unsigned senders = 20;
 constexpr unsigned receivers = 2'000;
 
-task<> source(process& self, pid to, std::int64_t count) {
-  for (std::int64_t number = 0; number < count; ++number) co_await self.send(to, number);
-}
-
-task<> sink(process& self, std::int64_t count, std::shared_ptr<finish_line> done) {
-  for (std::int64_t number = 0; number < count; ++number) {
-    const auto received = co_await self.receive_any();
-    if (received.payload().as_integer() != number) done->fail("a message was lost, doubled or overtaken");
-  }
-  done->arrive();
-}
-
 task<> storm_sender(process& self, std::vector<pid> group, std::int64_t rounds) {
   for (std::int64_t round = 0; round < rounds; ++round) {
     for (const auto& to : group) co_await self.send(to, round);
   }
-}
-
-task<> nothing(process& /*self*/) { co_return; }
-
-task<> spawner(process& self, std::int64_t count, std::shared_ptr<finish_line> done) {
-  for (std::int64_t child = 0; child < count; ++child) {
-    const auto watched = self.spawn_monitor(nothing).second.ref;
-    auto ended = co_await self.receive<down>();
-    if (ended->ref != watched || !ended->reason.is_normal()) done->fail("a process did not end as expected");
-  }
-  done->arrive();
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the workloads share: the echo server, the caller, the finish line.
+// What the workloads share: their processes, the echo server, the finish line.
 #pragma once
 
 #include "workload.hpp"
@@ -34,6 +34,12 @@ class finish_line {
     const std::scoped_lock lock{mutex_};
     failure_ = std::move(why);
     changed_.notify_all();
+  }
+  /// Whether all have arrived; throws what one of them reported.
+  [[nodiscard]] bool is_reached() {
+    const std::scoped_lock lock{mutex_};
+    if (!failure_.empty()) throw std::runtime_error{failure_};
+    return left_ == 0;
   }
   /// Returns when all have arrived; throws what one of them reported.
   void wait() {
@@ -80,6 +86,12 @@ class bench_runtime {
   ergo::runtime runtime_;
 };
 
+/// Sends the numbers below `count` to a `sink`.
+ergo::task<> source(ergo::process& self, ergo::pid to, std::int64_t count);
+/// Receives the numbers below `count`, in this order.
+ergo::task<> sink(ergo::process& self, std::int64_t count, std::shared_ptr<finish_line> done);
+/// Spawns `count` processes, one after the other, that end at once, and waits for the end of each.
+ergo::task<> spawner(ergo::process& self, std::int64_t count, std::shared_ptr<finish_line> done);
 /// Calls `server` `count` times with a number and checks each answer.
 ergo::task<> caller_loop(ergo::process& self, ergo::destination server, std::int64_t count,
                          std::shared_ptr<finish_line> done);
