@@ -20,33 +20,38 @@ std::expected<void, errc> directory::admit(const node_record& node) const {
   return {};
 }
 
+// All memory is taken before anything changes: no name is half registered when there is none.
 std::expected<const directory_entry*, errc> directory::add(node_record node, owner_id owner, int descriptor,
                                                            std::uint32_t now) {
   if (auto good = admit(node); !good) return std::unexpected{good.error()};
-  const auto entry = take_unused(node.name, now);
-  // The key of the map pointed into the old name, so the entry is complete before it is entered anew.
-  entry->node = std::move(node);
-  entry->owner = owner;
-  entry->descriptor = descriptor;
-  living_by_name_.emplace(entry->node.name, entry);
-  living_by_owner_.emplace(owner, entry);
-  return &*entry;
-}
+  make_room();
+  const auto known = unused_by_name_.find(node.name);
+  const auto last = known == unused_by_name_.end() ? now : known->second->counter;
+  entries fresh;
+  fresh.push_front({std::move(node), owner, descriptor, std::max(last + 1, lowest_counter)});
+  by_name named;
+  named.emplace(fresh.front().node.name, fresh.begin());
+  by_owner owned;
+  owned.emplace(owner, fresh.begin());
 
-/// Moves the remembered entry of `name`, or a new one, to the front of the living ones and gives it a new counter.
-directory::entries::iterator directory::take_unused(std::string_view name, std::uint32_t now) {
-  if (const auto known = unused_by_name_.find(name); known != unused_by_name_.end()) {
-    const auto entry = known->second;
+  if (known != unused_by_name_.end()) {
+    const auto old = known->second;
     unused_by_name_.erase(known);
-    living_.splice(living_.begin(), unused_, entry);
+    unused_.erase(old);
   } else {
     forget_oldest();
-    living_.emplace_front();
-    living_.front().counter = now;
   }
-  auto& counter = living_.front().counter;
-  counter = std::max(counter + 1, lowest_counter);
-  return living_.begin();
+  living_.splice(living_.begin(), fresh);
+  living_by_name_.insert(named.extract(named.begin()));
+  living_by_owner_.insert(owned.extract(owned.begin()));
+  return &living_.front();
+}
+
+/// Makes the tables large enough for one more name, living and, later, unused: its end must not need memory.
+void directory::make_room() {
+  living_by_name_.reserve(living_.size() + 1);
+  living_by_owner_.reserve(living_.size() + 1);
+  unused_by_name_.reserve(unused_.size() + living_.size() + 1);
 }
 
 /// Keeps the memory within its limit. As in Erlang's daemon that happens when a new name comes, not when one goes.
@@ -66,11 +71,10 @@ const directory_entry* directory::remove(std::string_view name) {
   return found == living_by_name_.end() ? nullptr : retire(found->second);
 }
 
-const directory_entry* directory::retire(entries::iterator entry) {
+const directory_entry* directory::retire(entries::iterator entry) noexcept {
   living_by_owner_.erase(entry->owner);
-  living_by_name_.erase(entry->node.name);
+  unused_by_name_.insert(living_by_name_.extract(entry->node.name));
   unused_.splice(unused_.end(), living_, entry);
-  unused_by_name_.emplace(entry->node.name, entry);
   return &*entry;
 }
 

@@ -39,6 +39,7 @@ std::string_view describe(errc code) noexcept {
     case errc::not_silent: return "bytes on a connection that has to be silent";
     case errc::timed_out: return "the deadline has passed";
     case errc::displaced: return "closed to make room for a newer client";
+    case errc::no_memory: return "there is no memory for the request";
     case errc::stopped: return "stopped";
     case errc::connection_lost: return "the connection to the port mapper was lost";
     case errc::cannot_resolve: return "the host name has no address";

@@ -1,6 +1,7 @@
 // One connection's decisions. Every path out of a registration goes through `end`, so that a name is freed once.
 #include "ergo/epmd/session.hpp"
 
+#include <new>
 #include <utility>
 
 namespace ergo::inline v0::epmd {
@@ -32,7 +33,13 @@ std::optional<opcode> opcode_in(std::string_view body) {
 
 }  // namespace
 
-session::action session::resume(const event& what, directory& names, std::uint32_t now) {
+session::action session::resume(const event& what, directory& names, std::uint32_t now) try {
+  return decide(what, names, now);
+} catch (const std::bad_alloc&) {
+  return give_up(names);
+}
+
+session::action session::decide(const event& what, directory& names, std::uint32_t now) {
   if (phase_ == phase::closed) return {};
   if (const auto* bytes = std::get_if<received>(&what)) return on_bytes(bytes->bytes, names, now);
   if (std::holds_alternative<reply_sent>(what)) return on_reply_sent(names);
@@ -70,6 +77,15 @@ session::action session::end(errc reason, directory& names) {
     last.report.what = happening::failed;
   }
   last.report.problem = reason;
+  return last;
+}
+
+/// As `end`, without a name in the report: that would need memory.
+session::action session::give_up(directory& names) noexcept {
+  phase_ = phase::closed;
+  action last{.next = kills_ ? step::kill : step::close};
+  last.report.what = names.remove(terms_.id) != nullptr ? happening::unregistered : happening::failed;
+  last.report.problem = errc::no_memory;
   return last;
 }
 

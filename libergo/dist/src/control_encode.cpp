@@ -3,16 +3,19 @@
 
 #include "operations.hpp"
 
+#include <utility>
+
 namespace ergo::inline v0::dist {
 namespace {
 
 namespace altact = detail::altact;
 
-// One packet under construction: `{Op, …}` first, then perhaps a payload.
+// One packet under construction: `{Op, …}` first, then perhaps a payload. What is not finished is taken back.
 class writer {
  public:
-  writer(etf::buffer& out, operation op, std::size_t arity, flags negotiated)
-      : out_{out}, start_{begin_packet(out, negotiated)} {
+  writer(etf::buffer& out, operation op, std::size_t arity, flags negotiated) : out_{out}, before_{out.here()} {
+    static_cast<void>(out_.reserve(largest_head));  // nothing below fails, so that there is nothing to take back yet
+    start_ = begin_packet(out, negotiated);
     std::byte* to = out_.reserve(5);
     to[0] = std::byte{131};
     to[1] = std::byte{104};
@@ -20,6 +23,14 @@ class writer {
     to[3] = std::byte{97};
     to[4] = static_cast<std::byte>(op);
     out_.commit(5);
+  }
+  writer(writer&& other) noexcept
+      : out_{other.out_},
+        before_{other.before_},
+        start_{other.start_},
+        finished_{std::exchange(other.finished_, true)} {}
+  ~writer() {
+    if (!finished_) out_.rewind(before_);
   }
 
   writer& add(const etf::pid& value) {
@@ -53,7 +64,8 @@ class writer {
   }
 
   encode_result finish() {
-    if (!end_packet(out_, start_)) return std::unexpected{encode_errc::too_long};
+    finished_ = end_packet(out_, start_);
+    if (!finished_) return std::unexpected{encode_errc::too_long};
     return {};
   }
   encode_result finish(const etf::term& payload, const etf::encode_options& options = {}) {
@@ -62,8 +74,12 @@ class writer {
   }
 
  private:
+  static constexpr std::size_t largest_head = 16;
+
   etf::buffer& out_;
-  packet_start start_;
+  etf::buffer::mark before_;
+  packet_start start_{};
+  bool finished_{false};
 };
 
 constexpr encode_result refused() { return std::unexpected{encode_errc::not_negotiated}; }

@@ -49,7 +49,8 @@ class directory {
 
   /// Registers `node` for `owner`, which must not hold another name. `now` is in seconds since 1970.
   /// The returned entry lives until the name is removed.
-  /// Errors: those of `check_name`, extra_too_long, name_taken, too_many_names.
+  /// Errors: those of `check_name`, extra_too_long, name_taken, too_many_names. After `std::bad_alloc` nothing has
+  /// changed.
   [[nodiscard]] std::expected<const directory_entry*, errc> add(node_record node, owner_id owner, int descriptor,
                                                                 std::uint32_t now);
 
@@ -73,18 +74,19 @@ class directory {
  private:
   using entries = std::list<directory_entry>;
   using by_name = std::unordered_map<std::string_view, entries::iterator>;
+  using by_owner = std::unordered_map<owner_id, entries::iterator>;
 
   [[nodiscard]] std::expected<void, errc> admit(const node_record& node) const;
-  entries::iterator take_unused(std::string_view name, std::uint32_t now);
+  void make_room();
   void forget_oldest();
-  const directory_entry* retire(entries::iterator entry);
+  const directory_entry* retire(entries::iterator entry) noexcept;
 
   directory_limits limits_;
   entries living_;
   entries unused_;
   by_name living_by_name_;  // the keys point into the entries, which never move
   by_name unused_by_name_;
-  std::unordered_map<owner_id, entries::iterator> living_by_owner_;
+  by_owner living_by_owner_;
 };
 
 }  // namespace ergo::inline v0::epmd

@@ -36,6 +36,7 @@ enum class errc : std::uint8_t {
   not_silent,       ///< a registered or refused client sent something
   timed_out,        ///< the deadline of the whole exchange has passed
   displaced,        ///< the oldest idle client made room for a new one
+  no_memory,        ///< the server has no memory for the request, or for its answer; its name is free again
   stopped,          ///< the server was stopped, or the operation's object is gone
   connection_lost,  ///< a registration's connection ended: the name is free again, register it anew
 

@@ -95,7 +95,8 @@ class session {
 
   explicit session(session_terms terms) : terms_{terms} {}
 
-  /// Takes the next event. `now` (seconds since 1970) seeds the creation of a new name.
+  /// Takes the next event. `now` (seconds since 1970) seeds the creation of a new name. Where memory runs out, this
+  /// session is over, as after a failure, because of `no_memory`; nothing is thrown.
   [[nodiscard]] action resume(const event& what, directory& names, std::uint32_t now);
 
   [[nodiscard]] phase where() const noexcept { return phase_; }
@@ -106,6 +107,8 @@ class session {
   [[nodiscard]] std::size_t received_bytes() const noexcept { return reader_.received(); }
 
  private:
+  action decide(const event& what, directory& names, std::uint32_t now);
+  action give_up(directory& names) noexcept;
   action on_bytes(std::string_view bytes, directory& names, std::uint32_t now);
   action on_reply_sent(directory& names);
   action end(errc reason, directory& names);

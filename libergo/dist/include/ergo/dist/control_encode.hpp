@@ -1,5 +1,6 @@
 // From control messages to whole packets in pass-through form, in the form that the negotiated flags call for. Each
-// function appends one packet, length included, to a buffer from which it can be written.
+// function appends one packet, length included, to a buffer from which it can be written. After an error, and after
+// `std::bad_alloc`, the buffer is as before.
 #pragma once
 
 #include <ergo/dist/control.hpp>
@@ -13,8 +14,8 @@ namespace ergo::inline v0::dist {
 
 /// Why a packet was not encoded.
 enum class encode_errc : std::uint8_t {
-  not_negotiated,  ///< The peer cannot receive this signal; the buffer is as before.
-  too_long,        ///< More than 2^31 - 1 bytes; the buffer must be thrown away.
+  not_negotiated,  ///< The peer cannot receive this signal.
+  too_long,        ///< More than 2^31 - 1 bytes.
 };
 
 /// Priority is dropped where ALTACT_SIG was not negotiated, as OTP does; what else cannot be expressed is an error.

@@ -1,0 +1,150 @@
+// Memory that runs out in the protocol machines: each allocation in turn fails; `std::bad_alloc` arrives, and nothing
+// is left behind, neither memory nor half a packet.
+#include <ergo/dist/control_decode.hpp>
+#include <ergo/dist/control_encode.hpp>
+#include <ergo/dist/packet.hpp>
+#include <ergo/dist/peers.hpp>
+
+#include "control_fixture.hpp"
+#include "handshake_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <ergo_test/allocations.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+using namespace ergo::test;
+namespace peering = ergo::dist::peering;
+using dist::attempt_id;
+using dist::waiter_id;
+
+namespace {
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::logic_error{what};
+}
+
+/// Appends a packet with any message, and a payload where one belongs to it.
+dist::encode_result put(etf::buffer& out, const control::message& message, const etf::term& term) {
+  return std::visit(
+      [&](const auto& signal) {
+        if constexpr (requires { dist::encode(out, signal, term, with_29); })
+          return dist::encode(out, signal, term, with_29);
+        else
+          return dist::encode(out, signal, with_29);
+      },
+      message);
+}
+
+/// The life of a table: a dial that fails, an accepted peer, one that is replaced, the stop.
+void live(dist::peers& table) {
+  const auto pass = [&](const peering::event& event) { return table.resume(event).size(); };
+  const std::string far = "a-peer-with-a-long-name@a-host-with-a-long-name";
+  const std::string near = "m@h";
+  pass(peering::want{far, waiter_id{1}});
+  pass(peering::want{far, waiter_id{2}});
+  pass(peering::ended{attempt_id{1}, {dist::peer_errc::unreachable}});
+  for (int time = 0; time < 2; ++time) {
+    const auto id = table.next_id();
+    pass(peering::incoming{id, near});
+    pass(peering::proven{id});
+    pass(peering::established{id});
+  }
+  require(table.nodes().size() <= 1, "one peer is up twice");
+  pass(peering::disconnect{near});
+  pass(peering::stop{});
+}
+
+}  // namespace
+
+TEST_CASE("a control message is written whole or not at all when memory runs out") {
+  const auto term = etf::tuple("hello"_atom, etf::binary(std::string(2'000, 'x')));
+  for (const auto& one : examples()) {
+    CAPTURE(dist::to_string(one.op));
+    etf::buffer whole;
+    if (!put(whole, one.meaning, term)) continue;
+    bool clean = true;
+    const auto failures = fail_everywhere([&] {
+      etf::buffer out;
+      try {
+        require(put(out, one.meaning, term).has_value(), "not written");
+      } catch (const std::bad_alloc&) {
+        clean = clean && out.empty();
+        throw;
+      }
+      require(out.to_string() == whole.to_string(), "written wrongly");
+    });
+    CHECK(failures >= 1);
+    CHECK(clean);
+  }
+}
+
+TEST_CASE("a packet that grows when memory runs out leaves those before it alone") {
+  const auto term = etf::binary(std::string(10'000, 'x'));
+  etf::buffer out;
+  REQUIRE(dist::encode(out, control::link{ours, theirs}, with_29));
+  const auto before = out.to_string();
+  fail_allocation(1);
+  CHECK_THROWS_AS(dist::encode(out, control::send{ours, theirs}, term, with_29), std::bad_alloc);
+  fail_allocation(0);
+  CHECK(out.to_string() == before);
+  REQUIRE(dist::encode(out, control::send{ours, theirs}, term, with_29));
+  CHECK(out.to_string().starts_with(before));
+}
+
+TEST_CASE("a control message is read without a loss when memory runs out") {
+  for (const auto& one : examples()) {
+    CAPTURE(dist::to_string(one.op));
+    const auto bytes = body(one);
+    static_cast<void>(fail_everywhere([&] {
+      const auto got = dist::decode_control(view(bytes), context(one.negotiated));
+      require(got.has_value() && got->message == one.meaning, "read wrongly");
+    }));
+  }
+}
+
+TEST_CASE("a receive buffer that could not grow goes on where it was") {
+  dist::receive_buffer input{{.max_packet = 1U << 20, .block = 256, .eager = 1'024}};
+  const std::string packet = std::string{"\0\0\x27\x10", 4} + std::string(10'000, 'p');
+  std::size_t failures = 0;
+  for (std::size_t at = 0; at < packet.size();) {
+    fail_allocation(1);
+    try {
+      const auto room = input.prepare();
+      fail_allocation(0);
+      const auto count = std::min(room.size(), packet.size() - at);
+      std::memcpy(room.data(), packet.data() + at, count);
+      input.commit(count);
+      at += count;
+    } catch (const std::bad_alloc&) {
+      fail_allocation(0);
+      ++failures;
+      static_cast<void>(input.prepare());
+    }
+  }
+  const auto got = input.next();
+  CHECK(failures >= 3);
+  REQUIRE(got.what == dist::receive_buffer::outcome::packet);
+  CHECK(std::string_view{reinterpret_cast<const char*>(got.body.data()), got.body.size()} == packet.substr(4));
+}
+
+TEST_CASE("both ends of a handshake lose nothing when memory runs out") {
+  const auto failures = fail_everywhere([] {
+    dist::connector dialler{config_of("dialler-with-a-long-name@host", 1), "accepter-with-a-long-name@host", "secret"};
+    dist::acceptor accepter{config_of("accepter-with-a-long-name@host", 2)};
+    const auto ended = duel(dialler, accepter);
+    require(ended.dialler.code() == "done" && ended.accepter.code() == "done", "no agreement");
+  });
+  CHECK(failures >= 10);
+}
+
+TEST_CASE("the connection table loses nothing when memory runs out") {
+  const auto failures = fail_everywhere([] {
+    dist::peers table{"us-with-a-long-name@a-host-with-a-long-name"};
+    live(table);
+  });
+  CHECK(failures >= 10);
+}
