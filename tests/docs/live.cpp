@@ -153,6 +153,7 @@ TEST_CASE("the README's process calls Erlang, watches it, and tells failures apa
     REQUIRE(erlang.eval_until("whereis(bank)", "undefined") == "undefined");
   }
   CHECK(ended == "normal");
+  CHECK(auditor.process().finish().exit_code == 0);  // not killed, so that a sanitizer has its say
 }
 
 TEST_CASE("the demo prints what the README shows", "[docs][live]") {
