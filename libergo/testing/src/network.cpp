@@ -81,7 +81,9 @@ void sim::network::deliver(member& from, const destination& to, detail::signal* 
 bool sim::network::busy(const member& from, atom node) const {
   const auto* const target = sim_.find(node.text());
   const auto* const on = target == nullptr ? nullptr : find(from, *target);
-  return on != nullptr && on->ends[1 - side_of(*on, from)].towards.size() > sim_.options_.busy_above;
+  if (on == nullptr) return false;
+  const auto side = side_of(*on, from);  // what is still under way of a connection that is lost makes nobody wait
+  return on->ends[side].up && on->ends[1 - side].towards.size() > sim_.options_.busy_above;
 }
 
 void sim::network::wake_when_drained(member& from, atom node, const pid& waiting) {

@@ -301,7 +301,7 @@ bool all(const node& n, std::string_view answer) {
 
 }  // namespace
 
-TEST_CASE("of ten thousand crossing connects every one ends in exactly one connection, without a timer") {
+TEST_CASE("of ten thousand crossing connects every one ends in exactly one connection, without a timer", "[A11][R08]") {
   for (unsigned seed = 0; seed < 10'000; ++seed) {
     world w{seed};
     node& a = w.add(seed % 2 ? "a@h" : "z@h");

@@ -179,7 +179,7 @@ class random_driver {
 
 }  // namespace
 
-TEST_CASE("whatever happens in whatever order, the table keeps its promises") {
+TEST_CASE("whatever happens in whatever order, the table keeps its promises", "[A12]") {
   for (unsigned seed = 1; seed <= 2000; ++seed) {
     INFO("seed " << seed);
     random_driver{seed}.run(200);

@@ -1,0 +1,73 @@
+// The scenarios over the node's own codec: every signal becomes the packet that Erlang would see, and is read back from
+// its bytes; the node's book of crossing links tells of losses.
+#include "cluster.hpp"
+
+#include <carried.hpp>
+#include <crossing.hpp>
+#include <functions.hpp>
+#include <signal_reader.hpp>
+#include <signal_writer.hpp>
+#include <trace.hpp>
+#include <wire.hpp>
+
+#include <ergo/dist/packet.hpp>
+
+namespace ergo::test {
+namespace {
+
+class packet_carriage final : public testing::carriage {
+ public:
+  packet_carriage(local_node& local, etf::node_id peer)
+      : local_{local},
+        peer_{peer},
+        wire_{local, peer, dist::pass_through_offer, table_, trace_, pid{local.identity(), 1, 0}},
+        writer_{wire_, out_},
+        reader_{wire_, writer_, std::make_shared<detail::function_table>(), etf::decode_limits{}} {}
+
+  void write(const destination& to, detail::signal* envelope,
+             const std::function<void(testing::packet)>& send) override {
+    writer_.write({envelope, to}, 0);
+    flush(send);
+  }
+
+  std::string read(testing::packet received, const std::function<void(testing::packet)>& send) override {
+    in_.feed(std::as_bytes(std::span{received.bytes}));
+    for (auto next = in_.next(); next.what == dist::receive_buffer::outcome::packet; next = in_.next()) {
+      const auto read = reader_.read(next.body, in_.owner_of(next.body));
+      flush(send);
+      if (!read) return read.error();
+    }
+    return in_.unread() == 0 ? std::string{} : "half a packet";
+  }
+
+  void lost() override {
+    for (const auto& told : table_.lost(peer_)) local_.route_local(told.to, told.envelope);
+  }
+
+ private:
+  void flush(const std::function<void(testing::packet)>& send) {
+    if (out_.empty()) return;
+    testing::packet made;
+    made.bytes = out_.to_string();
+    out_.clear();
+    send(std::move(made));
+  }
+
+  local_node& local_;
+  etf::node_id peer_;
+  detail::tracer trace_{trace_category{}, {}};
+  detail::crossing table_;
+  detail::wire wire_;
+  etf::buffer out_;
+  detail::signal_writer writer_;
+  detail::signal_reader reader_;
+  dist::receive_buffer in_;
+};
+
+}  // namespace
+
+testing::carriage_factory carriage_under_test() {
+  return [](local_node& local, etf::node_id peer) { return std::make_unique<packet_carriage>(local, peer); };
+}
+
+}  // namespace ergo::test
