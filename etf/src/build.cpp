@@ -194,7 +194,8 @@ term::term(const reference& value) {
   }
   auto* made = detail::make_node<detail::node>(sizeof(reference));
   made->flags = detail::leaf;
-  ::new (made + 1) reference{value};
+  auto* const kept = ::new (made + 1) reference{value};
+  std::fill(kept->words.begin() + value.size, kept->words.end(), 0);  // what is not in use is not compared either
   term_access::set(*this, {tag::reference, detail::owning, 0, 0}, made);
 }
 

@@ -108,6 +108,14 @@ TEST_CASE("references of 1 to 5 words keep words, size and node", "[etf][term]")
   CHECK_THROWS_AS(term(etf::reference{node(), 6, {}}), std::invalid_argument);
 }
 
+TEST_CASE("words beyond the size of a reference are no part of its term", "[etf][term]") {
+  const term clean{etf::reference{node(), 1, {5}}};
+  const term spare{etf::reference{node(), 1, {5, 6, 7, 8, 9}}};
+  CHECK(spare == clean);
+  CHECK(hash_value(spare) == hash_value(clean));
+  CHECK(spare.as_reference()->words == std::array<std::uint32_t, 5>{5});
+}
+
 TEST_CASE("references that differ in any bit are different terms", "[etf][term]") {
   const etf::reference base{node(), 3, {5, 6, 7}};
   for (std::size_t word = 0; word < 3; ++word) {
