@@ -57,11 +57,13 @@ asio::awaitable<handshake_end> carry_machine(std::shared_ptr<attempt> over, Mach
   handshake::event event{handshake::started{}};
   auto step = machine.step();
   for (;;) {
+    // Steps that we take by ourselves, the first one above all, are no sign of life of the peer.
+    const bool heard = std::holds_alternative<handshake::received>(event);
     handshake::action action = machine.resume(event);
     if (machine.step() != step) {
       step = machine.step();
       over->new_step();
-      host.progressed(*over);
+      if (heard) host.progressed(*over);
     }
     if (auto* const write = std::get_if<handshake::write>(&action)) {
       event = co_await do_write(over, write->bytes);

@@ -10,13 +10,21 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace ergo_interop {
 namespace {
 
-constexpr std::uint64_t offered_flags = 0xD'075F'5FBC;
+sockaddr_in endpoint(std::uint32_t address, std::uint16_t port) {
+  sockaddr_in made{};
+  made.sin_family = AF_INET;
+  made.sin_port = htons(port);
+  made.sin_addr.s_addr = htonl(address);
+  return made;
+}
 
 std::string md5(const std::string& text) {
   std::array<unsigned char, 16> digest{};
@@ -31,26 +39,40 @@ std::uint32_t number_at(const std::string& bytes, std::size_t at) {
   return value;
 }
 
-std::string read_message(const raw_socket& over) {
-  const auto size = over.read(2);
-  if (size.size() != 2) return {};
-  return over.read(static_cast<std::size_t>(static_cast<unsigned char>(size[0])) << 8 |
-                   static_cast<unsigned char>(size[1]));
-}
-
 }  // namespace
 
-raw_socket::raw_socket(std::uint16_t port) : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return;
+raw_socket::raw_socket(std::uint16_t port, std::uint32_t source)
+    : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  const auto from = endpoint(source, 0);
+  const auto to = endpoint(INADDR_LOOPBACK, port);
+  if (bind(socket_, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0 &&
+      connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
+    return;
   close(socket_);
   throw std::runtime_error{"nobody listens at port " + std::to_string(port)};
 }
 
-raw_socket::~raw_socket() { close(socket_); }
+raw_socket::raw_socket(raw_socket&& other) noexcept : socket_{std::exchange(other.socket_, -1)} {}
+
+raw_socket::~raw_socket() {
+  if (socket_ >= 0) close(socket_);
+}
+
+raw_listener::raw_listener(std::uint32_t address, std::uint16_t port)
+    : socket_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  const auto at = endpoint(address, port);
+  if (bind(socket_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 && listen(socket_, SOMAXCONN) == 0) return;
+  close(socket_);
+  throw std::runtime_error{"cannot listen at port " + std::to_string(port)};
+}
+
+raw_listener::~raw_listener() { close(socket_); }
+
+raw_socket raw_listener::accept() const {
+  pollfd wait{socket_, POLLIN, 0};
+  if (poll(&wait, 1, 5000) <= 0) throw std::runtime_error{"nobody connects"};
+  return raw_socket{raw_socket::adopted{accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC)}};
+}
 
 bool raw_socket::send(std::string_view bytes) const {
   while (!bytes.empty()) {
@@ -85,6 +107,14 @@ bool raw_socket::closes(std::chrono::milliseconds patience) const {
   }
 }
 
+bool raw_socket::is_closed() const {
+  for (;;) {
+    std::array<char, 4096> dropped{};
+    const auto size = recv(socket_, dropped.data(), dropped.size(), MSG_DONTWAIT);
+    if (size <= 0) return size == 0 || errno != EAGAIN;
+  }
+}
+
 std::string u16(std::uint32_t value) { return {static_cast<char>(value >> 8), static_cast<char>(value)}; }
 std::string u32(std::uint64_t value) {
   return u16(static_cast<std::uint32_t>(value >> 16)) + u16(static_cast<std::uint32_t>(value & 0xFFFF));
@@ -95,9 +125,31 @@ std::string handshake_frame(std::string_view body) {
   return u16(static_cast<std::uint32_t>(body.size())) + std::string{body};
 }
 
-std::string name_message(std::string_view name) {
-  return handshake_frame("N" + u64(offered_flags) + u32(77) + u16(static_cast<std::uint32_t>(name.size())) +
-                         std::string{name});
+std::string name_message(std::string_view name, std::uint64_t flags) {
+  return handshake_frame("N" + u64(flags) + u32(77) + u16(static_cast<std::uint32_t>(name.size())) + std::string{name});
+}
+
+std::string read_message(const raw_socket& over) {
+  const auto size = over.read(2);
+  if (size.size() != 2) return {};
+  return over.read(static_cast<std::size_t>(static_cast<unsigned char>(size[0])) << 8 |
+                   static_cast<unsigned char>(size[1]));
+}
+
+std::optional<std::uint32_t> challenge_for(const raw_socket& over, std::string_view name) {
+  if (!over.send(name_message(name)) || read_message(over) != "sok") return std::nullopt;
+  const auto challenge = read_message(over);
+  if (challenge.size() < 19 || challenge[0] != 'N') return std::nullopt;
+  return number_at(challenge, 9);
+}
+
+std::string reply_message(std::string_view cookie, std::uint32_t challenge, std::uint32_t own) {
+  return handshake_frame("r" + u32(own) + md5(std::string{cookie} + std::to_string(challenge)));
+}
+
+std::string challenge_message(std::string_view name, std::uint32_t challenge) {
+  return handshake_frame("N" + u64(offered_flags) + u32(challenge) + u32(77) +
+                         u16(static_cast<std::uint32_t>(name.size())) + std::string{name});
 }
 
 std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port) try {
@@ -116,14 +168,10 @@ std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port) try {
 }
 
 bool log_in(const raw_socket& over, std::string_view name, std::string_view cookie) {
-  if (!over.send(name_message(name))) return false;
-  const auto status = read_message(over);
-  if (status != "sok") return false;
-  const auto challenge = read_message(over);
-  if (challenge.size() < 19 || challenge[0] != 'N') return false;
-  const auto digest = md5(std::string{cookie} + std::to_string(number_at(challenge, 9)));
-  if (!over.send(handshake_frame("r" + u32(4711) + digest))) return false;
-  return read_message(over) == "a" + md5(std::string{cookie} + "4711");
+  constexpr std::uint32_t own = 4711;
+  const auto challenge = challenge_for(over, name);
+  if (!challenge || !over.send(reply_message(cookie, *challenge, own))) return false;
+  return read_message(over) == "a" + md5(std::string{cookie} + std::to_string(own));
 }
 
 }  // namespace ergo_interop
