@@ -46,34 +46,32 @@ bool chosen(const release& one) {
   return ("," + wanted + ",").find("," + one.number + ",") != std::string::npos;
 }
 
+/// Where a node of that release finds a file.
+std::string placed(const release& otp, const std::string& file) {
+  if (otp.installed()) return file;
+  std::filesystem::create_directories(ERGO_INTEROP_DIR);
+  const auto copy = std::filesystem::path{ERGO_INTEROP_DIR} / std::filesystem::path{file}.filename();
+  std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing);
+  return copy.string();
+}
+
 std::vector<std::string> command_of(const peer_options& options) {
   std::vector<std::string> words{"env", "ERL_EPMD_PORT=" + std::to_string(options.epmd_port)};
+  if (!options.home.empty()) words.push_back("HOME=" + options.home);
   if (!options.otp.installed()) {
-    std::filesystem::create_directories(ERGO_INTEROP_DIR);
-    std::filesystem::copy_file(ERGO_SOURCE_DIR "/tests/interop/node/interop.erl", ERGO_INTEROP_DIR "/interop.erl",
-                               std::filesystem::copy_options::overwrite_existing);
     words.insert(words.end(),
                  {ERGO_SOURCE_DIR "/cmake/otp-releases", "run", options.otp.number, "--work", ERGO_INTEROP_DIR, "--"});
   }
-  const auto source =
-      options.otp.installed() ? std::string{ERGO_SOURCE_DIR "/tests/interop/node"} : std::string{ERGO_INTEROP_DIR};
-  const std::vector<std::string> erl{"erl",
-                                     "-noshell",
-                                     options.long_names ? "-name" : "-sname",
-                                     options.name,
-                                     "-setcookie",
-                                     options.cookie,
-                                     "-start_epmd",
-                                     "false",
-                                     "-kernel",
-                                     "prevent_overlapping_partitions",
-                                     "false"};
+  const auto source = placed(options.otp, ERGO_SOURCE_DIR "/tests/interop/node/interop.erl");
+  const std::vector<std::string> erl{
+      "erl",   "-noshell", options.long_names ? "-name" : "-sname", options.name, "-start_epmd",
+      "false", "-kernel",  "prevent_overlapping_partitions",        "false"};
   words.insert(words.end(), erl.begin(), erl.end());
+  if (!options.cookie.empty()) words.insert(words.end(), {"-setcookie", options.cookie});
   words.insert(words.end(), options.more.begin(), options.more.end());
-  words.insert(
-      words.end(),
-      {"-eval", "{ok, M, B} = compile:file(\"" + source +
-                    "/interop\", [binary]), {module, M} = code:load_binary(M, \"interop\", B), interop:main()."});
+  words.insert(words.end(),
+               {"-eval", "{ok, M, B} = compile:file(\"" + source +
+                             "\", [binary]), {module, M} = code:load_binary(M, \"interop\", B), interop:main()."});
   return words;
 }
 
@@ -156,7 +154,8 @@ int program::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-erlang_peer::erlang_peer(const peer_options& options) : name_{options.name}, program_{command_of(options)} {
+erlang_peer::erlang_peer(const peer_options& options)
+    : name_{options.name}, otp_{options.otp}, program_{command_of(options)} {
   for (;;) {
     const auto line = program_.read_line();
     if (line == "ready " + options.otp.number) return;
@@ -171,6 +170,8 @@ std::string erlang_peer::attempt(const std::string& command) {
     if (line.starts_with("fail ")) return line;
   }
 }
+
+void erlang_peer::load(const std::string& source) { run("{load, \"" + placed(otp_, source) + "\"}"); }
 
 std::string erlang_peer::run(const std::string& command) {
   auto result = attempt(command);

@@ -23,11 +23,12 @@ struct release {
 /// How an Erlang node starts.
 struct peer_options {
   release otp;
-  std::string name;  ///< with host
-  std::string cookie = "interop";
+  std::string name;                ///< with host
+  std::string cookie = "interop";  ///< empty: what is in its cookie file
   bool long_names = false;
   unsigned epmd_port = 4369;
   std::vector<std::string> more = {};  ///< further words of the command line
+  std::string home = {};               ///< its home folder; empty: ours
 };
 
 /// A program with its input and output in our hands; killed by process id when this object goes.
@@ -44,6 +45,7 @@ class program {
   void kill_now();  ///< SIGKILL, and waits until it is gone
   void signal(int number) const;
   [[nodiscard]] int wait();
+  [[nodiscard]] pid_t id() const noexcept { return process_; }
 
  private:
   pid_t process_ = -1;
@@ -62,12 +64,15 @@ class erlang_peer {
   std::string run(const std::string& command);
   /// As `run`, but returns `fail …` instead of throwing.
   std::string attempt(const std::string& command);
+  /// Compiles an Erlang source of ours and loads it.
+  void load(const std::string& source);
   void kill_now() { program_.kill_now(); }
   void signal(int number) const { program_.signal(number); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:
   std::string name_;
+  release otp_;
   program program_;
 };
 

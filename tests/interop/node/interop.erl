@@ -203,6 +203,10 @@ run({undefined_function, Node}) ->
         {'DOWN', Ref, process, Pid, {undef, [{no_such_module, no_such_function, [1], []} | _]}} -> undef;
         {'DOWN', Ref, process, Pid, Other} -> Other
     after 5000 -> no_down end;
+run({load, Source}) ->
+    {ok, Module, Binary} = compile:file(Source, [binary]),
+    {module, Module} = code:load_binary(Module, Source, Binary),
+    ok;
 run({apply, M, F, A}) -> apply(M, F, A).
 
 provoke(none) -> ok;
