@@ -2,6 +2,8 @@
 #include "harness.hpp"
 #include "sockets.hpp"
 
+#include <ergo/reactor.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -73,6 +75,61 @@ TEST_CASE("A node of ours takes the port mapper over from one that died") {
     expect(third->connect(second.name()).has_value(), "ours find each other");
     demo_node again{stem_of(first.name()), port};
     expect_same(peer.run("{ping, " + atom_text(again.name()) + "}"), "pong");
+  });
+}
+
+/// Nodes of ours in one program, each with its own name.
+class crowd {
+ public:
+  crowd(int count, std::uint16_t port, ergo::epmd_mode mode) : runtime_{ergo::networked({.cores = 2})} {
+    for (int number = 0; number < count; ++number) {
+      auto options = options_for(fresh_name("crowd"), port);
+      options.epmd = mode;
+      options.on_event = [](const ergo::event&) {};
+      auto started = ergo::node::start(runtime_, options);
+      expect(started.has_value(), "no node");
+      nodes_.push_back(*std::move(started));
+    }
+  }
+  [[nodiscard]] bool all_listed(std::uint16_t port) const {
+    const auto names = names_at(port);
+    return names && std::ranges::all_of(nodes_, [&](const auto& node) {
+             return std::ranges::find(*names, stem_of(std::string{node->name().text()})) != names->end();
+           });
+  }
+
+ private:
+  ergo::runtime runtime_;
+  std::vector<std::unique_ptr<ergo::node>> nodes_;
+};
+
+TEST_CASE("Fifty nodes are all found again within two seconds of a new port mapper", "[installed]") {
+  for_installed("epmd killed and restarted under 50 nodes and erl", [](const release& otp) {
+    const auto port = free_port();
+    auto mapper = start_mapper(port);
+    const crowd many{50, port, ergo::epmd_mode::client_only};
+    erlang_peer peer{peer_at(otp, port)};
+    expect(many.all_listed(port) && lists(port, peer.name()), "not all are registered");
+    for (int round = 0; round < 3; ++round) {
+      mapper->kill_now();
+      mapper = start_mapper(port);
+      eventually("all of ours are back", [&] { return many.all_listed(port); }, 2s);
+      eventually("theirs is back", [&] { return lists(port, peer.name()); }, 5s);
+    }
+  });
+}
+
+TEST_CASE("Fifty nodes are all found again when the one that embeds the port mapper dies", "[installed]") {
+  for_installed("the embedded epmd killed under 50 nodes and erl", [](const release& otp) {
+    const auto port = free_port();
+    auto first = std::make_unique<demo_node>(fresh_name("demo"), port);
+    const crowd many{50, port, ergo::epmd_mode::embedded};
+    erlang_peer peer{peer_at(otp, port)};
+    expect(many.all_listed(port) && lists(port, peer.name()), "not all are registered");
+    first->process().kill_now();
+    eventually("all of ours are back", [&] { return many.all_listed(port); }, 2s);
+    eventually("theirs is back", [&] { return lists(port, peer.name()); }, 5s);
+    expect(!lists(port, first->name()), "the dead one is listed");
   });
 }
 

@@ -1,0 +1,66 @@
+// Starting and stopping whole nodes again and again in one program.
+#include "harness.hpp"
+
+#include <ergo/reactor.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace ergo_interop {
+namespace {
+
+std::ptrdiff_t entries_of(const char* folder) {
+  return std::distance(std::filesystem::directory_iterator{folder}, std::filesystem::directory_iterator{});
+}
+
+std::size_t resident_kib() {
+  std::ifstream file{"/proc/self/statm"};
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * 4;
+}
+
+/// A runtime with three nodes, one of which serves the port mapper; all three connect and call.
+void one_life(std::uint16_t port) {
+  ergo::runtime runtime{ergo::networked({.cores = 2})};
+  std::vector<std::unique_ptr<ergo::node>> nodes;
+  for (const char* const name : {"first", "second", "third"}) {
+    auto options = options_for(name, port);
+    options.on_event = [](const ergo::event&) {};
+    auto started = ergo::node::start(runtime, options);
+    expect(started.has_value(), "no node");
+    nodes.push_back(*std::move(started));
+    ergo::otp::start_options named;
+    named.name = "echo"_atom;
+    expect(ergo::otp::start<echo>(nodes.back()->local(), named).has_value(), "no server");
+  }
+  for (const auto& from : nodes) {
+    for (const auto& to : nodes) {
+      if (from == to) continue;
+      const auto answer = ergo::otp::call<int>(from->local(), {"echo"_atom, to->name()}, 7, 10s);
+      expect(answer.has_value() && *answer == 7, "no answer");
+    }
+  }
+}
+
+TEST_CASE("Three nodes start, meet and stop 200 times and leave nothing behind", "[installed]") {
+  among_ourselves("200 lives of a runtime with three nodes", [] {
+    const auto port = free_port();
+    for (int round = 0; round < 20; ++round) one_life(port);  // pools and tables have their size now
+    const auto threads = entries_of("/proc/self/task");
+    const auto descriptors = entries_of("/proc/self/fd");
+    const auto memory = resident_kib();
+    for (int round = 0; round < 180; ++round) one_life(port);
+    expect(entries_of("/proc/self/fd") == descriptors, "descriptors were left open");
+    eventually("the threads are gone", [&] { return entries_of("/proc/self/task") <= threads; });
+    const auto grown = resident_kib() - std::min(memory, resident_kib());
+    expect(grown < 4096, "memory grew by " + std::to_string(grown) + " KiB");
+  });
+}
+
+}  // namespace
+}  // namespace ergo_interop
