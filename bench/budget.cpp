@@ -129,15 +129,17 @@ std::string architecture() {
 #endif
 }
 
+/// Switches off what glibc chooses by CPU.
+constexpr const char* plain_functions =
+    "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2_Usable,-AVX2,-AVX,-AVX512F,-AVX512VL,-ERMS,-FSRM,-BMI2,-SSSE3,-SSE4_1,"
+    "-SSE4_2,-AVX_Fast_Unaligned_Load";
+
 /// Instructions of this program doing `count` operations, its start and end included.
 std::uint64_t count_instructions(const operation& of, std::int64_t count) {
   const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
   const auto counted =
-      run_command({"env",
-                   "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2_Usable,-AVX2,-AVX,-AVX512F,-AVX512VL,-ERMS,-FSRM,-"
-                   "BMI2,-SSSE3,-SSE4_1,-SSE4_2,-AVX_Fast_Unaligned_Load",
-                   "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-fd=1", self, "--work",
-                   of.id, std::to_string(count)});
+      run_command({"env", plain_functions, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                   "--log-fd=1", self, "--work", of.id, std::to_string(count)});
   const std::string label = "Collected : ";
   const auto at = counted.output.find(label);
   if (at == std::string::npos) throw std::runtime_error{"callgrind has counted nothing: " + counted.output};
