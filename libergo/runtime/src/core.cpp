@@ -37,27 +37,6 @@ schedulable* run_list::take(std::size_t index) noexcept {
   return taken;
 }
 
-bool steal_ring::push(schedulable* added) noexcept {
-  const auto tail = tail_.load(std::memory_order_relaxed);
-  if (tail - head_.load(std::memory_order_acquire) == capacity) return false;
-  slots_[tail % capacity].store(added, std::memory_order_relaxed);
-  tail_.store(tail + 1, std::memory_order_release);
-  return true;
-}
-
-schedulable* steal_ring::pop() noexcept {
-  auto head = head_.load(std::memory_order_acquire);
-  if (head == tail_.load(std::memory_order_acquire)) return nullptr;
-  auto* const taken = slots_[head % capacity].load(std::memory_order_relaxed);
-  // The slot cannot be reused before head moves, and then this exchange fails.
-  return head_.compare_exchange_strong(head, head + 1, std::memory_order_acq_rel, std::memory_order_relaxed) ? taken
-                                                                                                             : nullptr;
-}
-
-std::uint32_t steal_ring::size() const noexcept {
-  return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_relaxed);
-}
-
 core::core(runtime_state& owner, unsigned position, std::unique_ptr<ergo::parker> how)
     : runtime{owner}, index{position}, sleeper{std::move(how)} {}
 

@@ -2,6 +2,9 @@
 // holder.
 #pragma once
 
+#include "slice_lease.hpp"
+#include "steal_ring.hpp"
+
 #include <ergo/detail/schedulable.hpp>
 #include <ergo/parker.hpp>
 
@@ -34,23 +37,7 @@ class run_list {
   std::size_t size_ = 0;
 };
 
-/// Runnable objects that other cores may take: the lease holder appends, anybody removes from the front.
-///
-/// Bounded; the holder keeps what does not fit in a list of its own. Same algorithm as the local run queue of Go's
-/// scheduler.
-class steal_ring {
- public:
-  static constexpr std::uint32_t capacity = 256;
-
-  [[nodiscard]] bool push(schedulable* added) noexcept;  ///< lease holder; false when full
-  [[nodiscard]] schedulable* pop() noexcept;             ///< any thread; null when empty or another thread was faster
-  [[nodiscard]] std::uint32_t size() const noexcept;     ///< any thread; a moment's truth
-
- private:
-  alignas(64) std::atomic<std::uint32_t> head_{0};
-  alignas(64) std::atomic<std::uint32_t> tail_{0};
-  std::array<std::atomic<schedulable*>, capacity> slots_{};
-};
+using steal_ring = basic_steal_ring<schedulable>;
 
 /// When to wake a process. Entries may be stale: the serial tells, and the process knows its real deadline.
 struct timer_entry {
@@ -100,8 +87,7 @@ class core {
   runtime_state& runtime;
   const unsigned index;
   std::unique_ptr<ergo::parker> sleeper;
-  /// Odd while a slice runs that the watchdog may take the core from; each step of it adds one.
-  alignas(64) std::atomic<std::uint64_t> slice{0};
+  alignas(64) basic_slice_lease<> slice;  ///< the watchdog may take the core from a slice
   std::uint64_t slices = 0;
   std::atomic<worker*> holder{nullptr};
   std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while

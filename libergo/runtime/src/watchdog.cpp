@@ -46,8 +46,8 @@ void runtime_state::look_at(core& core, sight& last, steady::time_point now) {
   const bool waits = core.waiting() != 0;
   if (waits && last.waited) wake_parked_core(&core, appetite::hungry);
   last.waited = waits;
-  const auto slice = core.slice.load(std::memory_order_acquire);
-  if (slice != last.slice || slice % 2 == 0) {
+  const auto slice = core.slice.seen();
+  if (slice != last.slice || !core.slice.running(slice)) {
     last.slice = slice;
     last.since = now;
   } else if (now - last.since >= options.takeover) {
@@ -103,7 +103,7 @@ void runtime_state::take_over(core& from, std::uint64_t slice, steady::time_poin
   if (spare == nullptr) return;
   auto* const slow = from.holder.load(std::memory_order_acquire);
   slow->lost_at = now;
-  if (!from.slice.compare_exchange_strong(slice, slice + 1, std::memory_order_acq_rel)) return worker_is_spare(spare);
+  if (!from.slice.take(slice)) return worker_is_spare(spare);
   slow->lost.store(true, std::memory_order_release);
   from.add_late(slow);
   from.attention.store(true, std::memory_order_relaxed);

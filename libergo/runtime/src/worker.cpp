@@ -27,9 +27,7 @@ core* core_at(runtime& of, unsigned index) noexcept {
 }
 
 std::uint64_t current_slice() noexcept {
-  return this_worker != nullptr && this_worker->lease() != nullptr
-             ? this_worker->lease()->slice.load(std::memory_order_relaxed)
-             : 0;
+  return this_worker != nullptr && this_worker->lease() != nullptr ? this_worker->lease()->slice.current() : 0;
 }
 
 void make_runnable(schedulable& ready) noexcept {
@@ -46,35 +44,23 @@ void worker::wake(schedulable& ready) noexcept {
     home->push_incoming(&ready);
   } else if (!in_slice_) {
     core_->enqueue(&ready);
-  } else {
-    const auto tail = wake_tail_.load(std::memory_order_relaxed);
-    if (lost.load(std::memory_order_relaxed) || tail - wake_head_.load(std::memory_order_acquire) == ring_size) {
-      home->push_incoming(&ready);
-      return;
-    }
-    wakes_[tail % ring_size].store(&ready, std::memory_order_relaxed);
-    wake_tail_.store(tail + 1, std::memory_order_release);
+  } else if (lost.load(std::memory_order_relaxed) || !wakes_.push(&ready)) {
+    home->push_incoming(&ready);
   }
 }
 
 void worker::drain_wakes(core& into) noexcept {
-  auto head = wake_head_.load(std::memory_order_relaxed);
-  const auto tail = wake_tail_.load(std::memory_order_acquire);
-  if (head == tail) return;
-  for (; head != tail; ++head) into.enqueue(wakes_[head % ring_size].load(std::memory_order_relaxed));
-  wake_head_.store(head, std::memory_order_release);
+  wakes_.drain([&](schedulable* ready) { into.enqueue(ready); });
 }
 
 bool worker::run_slice(core& on, schedulable& ready) {
-  const auto mark = on.slice.load(std::memory_order_relaxed) + 1;
   ready.home.store(&on, std::memory_order_relaxed);
-  on.slice.store(mark, std::memory_order_release);
+  const auto mark = on.slice.begin();
   in_slice_ = true;
   const auto ended = ready.run_slice(*this);
   in_slice_ = false;
   running.store(nullptr, std::memory_order_relaxed);
-  auto expected = mark;
-  if (!on.slice.compare_exchange_strong(expected, mark + 1, std::memory_order_acq_rel)) {
+  if (!on.slice.end(mark)) {
     finish_late(on, ready, ended);
     return false;
   }

@@ -3,7 +3,6 @@
 
 #include "core.hpp"
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <thread>
@@ -42,8 +41,6 @@ class worker {
   bool reported_slow = false;                       ///< by the watchdog, of the present late slice
 
  private:
-  static constexpr std::uint32_t ring_size = 256;
-
   void serve(core& lease);
   void idle(core& lease);
   [[nodiscard]] bool look_around(core& lease);
@@ -54,9 +51,7 @@ class worker {
   core* core_ = nullptr;
   bool in_slice_ = false;
 
-  alignas(64) std::atomic<std::uint32_t> wake_tail_{0};
-  alignas(64) std::atomic<std::uint32_t> wake_head_{0};
-  std::array<std::atomic<schedulable*>, ring_size> wakes_{};
+  basic_wake_ring<schedulable> wakes_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
