@@ -15,6 +15,7 @@
 
 #include <array>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +71,12 @@ struct attempt : std::enable_shared_from_this<attempt> {
   std::optional<std::uint32_t> challenge;  ///< the one that is in the book
   connection* up = nullptr;                ///< after the handshake: who has the socket
 };
+
+/// The completion handler of a coroutine that obeys `attempt::stop`: Asio uses the slot of that signal until it has
+/// called its handler, which is after the coroutine and what it held have gone.
+[[nodiscard]] inline auto keeping(std::shared_ptr<attempt> kept) {
+  return [kept = std::move(kept)](const std::exception_ptr& /*thrown*/) {};
+}
 
 /// How a handshake ended.
 using handshake_end = std::variant<dist::handshake_result, dist::handshake_failure>;

@@ -28,6 +28,20 @@ std::string sentence(const epmd::error& failed) {
   return text;
 }
 
+// Why a node without a port mapper calls nobody, as the cause of its refusals.
+class no_route_category final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "ergo.route"; }
+  [[nodiscard]] std::string message(int /*code*/) const override {
+    return "without a port mapper (epmd_mode::none), node_options::peer_port must say where peers listen";
+  }
+};
+
+std::error_code no_route() {
+  static const no_route_category category;
+  return {1, category};
+}
+
 std::uint32_t fresh_creation() {
   std::uint32_t creation = 0;
   while (creation < 4) creation = random_number();
@@ -185,7 +199,7 @@ asio::awaitable<std::expected<epmd_link::endpoints, std::error_code>> epmd_link:
     co_return outcome;
   }
   if (plan_.peer_port == 0) {
-    outcome = std::unexpected{std::make_error_code(std::errc::address_not_available)};
+    outcome = std::unexpected{no_route()};
     co_return outcome;
   }
   tcp::resolver resolver{context_};

@@ -146,7 +146,7 @@ void switchboard::on(peering::dial& command) {
   const auto call = std::make_shared<attempt>(context_, command.id, limits_);
   call->peer = std::move(command.peer);
   attempts_.emplace(call->id, call);
-  asio::co_spawn(context_, dial(call), asio::bind_cancellation_slot(call->stop.slot(), asio::detached));
+  asio::co_spawn(context_, dial(call), asio::bind_cancellation_slot(call->stop.slot(), keeping(call)));
 }
 
 void switchboard::on(peering::admit& command) {

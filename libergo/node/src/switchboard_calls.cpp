@@ -5,7 +5,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -163,7 +162,7 @@ void switchboard::accepted(tcp::socket socket) {
   call->socket = std::move(socket);
   call->incoming = true;
   attempts_.emplace(id, call);
-  asio::co_spawn(context_, answer(call), asio::bind_cancellation_slot(call->stop.slot(), asio::detached));
+  asio::co_spawn(context_, answer(call), asio::bind_cancellation_slot(call->stop.slot(), keeping(call)));
 }
 
 asio::awaitable<void> switchboard::answer(std::shared_ptr<attempt> call) {
