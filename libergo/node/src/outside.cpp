@@ -5,6 +5,7 @@
 #include "node_state.hpp"
 
 #include <ergo/calls.hpp>
+#include <ergo/detail/core_api.hpp>
 
 #include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -25,6 +26,13 @@ asio::io_context& reactor_of(runtime& of, unsigned core) {
   return found->context();
 }
 
+asio::io_context& reactor_of(process& self) {
+  const auto* const home = self.home.load(std::memory_order_relaxed);
+  unsigned index = 0;
+  while (detail::core_at(self.runtime(), index) != home) ++index;
+  return reactor_of(self.runtime(), index);
+}
+
 namespace detail {
 namespace {
 
@@ -40,13 +48,13 @@ class promise_to_handler final : public std::enable_shared_from_this<promise_to_
         executor_{asio::prefer(asio::get_associated_executor(handler_, otherwise.get_executor()),
                                asio::execution::outstanding_work.tracked)} {}
 
-  /// Lets the handler's cancellation slot end it: `given_up` is called then.
-  void obey_cancellation(std::function<void()> given_up) {
+  /// Lets the handler's cancellation slot end it. Before anybody is asked who might complete: then the handler is gone.
+  void obey_cancellation() {
     auto slot = asio::get_associated_cancellation_slot(handler_);
-    if (!slot.is_connected()) return;
-    given_up_ = std::move(given_up);
-    slot.template emplace<canceller>(this->weak_from_this());
+    if (slot.is_connected()) slot.template emplace<canceller>(this->weak_from_this());
   }
+  /// What is called as well when it is cancelled; like all cancelling, not while it is being started.
+  void when_cancelled(std::function<void()> given_up) { given_up_ = std::move(given_up); }
 
   void complete(result<T> outcome) {
     if (done_.exchange(true, std::memory_order_acq_rel)) return;
@@ -111,9 +119,10 @@ template <typename T, typename Start>
 void run_for(const std::shared_ptr<node_state>& on, asio::any_completion_handler<void(result<T>)> handler,
              Start start) {
   const auto told = std::make_shared<promise_to_handler<T>>(std::move(handler), on->context());
+  told->obey_cancellation();
   result<pid> worker = start(last_word<T>{told});
   if (!worker) return told->complete(std::unexpected{worker.error()});
-  told->obey_cancellation([on, id = *worker] { on->runtime().exit(id, "kill"_atom); });
+  told->when_cancelled([on, id = *worker] { on->runtime().exit(id, "kill"_atom); });
 }
 
 }  // namespace
@@ -138,7 +147,7 @@ void start_outside_connect(const std::shared_ptr<node_state>& on, std::string pe
   const auto told = std::make_shared<promise_to_handler<void>>(std::move(handler), on->context());
   if (!dist::valid_node_name(peer) || peer == on->local().name().text())
     return told->complete(fail(errc::badarg, etf::binary(peer)));
-  told->obey_cancellation({});
+  told->obey_cancellation();
   on->board().connect(std::move(peer), [told](result<void> outcome) { told->complete(std::move(outcome)); });
 }
 

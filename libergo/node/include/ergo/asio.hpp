@@ -2,7 +2,6 @@
 // The only header of the room that includes Asio.
 #pragma once
 
-#include <ergo/detail/core_api.hpp>
 #include <ergo/etf/convert.hpp>
 #include <ergo/node.hpp>
 
@@ -16,6 +15,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -28,6 +28,10 @@ namespace ergo::inline v0 {
 ///
 /// It is run by the core's lease holder; do not run it, and do not block in its handlers.
 [[nodiscard]] boost::asio::io_context& reactor_of(runtime& of, unsigned core);
+
+/// The reactor of the core that runs the process: where the sockets and timers of a process are made that was spawned
+/// `pinned`, so that their operations never change threads. Called by the process itself.
+[[nodiscard]] boost::asio::io_context& reactor_of(process& self);
 
 /// An `ergo::errc` or the error's own code as Asio passes it.
 [[nodiscard]] inline boost::system::error_code to_error_code(const error& failed) {
@@ -110,7 +114,7 @@ struct as_result_t {
 };
 /// `as_result(use_awaitable)`: `result<T>` with the exit reason and other context, instead of a bare error code.
 template <typename Token>
-[[nodiscard]] as_result_t<std::decay_t<Token>> as_result(Token&& token) {
+[[nodiscard]] constexpr as_result_t<std::decay_t<Token>> as_result(Token&& token) {
   return {std::forward<Token>(token)};
 }
 
@@ -126,11 +130,12 @@ struct is_as_result<as_result_t<T>> : std::true_type {};
 template <typename Plain, typename Split, typename Whole, typename WholeChange, typename Token, typename Operation>
 auto initiate(Token&& token, Operation operation) {
   if constexpr (is_as_result<std::decay_t<Token>>::value) {
-    return boost::asio::async_initiate<decltype(token.token), Whole>(
+    auto inner = std::forward<Token>(token).token;  // a copy where `token` is a constant
+    return boost::asio::async_initiate<decltype(inner), Whole>(
         [](auto handler, Operation started) {
           started(changed_handler<decltype(handler), WholeChange>{std::move(handler), {}});
         },
-        token.token, std::move(operation));
+        inner, std::move(operation));
   } else {
     return boost::asio::async_initiate<Token, Plain>(
         [](auto handler, Operation started) {
@@ -187,8 +192,9 @@ struct use_t {
 ///
 /// The operation completes on the reactor of the core that runs the process, which is resumed by the scheduler. Its
 /// result is what the handler would get: nothing, one value, or a tuple; error codes are values, nothing is thrown.
-/// When the process dies, the operation is cancelled and the frame lives until it has reported. A process that holds
-/// Asio objects should be spawned `pinned`.
+/// Only an operation that cannot be started throws what its initiating function threw. When the process dies, the
+/// operation is cancelled and the frame lives until it has reported. A process that holds Asio objects is to be spawned
+/// `pinned`, and makes them on `reactor_of(self)`.
 [[nodiscard]] inline use_t use(process& self) noexcept { return {&self}; }
 
 namespace detail {
@@ -213,8 +219,7 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> suspended) {
     suspend(suspended);
-    const auto core = current_core();
-    auto& reactor = reactor_of(self_->runtime(), core < 0 ? 0U : static_cast<unsigned>(core));
+    auto& reactor = reactor_of(*self_);
     operation_.outcome = std::make_shared<asio_outcome<Value...>>();
     operation_.outcome->operation = &operation_;
     operation_.reactor = &reactor;
@@ -225,10 +230,16 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
     };
     auto bound = boost::asio::bind_cancellation_slot(
         operation_.outcome->cancel.slot(), boost::asio::bind_executor(reactor.get_executor(), std::move(handler)));
-    std::apply([&](auto&... argument) { std::move(initiation_)(std::move(bound), std::move(argument)...); },
-               arguments_);
+    try {
+      std::apply([&](auto&... argument) { std::move(initiation_)(std::move(bound), std::move(argument)...); },
+                 arguments_);
+    } catch (...) {  // nothing was started, so nobody else reports
+      refused_ = std::current_exception();
+      std::exchange(operation_.outcome->operation, nullptr)->finished();
+    }
   }
   decltype(auto) await_resume() {
+    if (refused_) std::rethrow_exception(refused_);
     if constexpr (sizeof...(Value) == 1) {
       return std::get<0>(std::move(*operation_.outcome->values));
     } else if constexpr (sizeof...(Value) > 1) {
@@ -251,6 +262,7 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
 
   Initiation initiation_;
   [[no_unique_address]] std::tuple<Argument...> arguments_;
+  std::exception_ptr refused_;
   operation operation_;
 };
 
