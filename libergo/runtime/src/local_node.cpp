@@ -21,6 +21,16 @@ constexpr std::uint32_t most_chunks = 4'194'304 / 1024;
 constexpr std::uint64_t pack(const pid& process) noexcept {
   return (std::uint64_t{process.id} + 1) << 32 | process.serial;
 }
+
+// What nobody's process has sent (`runtime::send`, `runtime::exit`) may leave through any node that has a way out.
+outbound* way_for_outsiders(detail::runtime_state& state) noexcept {
+  const auto count = state.node_count.load(std::memory_order_acquire);
+  for (unsigned index = 0; index < count; ++index) {
+    if (auto* const way = state.node_table[index].node.load(std::memory_order_acquire)->way_out()) return way;
+  }
+  return nullptr;
+}
+
 pid unpack(etf::node_id node, std::uint64_t cell) noexcept {
   return pid{node, static_cast<std::uint32_t>((cell >> 32) - 1), static_cast<std::uint32_t>(cell)};
 }
@@ -93,7 +103,9 @@ void local_node::route(const destination& to, detail::signal* envelope) noexcept
       return detail::bounce(*named, to, envelope, "noproc"_atom);
     }
   }
-  if (auto* const way = way_out()) return way->deliver(to, envelope);
+  auto* way = way_out();
+  if (way == nullptr && envelope->from == pid{}) way = way_for_outsiders(runtime_.state());
+  if (way != nullptr) return way->deliver(to, envelope);
   detail::bounce(*this, to, envelope, "noconnection"_atom);
 }
 
