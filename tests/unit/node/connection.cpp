@@ -144,6 +144,7 @@ class bench {
       return line;
     }
   }
+  void await_tick() { REQUIRE(take(4) == std::string(4, '\0')); }
   template <typename Signal, typename... Payload>
   void say(const Signal& signal, const Payload&... payload) {
     etf::buffer packet;
@@ -247,8 +248,8 @@ TEST_CASE("the loss of a connection tells each link and monitor exactly once") {
   CHECK(on.written.wait_for("DOWN noconnection"));
   CHECK(on.written.wait_for("{nodedown,there@h}"));
   CHECK(on.owner.told.wait_for("lost closed"));
-  on.runtime.send(on.scribe_id, "end"_atom);
-  REQUIRE(on.written.wait_for("end"));
+  on.runtime.send(on.scribe_id, "finished"_atom);
+  REQUIRE(on.written.wait_for("finished"));
   CHECK(on.written.size() == 5);
 }
 
@@ -295,14 +296,16 @@ TEST_CASE("a silent peer is down within the tick time, and was ticked meanwhile"
 TEST_CASE("a peer that ticks is not down") {
   bench on{{}, {.tick_time = 400ms}};
   on.attach();
+  // Three tick times long: each tick of ours is answered by one, and nothing else is said.
   for (int tick = 0; tick < 12; ++tick) {
+    on.await_tick();
     on.say_bytes(std::string(4, '\0'));
-    pollfd nothing{-1, 0, 0};
-    (void)::poll(&nothing, 1, 100);
   }
+  on.say(control::reg_send{on.remote, "scribe"_atom}, "said"_atom);
+  REQUIRE(on.written.wait_for("said"));
   CHECK(on.to_peer().is_up());
-  CHECK(on.to_peer().counters().ticks_in.load() >= 11);
-  CHECK(on.to_peer().counters().ticks_out.load() >= 8);
+  CHECK(on.to_peer().counters().ticks_in.load() == 12);
+  CHECK(on.to_peer().counters().ticks_out.load() >= 12);
 }
 
 TEST_CASE("a peer that does not read makes the connection busy, and wakes who waits when it has read") {
@@ -323,6 +326,7 @@ TEST_CASE("only the process that floods a busy connection within one slice is to
   on.attach();
   on.tell(etf::tuple("flood"_atom, on.remote, 16));
   CHECK(on.written.wait_for("{'EXIT'," + text(on.scribe_id) + ",{system_limit,there@h}}"));
+  for (int message = 0; message < 16; ++message) CHECK_FALSE(on.next().empty());
   CHECK(on.to_peer().is_up());
 }
 

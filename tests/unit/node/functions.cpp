@@ -29,9 +29,9 @@ class bench {
   std::string outcome(std::string_view module, std::string_view function, const term& arguments) {
     const auto started = runtime.spawn(runtime.anonymous(), spawn_options{},
                                        make_runner({table, atom::of(module), atom::of(function), arguments}));
-    runtime.anonymous().route_local(
-        *started, make_signal(signal_kind::monitor, watcher(), term{runtime.anonymous().make_ref()}, term{}));
-    runtime.anonymous().route_local(*started, make_signal(signal_kind::message, pid{}, term{"go"_atom}));
+    REQUIRE(started);
+    term seen;
+    REQUIRE(runtime.spawn(runtime.anonymous(), spawn_options{}, std::make_unique<observer>(*started, &seen)));
     while (runtime.step([](std::size_t) { return 0UZ; })) {
     }
     return etf::to_text(seen);
@@ -40,25 +40,23 @@ class bench {
   std::shared_ptr<function_table> table = std::make_shared<function_table>();
 
  private:
+  /// Starts the job as a connection does, after it has monitored it, and notes the reason of its end.
   struct observer final : behaviour {
-    explicit observer(term* out) : to{out} {}
-    void start(process&) override {}
-    void receive(process&, message received) override {
+    observer(const pid& whom, term* out) : target{whom}, to{out} {}
+    void start(process& self) override {
+      (void)self.monitor(target);
+      self.send(target, "go"_atom);
+    }
+    void receive(process& self, message received) override {
       if (const auto ended = received.as<down>()) *to = ended->reason.value();
+      self.stop(exit_reason::normal());
     }
     void task_ended(process&) override {}
+    pid target;
     term* to;
   };
 
-  pid watcher() {
-    if (watcher_ == pid{})
-      watcher_ = *runtime.spawn(runtime.anonymous(), spawn_options{}, std::make_unique<observer>(&seen));
-    return watcher_;
-  }
-
   ergo::runtime runtime{runtime_options{.cores = 1, .manual = true}};
-  term seen;
-  pid watcher_{};
 };
 
 term args(std::string_view text) { return etf::parse(text).value(); }

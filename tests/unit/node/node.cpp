@@ -15,6 +15,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -109,14 +111,31 @@ task<> echo(process& self) {
 
 pid start_echo(member& on, atom name) { return *on.self->spawn(spawn_options{.name = name}, make_body(echo)); }
 
-/// Runs `body` as a process and waits for its end.
+/// A process that runs `body`, a `task<exit_reason>(process&, Argument...)`, and what that returned, however early.
+template <typename Body, typename... Argument>
+class running {
+ public:
+  running(member& on, Body body, Argument... argument) {
+    const auto told = std::make_shared<std::promise<exit_reason>>();
+    outcome_ = told->get_future();
+    REQUIRE(on.self->spawn(root, body, told, std::move(argument)...));
+  }
+  [[nodiscard]] exit_reason get() {
+    REQUIRE(outcome_.wait_for(patience) == std::future_status::ready);
+    return outcome_.get();
+  }
+
+ private:
+  static task<> root(process& self, Body body, std::shared_ptr<std::promise<exit_reason>> told, Argument... argument) {
+    auto outcome = co_await body(self, std::move(argument)...);
+    told->set_value(std::move(outcome));
+  }
+  std::future<exit_reason> outcome_;
+};
+
 template <typename Body, typename... Argument>
 exit_reason run(member& on, Body body, Argument... argument) {
-  const auto started = on.self->spawn(body, std::move(argument)...);
-  REQUIRE(started);
-  const auto ended = on.self->runtime().wait(*started, patience);
-  REQUIRE(ended);
-  return *ended;
+  return running<Body, Argument...>{on, body, std::move(argument)...}.get();
 }
 
 task<exit_reason> call_once(process& self, destination to, term request) {
@@ -189,13 +208,13 @@ TEST_CASE("links and monitors hear of the end of a process, and of the end of a 
     member b{"b@localhost", epmd};
     REQUIRE(b.start());
     const auto first = start_echo(b, "echo"_atom);
-    const auto watcher = *a.self->spawn(watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told);
-    const auto linked = *a.self->spawn(link_until_exit, first, &told);
+    running watcher{a, watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told};
+    running linked{a, link_until_exit, first, &told};
     REQUIRE(told.wait_for("watching"));
     REQUIRE(told.wait_for("linked"));
     b.self->send(first, "broken"_atom);
-    CHECK(a.self->runtime().wait(watcher, patience)->is("broken"_atom));
-    CHECK(a.self->runtime().wait(linked, patience)->is("broken"_atom));
+    CHECK(watcher.get().is("broken"_atom));
+    CHECK(linked.get().is("broken"_atom));
   }
   CHECK(a.changes.wait_for("down b@localhost"));
   CHECK(a.self->nodes(node_set::all).empty());
@@ -209,10 +228,10 @@ TEST_CASE("a disconnect gives noconnection on both sides, and the next message c
   REQUIRE(b.start());
   (void)start_echo(b, "echo"_atom);
   journal told;
-  const auto watcher = *a.self->spawn(watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told);
+  running watcher{a, watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told};
   REQUIRE(told.wait_for("watching"));
   CHECK(a.self->disconnect("b@localhost"));
-  CHECK(a.self->runtime().wait(watcher, patience)->is("noconnection"_atom));
+  CHECK(watcher.get().is("noconnection"_atom));
   CHECK(b.changes.wait_for("down a@localhost"));
   CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{1}).value() == term{1});
   CHECK(a.changes.wait_for("up b@localhost", 2));
@@ -295,6 +314,44 @@ TEST_CASE("without a port mapper peers are found at a fixed port") {
   }
   CHECK(a.self->port() == port);
   CHECK(a.self->connect("b@127.0.0.2", patience));
+}
+
+TEST_CASE("without a port mapper and a fixed port a node is called, and says why it calls nobody") {
+  const auto epmd = free_port();
+  const auto port = free_port();
+  member quiet{"quiet@127.0.0.1", 0};
+  quiet.options.epmd = epmd_mode::none;
+  REQUIRE(quiet.start());
+  member other{"other@127.0.0.1", epmd};
+  REQUIRE(other.start());
+  const auto refused = quiet.self->connect("other@127.0.0.1", patience);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::nodedown);
+  CHECK(refused.error().message().find("peer_port") != std::string::npos);
+  CHECK(run(quiet, call_once, destination{"echo"_atom, "other@127.0.0.1"_atom}, term{1}).value() ==
+        etf::tuple("nodedown"_atom, "other@127.0.0.1"_atom));
+
+  member caller{"caller@127.0.0.2", 0};
+  caller.options.epmd = epmd_mode::none;
+  caller.options.peer_port = quiet.self->port();
+  caller.options.listen_port_min = port;
+  REQUIRE(caller.start());
+  (void)start_echo(quiet, "echo"_atom);
+  CHECK(run(caller, call_once, destination{"echo"_atom, "quiet@127.0.0.1"_atom}, term{7}).value() == term{7});
+  CHECK(quiet.self->is_connected("caller@127.0.0.2"));
+}
+
+TEST_CASE("an exit signal from outside reaches a process of another node of the cluster") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  const auto far = start_echo(b, "echo"_atom);
+  a.self->runtime().exit(far, "kill"_atom);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (b.self->runtime().alive(far) && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  CHECK_FALSE(b.self->runtime().alive(far));
 }
 
 TEST_CASE("one program holds several nodes") {
@@ -386,9 +443,9 @@ TEST_CASE("a node needs reactors, and says how to get them") {
 
 TEST_CASE("a node is traced when it is asked to, and its secrets are not") {
   const auto epmd = free_port();
+  journal traced;
   member a{"a@localhost", epmd, "TOPSECRET"};
   member b{"b@localhost", epmd, "TOPSECRET"};
-  journal traced;
   a.options.on_trace = [&](std::string_view line) { traced.add(std::string{line}); };
   REQUIRE(a.start());
   REQUIRE(b.start());

@@ -31,7 +31,7 @@ TEST_CASE("calls and casts are recognised") {
   REQUIRE(on.receive(control::reg_send{on.remote, "srv"_atom}, etf::tuple("$gen_cast"_atom, "c"_atom)));
   REQUIRE(
       on.receive(control::reg_send{on.remote, "srv"_atom}, etf::tuple("$gen_call"_atom, "nonsense"_atom, "q"_atom)));
-  CHECK(on.lines == lines{"call {'$gen_call',{<there@h.5.1>,#Ref<there@h.1.2.3.4.5>},q}", "cast {'$gen_cast',c}",
+  CHECK(on.lines == lines{"call {'$gen_call',{<there@h.5.1>,#Ref<there@h.5.4.3.2.1>},q}", "cast {'$gen_cast',c}",
                           "{'$gen_call',nonsense,q}"});
 }
 
@@ -182,8 +182,8 @@ TEST_CASE("a monitor by pid and one by name each get one down") {
   on.transmit();
   auto told = on.written();
   std::ranges::sort(told);
-  CHECK(told == lines{"{28," + text(self) + ",<there@h.5.1>,#Ref<there@h.1.2.3.4.5>} bye",
-                      "{28,srv,<there@h.5.1>,#Ref<there@h.7.8.9>} bye"});
+  CHECK(told == lines{"{28," + text(self) + ",<there@h.5.1>,#Ref<there@h.5.4.3.2.1>} bye",
+                      "{28,srv,<there@h.5.1>,#Ref<there@h.9.8.7>} bye"});
   CHECK(on.table.peer_monitors() == 0);
 }
 
@@ -193,11 +193,11 @@ TEST_CASE("a monitor of nobody is answered noproc, and names it as it was asked"
   const pid dead{on.here, 9999, 1};
   REQUIRE(on.receive(control::monitor{on.remote, "nobody"_atom, their_ref_of(on)}));
   REQUIRE(on.receive(control::monitor{on.remote, former, their_ref_of(on)}));
-  CHECK(on.written() == lines{"{28,nobody,<there@h.5.1>,#Ref<there@h.1.2.3.4.5>} noproc",
-                              "{28," + text(former) + ",<there@h.5.1>,#Ref<there@h.1.2.3.4.5>} noproc"});
+  CHECK(on.written() == lines{"{28,nobody,<there@h.5.1>,#Ref<there@h.5.4.3.2.1>} noproc",
+                              "{28," + text(former) + ",<there@h.5.1>,#Ref<there@h.5.4.3.2.1>} noproc"});
   REQUIRE(on.receive(control::monitor{on.remote, dead, their_ref_of(on)}));
   on.transmit();
-  CHECK(on.written() == lines{"{28," + text(dead) + ",<there@h.5.1>,#Ref<there@h.1.2.3.4.5>} noproc"});
+  CHECK(on.written() == lines{"{28," + text(dead) + ",<there@h.5.1>,#Ref<there@h.5.4.3.2.1>} noproc"});
 }
 
 TEST_CASE("after a demonitor nothing is said, by name too") {
@@ -230,7 +230,7 @@ TEST_CASE("a spawn request for an unknown function is answered with a process, w
   REQUIRE(on.receive(request, etf::list(7)));
   auto said = on.written();
   REQUIRE(said.size() == 1);
-  CHECK(said[0].starts_with("{31,#Ref<there@h.1.2.3.4.5>,<there@h.5.1>,3,<here@h."));
+  CHECK(said[0].starts_with("{31,#Ref<there@h.5.4.3.2.1>,<there@h.5.1>,3,<here@h."));
   on.transmit();
   said = on.written();
   REQUIRE(said.size() == 2);
@@ -245,7 +245,7 @@ TEST_CASE("a spawn request with an unknown option gets badopt") {
   const control::spawn_request request{their_ref_of(on),          on.remote, on.remote, "foo"_atom, "bar"_atom, 0,
                                        etf::list("nonsense"_atom)};
   REQUIRE(on.receive(request, term{}));
-  CHECK(on.written() == lines{"{31,#Ref<there@h.1.2.3.4.5>,<there@h.5.1>,0,badopt}"});
+  CHECK(on.written() == lines{"{31,#Ref<there@h.5.4.3.2.1>,<there@h.5.1>,0,badopt}"});
 }
 
 TEST_CASE("a spawn request whose arguments do not fit its arity closes the connection") {
@@ -253,6 +253,75 @@ TEST_CASE("a spawn request whose arguments do not fit its arity closes the conne
   const control::spawn_request request{their_ref_of(on), on.remote, on.remote, "foo"_atom, "bar"_atom, 2, term{}};
   CHECK_FALSE(on.receive(request, etf::list(1)));
   CHECK_FALSE(on.receive(request, "no_list"_atom));
+}
+
+namespace {
+
+/// A well-formed control message of every operation, about `self`, which a peer may send.
+std::vector<term> every_operation(const wire_fixture& on, const pid& self) {
+  const auto ref = their_ref_of(on);
+  const auto call = etf::tuple("m"_atom, "f"_atom, 0);
+  const auto bye = "bye"_atom;
+  return {etf::tuple(1, on.remote, self),
+          etf::tuple(2, atom{}, self),
+          etf::tuple(3, on.remote, self, bye),
+          etf::tuple(6, on.remote, atom{}, "srv"_atom),
+          etf::tuple(7, on.remote, self),
+          etf::tuple(8, on.remote, self, bye),
+          etf::tuple(19, on.remote, self, ref),
+          etf::tuple(20, on.remote, self, ref),
+          etf::tuple(21, on.remote, self, ref, bye),
+          etf::tuple(22, on.remote, self),
+          etf::tuple(24, on.remote, self),
+          etf::tuple(26, on.remote, self),
+          etf::tuple(28, on.remote, self, ref),
+          etf::tuple(29, ref, on.remote, on.remote, call, term{}),
+          etf::tuple(31, ref, self, 0, on.remote),
+          etf::tuple(33, on.remote, ref),
+          etf::tuple(35, 1, on.remote, self),
+          etf::tuple(36, 1, on.remote, self),
+          etf::tuple(37, 0, on.remote, self)};
+}
+
+std::string packet_of(std::span<const term> elements, std::string_view payload) {
+  etf::buffer control;
+  etf::encode(control, etf::make_tuple(elements));
+  return "p" + control.to_string() + std::string{payload};
+}
+
+constexpr std::string_view nil_payload{"\x83j"};
+
+}  // namespace
+
+TEST_CASE("a malformed control message of any operation is refused and does nothing at all") {
+  wire_fixture on;
+  const auto self = on.spawn("srv"_atom);
+  on.run();
+  for (const auto& whole : every_operation(on, self)) {
+    const auto parts = whole.elements();
+    const std::vector<term> good{parts.begin(), parts.end()};
+    for (std::size_t place = 0; place < good.size(); ++place) {
+      if (good[place].is(atom{}) || good[place].is("bye"_atom)) continue;  // may be any term
+      auto wrong = good;
+      wrong[place] = term{1.5};
+      CAPTURE(etf::to_text(etf::make_tuple(wrong)));
+      const auto read = on.receive_bytes(packet_of(wrong, nil_payload));
+      CHECK_FALSE(read);
+      if (!read) CHECK_FALSE(read.error().empty());
+    }
+    for (std::size_t size = 0; size < good.size(); ++size) {
+      CAPTURE(etf::to_text(whole), size);
+      CHECK_FALSE(on.receive_bytes(packet_of(std::span{good}.first(size), nil_payload)));
+    }
+    const auto packet = packet_of(good, "");
+    for (std::size_t size = 0; size < packet.size(); ++size) CHECK_FALSE(on.receive_bytes(packet.substr(0, size)));
+  }
+  CHECK(on.runtime.alive(self));
+  CHECK(on.lines.empty());
+  CHECK(on.written().empty());
+  CHECK(on.table.links() == 0);
+  CHECK(on.table.own_monitors() == 0);
+  CHECK(on.table.peer_monitors() == 0);
 }
 
 TEST_CASE("signals that speak for a third node close the connection") {
