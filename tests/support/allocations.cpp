@@ -26,15 +26,26 @@ void fail_allocation(std::size_t nth) noexcept { failing = nth == 0 ? 0 : taken 
 
 }  // namespace ergo::test
 
-void* operator new(std::size_t size) {
+// All forms: those of a sanitizer's runtime do not lead to this one, as the standard library's do.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   if (taken + 1 == failing) {
     failing = 0;
-    throw std::bad_alloc{};
+    return nullptr;
   }
   void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc{};
-  ++taken;
+  if (memory != nullptr) ++taken;
   return memory;
 }
+void* operator new(std::size_t size) {
+  void* const memory = operator new(size, std::nothrow);
+  if (memory == nullptr) throw std::bad_alloc{};
+  return memory;
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return operator new(size, std::nothrow); }
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }

@@ -16,6 +16,13 @@ TEST_CASE("a buffer keeps what was appended while it grows", "[etf][buffer]") {
   CHECK(out.to_string() == expected);
 }
 
+TEST_CASE("appending nothing to an empty buffer leaves it empty", "[etf][buffer]") {
+  buffer out;
+  out.append({});
+  CHECK(out.size() == 0);
+  CHECK(out.to_string().empty());
+}
+
 TEST_CASE("numbers stand in network order", "[etf][buffer]") {
   buffer out;
   out.append_u8(1);

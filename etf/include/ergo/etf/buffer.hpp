@@ -46,6 +46,7 @@ class buffer {
   /// Adds `count` bytes that were written into reserved room.
   void commit(std::size_t count) noexcept { size_ += count; }
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
     size_ += bytes.size();
   }
