@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iostream>
 #include <stdexcept>
+#include <string_view>
 
 namespace demo {
 namespace {
@@ -35,8 +36,9 @@ po::options_description described() {
 void hide_cookie(int argc, char** argv) {
   for (int index = 1; index < argc; ++index) {
     char* secret = nullptr;
-    if (std::strcmp(argv[index], "--cookie") == 0 && index + 1 < argc) secret = argv[index + 1];
-    if (std::strncmp(argv[index], "--cookie=", 9) == 0) secret = argv[index] + 9;
+    const std::string_view word{argv[index]};
+    if (word == "--cookie" && index + 1 < argc) secret = argv[index + 1];
+    if (word.starts_with("--cookie=")) secret = argv[index] + 9;
     if (secret != nullptr) std::fill_n(secret, std::strlen(secret), 'x');
   }
 }

@@ -80,8 +80,8 @@ class promise_to_handler final : public std::enable_shared_from_this<promise_to_
     void operator()(asio::cancellation_type /*how*/) {
       const auto self = target.lock();
       if (self == nullptr) return;
+      self->complete(fail(errc::cancelled));  // first: the end of who works for it must not have the word
       if (self->given_up_) self->given_up_();
-      self->complete(fail(errc::cancelled));
     }
   };
 

@@ -168,7 +168,7 @@ using told = std::shared_ptr<std::promise<term>>;
 task<> read_from(process& self, asio::readable_pipe* pipe, told to) {
   std::array<char, 16> room{};
   const auto buffer = asio::buffer(room);
-  const auto done = co_await pipe->async_read_some(buffer, use(self));
+  const auto done = co_await pipe->async_read_some(buffer, self.use());
   const std::string_view got{room.data(), std::get<1>(done)};
   to->set_value(std::get<0>(done) ? term{"failed"_atom} : etf::binary(got));
 }
@@ -176,7 +176,7 @@ task<> read_from(process& self, asio::readable_pipe* pipe, told to) {
 task<> wait_for_timer(process& self, told to) {
   auto& reactor = reactor_of(self);
   asio::steady_timer timer{reactor, 10ms};
-  const auto failed = co_await timer.async_wait(use(self));
+  const auto failed = co_await timer.async_wait(self.use());
   to->set_value(failed || &reactor_of(self) != &reactor ? "failed"_atom : "went_off"_atom);
 }
 
@@ -188,7 +188,7 @@ task<> read_for_ever(process& self, std::shared_ptr<int> alive) {
   asio::connect_pipe(reading, writing);
   std::array<char, 64> room{};
   const auto buffer = asio::buffer(room);
-  co_await reading.async_read_some(buffer, use(self));
+  co_await reading.async_read_some(buffer, self.use());
   *alive = 0;
 }
 
@@ -201,7 +201,7 @@ auto async_refuse(Token&& token) {
 
 task<> start_what_cannot(process& self, told to) {
   try {
-    co_await async_refuse(use(self));
+    co_await async_refuse(self.use());
   } catch (const std::runtime_error& thrown) {
     to->set_value(etf::binary(thrown.what()));
   }

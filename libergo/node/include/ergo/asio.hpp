@@ -183,20 +183,6 @@ auto async_connect(node& on, std::string_view peer, Token&& token) {
       std::forward<Token>(token), std::move(operation));
 }
 
-/// The completion token of a process: see `use`.
-struct use_t {
-  process* self;
-};
-
-/// Awaits any Asio operation inside a process: `co_await socket.async_read_some(buffer, use(self))`.
-///
-/// The operation completes on the reactor of the core that runs the process, which is resumed by the scheduler. Its
-/// result is what the handler would get: nothing, one value, or a tuple; error codes are values, nothing is thrown.
-/// Only an operation that cannot be started throws what its initiating function threw. When the process dies, the
-/// operation is cancelled and the frame lives until it has reported. A process that holds Asio objects is to be spawned
-/// `pinned`, and makes them on `reactor_of(self)`.
-[[nodiscard]] inline use_t use(process& self) noexcept { return {&self}; }
-
 namespace detail {
 
 /// What an operation under way and the frame that awaits it share.
@@ -283,10 +269,10 @@ struct boost::asio::associator<Associator, ergo::detail::changed_handler<Handler
 };
 
 template <typename Result, typename... Value>
-class boost::asio::async_result<ergo::use_t, Result(Value...)> {
+class boost::asio::async_result<ergo::asio_token, Result(Value...)> {
  public:
   template <typename Initiation, typename... Argument>
-  static auto initiate(Initiation&& initiation, ergo::use_t token, Argument&&... argument) {
+  static auto initiate(Initiation&& initiation, ergo::asio_token token, Argument&&... argument) {
     return ergo::detail::asio_awaiter<std::decay_t<Initiation>, std::tuple<std::decay_t<Value>...>,
                                       std::decay_t<Argument>...>{*token.self, std::forward<Initiation>(initiation),
                                                                  std::forward<Argument>(argument)...};

@@ -74,11 +74,16 @@ class behaviour {
   [[nodiscard]] virtual term state() const { return {}; }
 };
 
+/// The completion token of a process: see `process::use`.
+struct asio_token {
+  process* self;
+};
+
 /// A process seen by itself.
 ///
 /// Not thread-safe and not to be kept beyond the body's life: all calls are made by the code of this process, within
 /// its slices. Operations that "suspend" are awaited; everything else returns at once.
-class process : public detail::process_state {
+class process final : public detail::process_state {
  public:
   [[nodiscard]] const pid& id() const noexcept { return id_; }
   [[nodiscard]] ergo::runtime& runtime() const noexcept;
@@ -166,6 +171,15 @@ class process : public detail::process_state {
   [[nodiscard]] detail::blocking_awaiter<Work> blocking(Work work) {
     return {*this, std::move(work)};
   }
+
+  /// Awaits any Asio operation (include `<ergo/asio.hpp>`): `co_await socket.async_read_some(buffer, self.use())`.
+  ///
+  /// The operation completes on the reactor of the core that runs the process, which is resumed by the scheduler. Its
+  /// result is what the handler would get: nothing, one value, or a tuple; error codes are values, nothing is thrown.
+  /// Only an operation that cannot be started throws what its initiating function threw. When the process dies, the
+  /// operation is cancelled and the frame lives until it has reported. A process that holds Asio objects is to be
+  /// spawned `pinned`, and makes them on `reactor_of(self)`.
+  [[nodiscard]] asio_token use() noexcept { return {this}; }
 
   /// Spawns a process on this node: see spawn.hpp.
   template <typename Body, typename... Argument>

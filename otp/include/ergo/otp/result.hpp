@@ -97,10 +97,10 @@ inline result noreply() noexcept { return result{}; }
 /// The end of an `init` that went well; the same as `noreply()`.
 inline result ok() noexcept { return result{}; }
 /// Ends the server: `terminate` is called, then it exits with `reason`. A caller that waits learns that reason.
-inline result stop(exit_reason reason) { return result{result::act::stop, {}, reason.value()}; }
+inline result stop(const exit_reason& reason) { return result{result::act::stop, {}, reason.value()}; }
 /// As `stop`, after the call was answered with `value`.
 template <typename T>
-result stop(exit_reason reason, const T& value) {
+result stop(const exit_reason& reason, const T& value) {
   return result{result::act::stop_reply, ergo::detail::as_term(value), reason.value()};
 }
 /// From `init`: there is nothing to do; start fails with `ignored`, and a supervisor goes on without this child.

@@ -25,12 +25,11 @@ namespace detail {
 class starting : public ergo::detail::waiting {
  public:
   starting(process& self, const start_options& options, tie relation, std::unique_ptr<behaviour> body);
-  ~starting();
-
   [[nodiscard]] bool await_ready() const noexcept { return !child_ || settled(); }
   bool over(process& /*self*/) final { return settled() || time_is_up(); }
 
  protected:
+  ~starting();
   [[nodiscard]] ergo::result<pid> outcome();
   [[nodiscard]] const ergo::result<pid>& child() const noexcept { return child_; }
 

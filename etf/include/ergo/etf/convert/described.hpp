@@ -244,17 +244,24 @@ struct builtin<E> {
   }
 
  private:
+  /// An assignment for a fold over `&&`.
+  template <typename To, typename From>
+  [[nodiscard]] static bool assign(To& to, const From& value) {
+    to = value;
+    return true;
+  }
   template <template <typename...> typename List, typename... Descriptor>
   [[nodiscard]] static term write_one(E value, List<Descriptor...>) {
     term name;
-    if (!((value == Descriptor::value && (name = source_atom<name_source<Descriptor>>(), true)) || ...)) {
+    const auto found = ((value == Descriptor::value && assign(name, source_atom<name_source<Descriptor>>())) || ...);
+    if (!found) {
       throw std::domain_error{"ergo::etf: the value of an enum has no enumerator and cannot be written as an atom"};
     }
     return name;
   }
   template <template <typename...> typename List, typename... Descriptor>
   [[nodiscard]] static bool read_one(const term& from, E& into, List<Descriptor...>) noexcept {
-    return ((from.is(source_atom<name_source<Descriptor>>()) && (into = Descriptor::value, true)) || ...);
+    return ((from.is(source_atom<name_source<Descriptor>>()) && assign(into, Descriptor::value)) || ...);
   }
 };
 

@@ -28,8 +28,17 @@ class [[nodiscard]] received {
   [[nodiscard]] U* get() noexcept {
     return std::get_if<U>(&value_);
   }
+  template <typename U>
+  [[nodiscard]] const U* get() const noexcept {
+    return std::get_if<U>(&value_);
+  }
   /// The only alternative, when `T` is one type; undefined after a time-out.
   [[nodiscard]] auto& operator*() noexcept
+    requires(sizeof...(T) == 1)
+  {
+    return *std::get_if<1>(&value_);
+  }
+  [[nodiscard]] const auto& operator*() const noexcept
     requires(sizeof...(T) == 1)
   {
     return *std::get_if<1>(&value_);
@@ -39,9 +48,18 @@ class [[nodiscard]] received {
   {
     return std::get_if<1>(&value_);
   }
+  [[nodiscard]] const auto* operator->() const noexcept
+    requires(sizeof...(T) == 1)
+  {
+    return std::get_if<1>(&value_);
+  }
   /// Calls `visitor` with the value, or with `std::monostate` after a time-out.
   template <typename Visitor>
   decltype(auto) visit(Visitor&& visitor) {
+    return std::visit(std::forward<Visitor>(visitor), value_);
+  }
+  template <typename Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
     return std::visit(std::forward<Visitor>(visitor), value_);
   }
 
@@ -179,7 +197,7 @@ class [[nodiscard]] receive_awaiter final : public waiting {
       (void)borrowed.take();
       if (!converted) return false;
       found_ = received<T...>{std::in_place, *std::move(converted)};
-      message{take_seen()};
+      (void)message{take_seen()};
       return true;
     }
   }

@@ -132,9 +132,11 @@ struct process_state : schedulable {
   }
 
   process_state();
-  ~process_state();
   process_state(const process_state&) = delete;
   process_state& operator=(const process_state&) = delete;
+
+ protected:
+  ~process_state();
 };
 
 }  // namespace detail
