@@ -154,15 +154,6 @@ void exit_everybody(runtime& self, detail::runtime_state& state, atom reason) {
   }
 }
 
-bool wait_for_all(detail::runtime_state& state, duration grace) {
-  const auto until = std::chrono::steady_clock::now() + grace;
-  while (state.slots.live() != 0) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds{200});
-  }
-  return true;
-}
-
 }  // namespace
 
 void runtime::stop(duration grace) {
@@ -180,13 +171,14 @@ void runtime::stop(duration grace) {
     }
   } else {
     exit_everybody(*this, state, "shutdown"_atom);
-    bool all = wait_for_all(state, grace);
+    bool all = state.slots.wait_until_empty(grace);
     if (!all) {
       exit_everybody(*this, state, "kill"_atom);
-      all = wait_for_all(state, longest_end);
+      all = state.slots.wait_until_empty(longest_end);
     }
     state.stop_jobs(longest_end);
-    if (!all) (void)wait_for_all(state, std::chrono::milliseconds{10});  // those whose blocking jobs have just ended
+    if (!all)
+      (void)state.slots.wait_until_empty(std::chrono::milliseconds{10});  // those whose blocking jobs have just ended
   }
   state.stop_threads(longest_end);
   state.let_go();

@@ -51,7 +51,13 @@ process* slot_table::take() {
 void slot_table::give_back(process* free) noexcept {
   const std::scoped_lock lock{mutex_};
   free_.push_back(free);
-  live_.fetch_sub(1, std::memory_order_relaxed);
+  // Under the lock: whoever waits may free this table as soon as it has the lock.
+  if (live_.fetch_sub(1, std::memory_order_relaxed) == 1) emptied_.notify_all();
+}
+
+bool slot_table::wait_until_empty(duration limit) {
+  std::unique_lock lock{mutex_};
+  return emptied_.wait_until(lock, after(std::chrono::steady_clock::now(), limit), [this] { return live() == 0; });
 }
 
 }  // namespace ergo::inline v0::detail

@@ -4,6 +4,7 @@
 #include <ergo/process.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -21,6 +22,8 @@ class slot_table {
   /// A free slot with its next serial not yet set, or null when the limit is reached.
   [[nodiscard]] process* take();
   void give_back(process* free) noexcept;
+  /// Blocks until nobody lives here; false when somebody still does after `limit`.
+  [[nodiscard]] bool wait_until_empty(duration limit);
 
   /// The slot's process object, whoever lives there now; null if there never was one.
   [[nodiscard]] process* at(std::uint32_t slot) const noexcept {
@@ -45,6 +48,7 @@ class slot_table {
   std::atomic<std::uint32_t> end_{0};
   std::atomic<std::size_t> live_{0};
   std::mutex mutex_;
+  std::condition_variable emptied_;
   std::vector<process*> free_;
   std::size_t first_free_ = 0;  // with oldest_first_: free_ is used as a queue
 };

@@ -32,6 +32,18 @@ TEST_CASE("a slot table hands out each slot once, never slot 0, and stops at its
   CHECK(table.at(UINT32_MAX) == nullptr);
 }
 
+TEST_CASE("who waits for a slot table to be empty is told when the last one has left, or at the limit") {
+  slot_table table{1000, 28};
+  CHECK(table.wait_until_empty(0s));
+  auto* const first = table.take();
+  auto* const second = table.take();
+  table.give_back(first);
+  CHECK_FALSE(table.wait_until_empty(1ms));
+  std::jthread leaver{[&] { table.give_back(second); }};
+  CHECK(table.wait_until_empty(forever));
+  CHECK(table.live() == 0);
+}
+
 TEST_CASE("narrow identifiers stay within 15 and 13 bits") {
   slot_table table{std::size_t{1} << 24, 15};
   std::uint32_t highest = 0;
