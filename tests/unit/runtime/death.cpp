@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
 #include <memory>
 #include <new>
 
@@ -244,6 +245,52 @@ TEST_CASE(
   CHECK(alive == 1);
   gate.set_value();
   CHECK(eventually([&] { return alive == 0 && world.runtime().process_count() == 0; }));
+}
+
+struct shared_work {
+  std::atomic<int> frames{0};
+  std::atomic<int> begun{0};
+  std::atomic<int> ended{0};
+};
+
+task<> work_until_let_go(process& self, shared_work* with, std::shared_ptr<std::latch> may_end) {
+  struct on_frame {
+    shared_work* of;
+    explicit on_frame(shared_work* work) : of{work} { ++of->frames; }
+    ~on_frame() { --of->frames; }
+  };
+  const on_frame here{with};
+  std::string inside_the_frame = "before";
+  const auto work = [&] {
+    ++with->begun;
+    may_end->wait();
+    inside_the_frame = std::string(100, 'w');
+    ++with->ended;
+  };
+  co_await self.blocking(work);
+}
+
+// R54: before the work has a thread, while it has one, and while it waits for one behind others.
+TEST_CASE("a thousand processes killed in their blocking work leave no frame, no work and no slot behind") {
+  const auto threads = GENERATE(1U, 64U);
+  CAPTURE(threads);
+  shared_work with;
+  threaded_world world{{.blocking_threads = threads}};
+  int begun = 0;
+  for (int round = 0; round < 250; ++round) {
+    auto gate = std::make_shared<std::latch>(1);
+    std::vector<pid> targets;
+    for (int count = 0; count < 4; ++count) targets.push_back(world.spawn(work_until_let_go, &with, gate));
+    if (round % 2 == 0) REQUIRE(eventually([&] { return with.begun > begun; }));
+    for (const auto& one : targets) world.runtime().exit(one, exit_reason{"kill"_atom});
+    for (const auto& one : targets) REQUIRE(eventually([&] { return !world.runtime().alive(one); }));
+    if (round % 2 == 0) REQUIRE(with.frames > 0);  // kept for the work that has begun
+    gate->count_down();
+    REQUIRE(eventually([&] { return with.frames == 0 && world.runtime().process_count() == 0; }));
+    begun = with.begun;
+  }
+  CHECK(with.begun >= 125);
+  CHECK(with.ended == with.begun);
 }
 
 TEST_CASE("a destructor may still send, and what it sends to its own process is dropped") {

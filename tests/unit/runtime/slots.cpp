@@ -1,6 +1,7 @@
 // Slots and serials: identifiers that stay within the width peers accept, and stale ones that match nobody.
 #include "fixture.hpp"
 
+#include <extras.hpp>
 #include <slots.hpp>
 
 #include <map>
@@ -137,6 +138,73 @@ TEST_CASE("references of a slot go on counting through its tenants, narrow pids 
     ++made;
   }
   CHECK(seen.size() == made);
+}
+
+struct wrap {
+  std::set<std::array<std::uint32_t, 5>> seen;
+  std::size_t made = 0;
+  std::size_t marked = 0;   // plain references that look like those of calls
+  std::size_t foreign = 0;  // references that lead to another process
+  std::size_t answers = 0;  // calls that got their own answer
+  std::size_t downs = 0;
+  std::size_t unread = 0;
+};
+
+// Answers each call only when the next one has come, and that one's caller has given up by then.
+task<> answer_one_late(process& self) {
+  std::optional<caller> before;
+  for (;;) {
+    auto request = co_await self.receive_any();
+    if (before) self.reply(*before, "stale"_atom);
+    before.reset();
+    if (request.payload().is("late"_atom)) {
+      before = request.from();
+    } else {
+      self.reply(request.from(), request.payload());
+    }
+  }
+}
+
+task<> count_over_the_end(process& self, destination server, wrap* out) {
+  for (int turn = 0; turn < 3; ++turn) {
+    self.next_ref_ = detail::counter_mask - 20;
+    for (int number = 0; number < 10; ++number) {
+      const auto ref = self.make_ref();
+      if (turn == 0) out->seen.insert(ref.words);
+      ++out->made;
+      out->marked += local_node::is_call(ref) ? 1 : 0;
+      out->foreign += self.node().owner_of(ref) == self.id() ? 0 : 1;
+      const auto other = self.spawn([](process& own) -> task<> { (void)co_await own.receive_any(); });
+      const destination target{other};
+      const auto watch = self.monitor(target);
+      self.send(other, 1);
+      auto ended = co_await self.receive<down>();
+      out->downs += ended->ref == watch.ref ? 1 : 0;
+      const term late{"late"_atom};
+      (void)co_await call(self, server, late, 1ms);
+      const term question{number};
+      auto answer = co_await call(self, server, question, 1s);
+      out->answers += answer && *answer == question ? 1 : 0;
+    }
+  }
+  out->unread = self.unread();
+}
+
+// R57.
+TEST_CASE("references stay apart and lead to their process when the counter of a process wraps") {
+  manual_world world;
+  const auto server = world.spawn(answer_one_late);
+  wrap got;
+  const auto counting = world.spawn(count_over_the_end, destination{server}, &got);
+  world.advance(10s);
+  CHECK_FALSE(world.alive(counting));
+  CHECK(got.made == 30);
+  CHECK(got.seen.size() == 10);
+  CHECK(got.marked == 0);
+  CHECK(got.foreign == 0);
+  CHECK(got.downs == 30);
+  CHECK(got.answers == 30);
+  CHECK(got.unread == 0);
 }
 
 }  // namespace
