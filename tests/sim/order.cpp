@@ -139,6 +139,42 @@ TEST_CASE("a process that awaits its sends is held while the connection is busy,
   });
 }
 
+TEST_CASE("a send that must not wait is refused with busy while the connection is, and nothing else is lost") {
+  testing::sim_options slow;
+  slow.least_delay = 1ms;
+  slow.busy_above = 16;
+  check_seeds(30, slow, [](sim& world) -> std::string {
+    const auto names = start_nodes(world, 2);
+    traffic seen;
+    const auto target = seen.receive(world, names[1]);
+    struct count {
+      std::size_t sent = 0;
+      std::size_t refused = 0;
+      std::string wrong;
+    } tried;
+    world.spawn(
+        names[0],
+        [](process& self, pid to, atom there, count* out) -> task<> {
+          while (out->sent < 500) {
+            const auto gone = self.try_send(to, etf::tuple(1, out->sent));
+            if (gone) {
+              ++out->sent;
+              continue;
+            }
+            ++out->refused;
+            if (gone.error() != error{errc::busy, there}) out->wrong = gone.error().message();
+            co_await self.sleep(1ms);
+          }
+        },
+        target, atom::of(names[1]), &tried);
+    world.run_for(60s);
+    if (!seen.receivers[0]->wrong.empty()) return seen.receivers[0]->wrong;
+    if (!tried.wrong.empty()) return "refused with " + tried.wrong;
+    if (tried.refused == 0) return "the connection was never busy";
+    return seen.received() == 500 ? "" : "received " + std::to_string(seen.received());
+  });
+}
+
 TEST_CASE("a busy connection that is lost lets its senders go") {
   testing::sim_options slow;
   slow.least_delay = 1ms;

@@ -1,6 +1,6 @@
 // The scenarios over the node's own codec: every signal becomes the packet that Erlang would see, and is read back from
 // its bytes; the node's book of crossing links tells of losses.
-#include "cluster.hpp"
+#include "packets.hpp"
 
 #include <carried.hpp>
 #include <crossing.hpp>
@@ -17,10 +17,10 @@ namespace {
 
 class packet_carriage final : public testing::carriage {
  public:
-  packet_carriage(local_node& local, etf::node_id peer)
+  packet_carriage(local_node& local, etf::node_id peer, dist::flags negotiated)
       : local_{local},
         peer_{peer},
-        wire_{local, peer, dist::pass_through_offer, table_, trace_, pid{local.identity(), 1, 0}},
+        wire_{local, peer, negotiated, table_, trace_, pid{local.identity(), 1, 0}},
         writer_{wire_, out_},
         reader_{wire_, writer_, std::make_shared<detail::function_table>(), etf::decode_limits{}} {}
 
@@ -66,8 +66,12 @@ class packet_carriage final : public testing::carriage {
 
 }  // namespace
 
-testing::carriage_factory carriage_under_test() {
-  return [](local_node& local, etf::node_id peer) { return std::make_unique<packet_carriage>(local, peer); };
+testing::carriage_factory packets_between(dist::flags negotiated) {
+  return [negotiated](local_node& local, etf::node_id peer) {
+    return std::make_unique<packet_carriage>(local, peer, negotiated);
+  };
 }
+
+testing::carriage_factory carriage_under_test() { return packets_between(dist::pass_through_offer); }
 
 }  // namespace ergo::test

@@ -135,6 +135,39 @@ TEST_CASE("each monitor_node gives exactly one nodedown, at once when the node c
   });
 }
 
+TEST_CASE("of a node watched several times only what was not taken back is told", "[A12]") {
+  check_seeds(60, [](sim& world) -> std::string {
+    const auto names = start_nodes(world, 2);
+    int asked = 0;
+    int told = 0;
+    world.spawn(
+        names[0],
+        [](process& self, sim* in, atom other, int* asking, int* telling) -> task<> {
+          self.send({"nobody"_atom, other}, 1);
+          for (int step = 0; step < 40; ++step) {
+            if (in->pick(2) == 0) {
+              self.monitor_node(other);
+              ++*asking;
+            } else if (*asking > 0) {
+              self.demonitor_node(other);
+              --*asking;
+            }
+            if (in->pick(4) == 0) co_await self.sleep(std::chrono::microseconds{in->pick(3000)});
+          }
+          for (;;) {
+            auto gone = co_await self.receive<node_down>();
+            *telling += gone->node == other ? 1 : 100;
+          }
+        },
+        &world, atom::of(names[1]), &asked, &told);
+    world.run_for(1s);
+    if (told != 0) return "a nodedown while the node was up";
+    world.crash(names[1]);
+    world.run_for(1s);
+    return told == asked ? "" : std::to_string(told) + " nodedown for " + std::to_string(asked);
+  });
+}
+
 // ----- exit signals -------------------------------------------------------------------------------------------------
 
 TEST_CASE("exit signals and crashes mean the same between nodes as on one", "[A5][A14]") {
