@@ -138,5 +138,34 @@ TEST_CASE("A malformed control message of every operation closes the connection 
   });
 }
 
+/// The packet of a message to `recorder`, whose payload is `term` without its version byte.
+std::string message_packet(const std::string& from, const std::string& term) {
+  const auto atom = [](const std::string& text) { return "w" + std::string(1, static_cast<char>(text.size())) + text; };
+  const auto sender = "X" + atom(from) + u32(1) + u32(0) + u32(1);
+  const auto packet = "p\x83h\x04" + std::string{"a\x06"} + sender + atom("") + atom("recorder") + "\x83" + term;
+  return u32(packet.size()) + packet;
+}
+
+TEST_CASE("A payload that no peer may send closes the connection and is received by nobody", "[installed]") {
+  among_ourselves("payloads: compressed, local, lying counts are refused", [] {
+    using namespace std::string_literals;
+    our_node node{hardened("target")};
+    const auto deflated = "\x78\x01\x01\x02\x00\xFD\xFF\x61\x07\x00\xCB\x00\x69"s;  // of the integer 7
+    const std::vector<std::string> refused{
+        "P" + u32(2) + deflated,      "y" + u64(0) + "a\x07", "l" + u32(0x7FFF'FFFF) + "j",
+        "m" + u32(0xFFFF'FFFF) + "x", "w\x02\xC3\x28",        ""};
+    for (const auto& payload : refused) {
+      const raw_socket bad{node->port()};
+      const auto name = fresh_name("peer") + "@localhost";
+      expect(log_in(bad, name, "interop"), "not let in");
+      expect(bad.send(message_packet(name, "a\x01")), "closed at once");
+      (void)bad.send(message_packet(name, payload) + message_packet(name, "a\x02"));
+      expect(bad.closes(5s), "not closed");
+    }
+    expect_term(node.call("recorder"_atom, "take"_atom), "[1,1,1,1,1,1]");
+    still_well(node);
+  });
+}
+
 }  // namespace
 }  // namespace ergo_interop

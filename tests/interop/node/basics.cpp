@@ -221,5 +221,27 @@ TEST_CASE("Spawning a function that we do not have ends in undef") {
   });
 }
 
+ergo::task<ergo::term> leader_of(ergo::process& self, ergo::pid who) {
+  const auto info = co_await ergo::process_info(self, who);
+  if (!info) co_return info.error().reason();
+  for (const auto& fact : info->items()) {
+    if (fact.elements()[0].is("group_leader"_atom)) co_return fact.elements()[1];
+  }
+  co_return ergo::term{"no_leader"_atom};
+}
+
+TEST_CASE("A process of ours gets the group leader that Erlang gives it") {
+  in_every_world("erlang:group_leader/2 on our process", [](world& in) {
+    const auto name = fresh_name("led");
+    in.erl("{set, s, {remote_sleeper, " + name + ", " + in.cpp() + "}}");
+    in.erl("{set, l, {whereis, erl_server}}");
+    const auto led = in.node().whereis(parsed(name).as_atom().value()).value();
+    const auto leader = in.remote("{whereis, erl_server}");
+    expect(!(run_process(in.node(), leader_of, led) == leader), "it is led from there already");
+    expect_same(in.erl("{apply, erlang, group_leader, [{var, l}, {var, s}]}"), "true");
+    eventually("it is led from there", [&] { return run_process(in.node(), leader_of, led) == leader; });
+  });
+}
+
 }  // namespace
 }  // namespace ergo_interop

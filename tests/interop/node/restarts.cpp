@@ -1,5 +1,6 @@
 // Starting and stopping whole nodes again and again in one program.
 #include "harness.hpp"
+#include "sockets.hpp"
 
 #include <ergo/reactor.hpp>
 
@@ -47,18 +48,28 @@ void one_life(std::uint16_t port) {
   }
 }
 
-TEST_CASE("Three nodes start, meet and stop 200 times and leave nothing behind", "[installed]") {
-  among_ourselves("200 lives of a runtime with three nodes", [] {
+void a_thousand_lives(std::uint16_t port) {
+  constexpr int lives = 1000;
+  for (int round = 0; round < 50; ++round) one_life(port);  // pools and tables have their size now
+  const auto threads = entries_of("/proc/self/task");
+  const auto descriptors = entries_of("/proc/self/fd");
+  const auto memory = resident_kib();
+  for (int round = 0; round < lives - 50; ++round) one_life(port);
+  expect(entries_of("/proc/self/fd") == descriptors, "descriptors were left open");
+  eventually("the threads are gone", [&] { return entries_of("/proc/self/task") <= threads; });
+  const auto grown = resident_kib() - std::min(memory, resident_kib());
+  expect(grown < 4096, "memory grew by " + std::to_string(grown) + " KiB");
+}
+
+// R56.
+TEST_CASE("Three nodes start, meet and stop a thousand times and leave nothing behind", "[installed]") {
+  among_ourselves("1,000 lives of a runtime with three nodes, epmd embedded", [] { a_thousand_lives(free_port()); });
+  among_ourselves("1,000 lives of a runtime with three nodes, epmd outside", [] {
     const auto port = free_port();
-    for (int round = 0; round < 20; ++round) one_life(port);  // pools and tables have their size now
-    const auto threads = entries_of("/proc/self/task");
-    const auto descriptors = entries_of("/proc/self/fd");
-    const auto memory = resident_kib();
-    for (int round = 0; round < 180; ++round) one_life(port);
-    expect(entries_of("/proc/self/fd") == descriptors, "descriptors were left open");
-    eventually("the threads are gone", [&] { return entries_of("/proc/self/task") <= threads; });
-    const auto grown = resident_kib() - std::min(memory, resident_kib());
-    expect(grown < 4096, "memory grew by " + std::to_string(grown) + " KiB");
+    const program mapper{{program_from("ERGO_PROGRAM_EPMD"), "-port", std::to_string(port)}};
+    eventually("the port mapper answers", [&] { return names_at(port).has_value(); });
+    a_thousand_lives(port);
+    eventually("no name is left", [&] { return names_at(port) && names_at(port)->empty(); });
   });
 }
 
