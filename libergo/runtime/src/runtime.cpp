@@ -93,7 +93,7 @@ result<pid> runtime::start_process(local_node& on, const spawn_options& options,
   return id;
 }
 
-void runtime::exit(const pid& target, exit_reason reason) {
+void runtime::exit(const pid& target, exit_reason reason) {  // NOLINT(performance-unnecessary-value-param): as in process
   anonymous().route(target, make_signal(signal_kind::exit, pid{}, reason.value()));
 }
 
