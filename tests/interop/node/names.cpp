@@ -1,8 +1,10 @@
 // Long names and short ones, visible nodes, Elixir, and the demo as it is shown to people.
 #include "harness.hpp"
+#include "sockets.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <csignal>
 #include <cstdlib>
 
 namespace ergo_interop {
@@ -77,19 +79,52 @@ TEST_CASE("Elixir connects and calls", "[installed]") {
   });
 }
 
+/// All that a program says until its output ends.
+std::string rest_of(program& speaker) {
+  std::string said;
+  for (;;) {
+    try {
+      said += speaker.read_line(60s) + "\n";
+    } catch (const std::runtime_error&) {
+      return said;
+    }
+  }
+}
+
 TEST_CASE("The demo's conversation with Erlang ends well", "[installed]") {
   for_installed("the demo: apps/demo/run ends with exit code 0", [](const release&) {
     program demo{{"env", "ERL_EPMD_PORT=" + std::to_string(free_port()), ERGO_SOURCE_DIR "/apps/demo/run",
                   program_from("ERGO_PROGRAM_DEMO")}};
-    std::string said;
-    try {
-      for (;;) said += demo.read_line(60s) + "\n";
-    } catch (const std::runtime_error&) {
-      // its end
-    }
+    const auto said = rest_of(demo);
     const auto code = demo.wait();
     expect(code == 0, "exit code " + std::to_string(code) + " after\n" + said);
     expect(said.find("conversation ended well") != std::string::npos, said);
+  });
+}
+
+TEST_CASE("The demo that was told to stay can be met as it says, and ends in order", "[installed]") {
+  for_installed("the demo: --keep, a shell of one's own, Ctrl-C", [](const release& otp) {
+    const auto port = free_port();
+    program demo{{"env", "ERL_EPMD_PORT=" + std::to_string(port), ERGO_SOURCE_DIR "/apps/demo/run",
+                  program_from("ERGO_PROGRAM_DEMO"), "--keep"}};
+    constexpr std::string_view before_cookie = "-setcookie ";
+    std::string line;
+    while (line.find(before_cookie) == std::string::npos) line = demo.read_line(60s);
+    while (line.find("GenServer.call") == std::string::npos) {
+      if (const auto at = line.find(before_cookie); at != std::string::npos) {
+        auto mine = peer_at(otp, port);
+        mine.cookie = line.substr(at + before_cookie.size());
+        erlang_peer shell{mine};
+        expect_same(shell.run("{ping, cpp@localhost}"), "pong");
+        expect_same(shell.run("{call, {counter, cpp@localhost}, {add, 5}}"), "5");
+      }
+      line = demo.read_line();
+    }
+    demo.signal(SIGINT);
+    const auto said = rest_of(demo);
+    expect(demo.wait() == 0, said);
+    expect(said.find("cpp@localhost has stopped") != std::string::npos, said);
+    expect(!names_at(port), "its port mapper still answers");
   });
 }
 
