@@ -24,6 +24,7 @@ void still_well(our_node& node) {
 
 TEST_CASE("Handshake messages of every wrong length and kind are refused, and the node stays well", "[installed]") {
   among_ourselves("handshake: wrong lengths and garbage are refused", [] {
+    using namespace std::string_literals;
     our_node node{hardened("target")};
     const std::string junk(70'000, '\xA5');
     const std::vector<std::string> attacks{u16(0),
@@ -42,7 +43,7 @@ TEST_CASE("Handshake messages of every wrong length and kind are refused, and th
                                            handshake_frame("a" + std::string(16, 'd')),
                                            handshake_frame("sok"),
                                            "GET / HTTP/1.1\r\n\r\n",
-                                           "\x16\x03\x01\x02\x00\x01\x00"};
+                                           "\x16\x03\x01\x02\x00\x01\x00"s};
     for (const auto& attack : attacks) {
       const raw_socket bad{node->port()};
       (void)bad.send(attack);

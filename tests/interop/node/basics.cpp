@@ -197,6 +197,10 @@ TEST_CASE("The answer to a call that timed out never surfaces") {
   });
 }
 
+std::string stopping_call(const std::string& server, const std::string& reason) {
+  return "{call, " + server + ", {stop, " + reason + "}, 5000}";
+}
+
 TEST_CASE("A call learns the reason for which the server ended in it") {
   in_every_world("server dies in a call: its exit reason, both ways", [](world& in) {
     for (const std::string reason : {"boom", "{shutdown,{with,\"detail\"}}", "normal", "kill_me_not"}) {
@@ -204,7 +208,7 @@ TEST_CASE("A call learns the reason for which the server ended in it") {
       named.name = parsed(fresh_name("victim")).as_atom().value();
       expect(ergo::otp::start<trouble>(in.node().local(), named).has_value(), "no victim");
       const std::string victim = "{" + std::string{named.name.text()} + ", " + in.cpp() + "}";
-      expect_same(in.erl("{call, " + victim + ", {stop, " + reason + "}, 5000}"), "{caught," + reason + "}");
+      expect_same(in.erl(stopping_call(victim, reason)), "{caught," + reason + "}");
       const auto theirs = in.remote("{start_server, none}").as_pid().value();
       expect_term(reason_of(in, theirs, tuple("stop"_atom, parsed(reason))), reason);
     }

@@ -424,27 +424,30 @@ TEST_CASE("ordinary ends are no crashes") {
 TEST_CASE("an exit from any depth runs the destructors on its way and is no std::exception") {
   manual_world world;
   int alive = 0;
+  int swallowed = 0;
   std::string reason;
   struct depths {
-    static task<> at(process& self, int* count, int depth) {
+    static task<> at(process& self, int* count, int* swallowed, int depth) {
       const tracked here{count};
       if (depth == 0) self.exit(exit_reason{"deep"_atom});
       try {
-        auto below = at(self, count, depth - 1);
+        auto below = at(self, count, swallowed, depth - 1);
         co_await std::move(below);
-      } catch (const std::exception&) {  // must not swallow it
+      } catch (const std::exception&) {
+        ++*swallowed;
       }
     }
   };
   world.spawn(
-      [](process& self, int* count, std::string* why) -> task<> {
-        (void)self.spawn_monitor(depths::at, count, 20);
+      [](process& self, int* count, int* caught, std::string* why) -> task<> {
+        (void)self.spawn_monitor(depths::at, count, caught, 20);
         auto ended = co_await self.receive<down>();
         *why = text(ended->reason.value());
       },
-      &alive, &reason);
+      &alive, &swallowed, &reason);
   world.run();
   CHECK(reason == "deep");
+  CHECK(swallowed == 0);
   CHECK(alive == 0);
 }
 
