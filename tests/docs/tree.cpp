@@ -127,6 +127,24 @@ TEST_CASE("every file and folder that a document names exists", "[docs]") {
   }
 }
 
+TEST_CASE("every test that the table of what proves what names exists", "[docs]") {
+  const auto table = document("tests/README.md");
+  std::size_t named_tests = 0;
+  for (const char* const heading : {"A C++ node in an Erlang cluster", "Promises", "Rooms"}) {
+    for (const auto& row : table_rows(table, heading)) {
+      INFO(row[0]);
+      REQUIRE(row.size() == 3);
+      for (const auto& path : code_spans(row[1])) {
+        INFO(path);
+        if (path.starts_with("cmake/run ") || path == "bench/README.md") continue;
+        CHECK(fs::exists(in_tree("tests/" + path)));
+        ++named_tests;
+      }
+    }
+  }
+  CHECK(named_tests > 100);
+}
+
 TEST_CASE("every link of a document leads somewhere", "[docs]") {
   const std::regex link{R"(\]\(([^)#]+)\))"};
   for (const auto name : documents) {
