@@ -34,19 +34,24 @@ asio::io_context& reactor_of(process& self) {
 }
 
 namespace detail {
+
+asio::io_context& context_of(node_state& of) noexcept { return of.context(); }
+
 namespace {
 
 /// A handler that is called exactly once, on its executor, whatever happens to the process that works for it.
 template <typename T>
 class promise_to_handler final : public std::enable_shared_from_this<promise_to_handler<T>> {
  public:
-  using handler_type = asio::any_completion_handler<void(result<T>)>;
-
-  promise_to_handler(handler_type handler, asio::io_context& otherwise)
-      : handler_{std::move(handler)},
-        context_{otherwise},
-        executor_{asio::prefer(asio::get_associated_executor(handler_, otherwise.get_executor()),
-                               asio::execution::outstanding_work.tracked)} {}
+  promise_to_handler(receiver<T> of, asio::io_context& core)
+      : handler_{std::move(of.handler)},
+        place_{of.place ? asio::prefer(of.place, asio::execution::outstanding_work.tracked)
+                        : asio::any_io_executor{core.get_executor()}} {
+    if (!of.place) {
+      executor_ = asio::prefer(asio::get_associated_executor(handler_, core.get_executor()),
+                               asio::execution::outstanding_work.tracked);
+    }
+  }
 
   /// Lets the handler's cancellation slot end it. Before anybody is asked who might complete: then the handler is gone.
   void obey_cancellation() {
@@ -56,14 +61,19 @@ class promise_to_handler final : public std::enable_shared_from_this<promise_to_
   /// What is called as well when it is cancelled; like all cancelling, not while it is being started.
   void when_cancelled(std::function<void()> given_up) { given_up_ = std::move(given_up); }
 
-  void complete(result<T> outcome) {
-    if (done_.exchange(true, std::memory_order_acq_rel)) return;
-    asio::post(context_, [self = this->shared_from_this(), outcome = std::move(outcome)]() mutable {
-      const auto executor = self->executor_;
+  /// False if somebody else was first.
+  bool complete(result<T> outcome) {
+    if (done_.exchange(true, std::memory_order_acq_rel)) return false;
+    // The handler's context waits for the handler, not for others that still know this promise.
+    const auto place = std::exchange(place_, {});
+    asio::post(place, [self = this->shared_from_this(), outcome = std::move(outcome)]() mutable {
+      if (!self->executor_) return self->hand_over(std::move(outcome));
+      const auto executor = std::exchange(self->executor_, {});
       asio::dispatch(executor, [self = std::move(self), outcome = std::move(outcome)]() mutable {
         self->hand_over(std::move(outcome));
       });
     });
+    return true;
   }
 
  private:
@@ -80,14 +90,14 @@ class promise_to_handler final : public std::enable_shared_from_this<promise_to_
     void operator()(asio::cancellation_type /*how*/) {
       const auto self = target.lock();
       if (self == nullptr) return;
-      self->complete(fail(errc::cancelled));  // first: the end of who works for it must not have the word
-      if (self->given_up_) self->given_up_();
+      // First: the end of who works for it must not have the word. Who works for nobody any more may be gone.
+      if (self->complete(fail(errc::cancelled)) && self->given_up_) self->given_up_();
     }
   };
 
-  handler_type handler_;
-  asio::io_context& context_;
-  asio::any_completion_executor executor_;
+  asio::any_completion_handler<void(result<T>)> handler_;
+  asio::any_io_executor place_;             // where it is posted to
+  asio::any_completion_executor executor_;  // where it goes from there, if it is not there already
   std::function<void()> given_up_;
   std::atomic<bool> done_{false};
 };
@@ -101,54 +111,58 @@ struct last_word {
   last_word(last_word&&) noexcept = default;
   last_word& operator=(last_word&&) noexcept = default;
   ~last_word() {
-    if (handler != nullptr) handler->complete(fail(errc::stopped));
+    if (handler != nullptr) (void)handler->complete(fail(errc::stopped));
   }
 };
 
 task<> call_for(process& self, destination to, term request, duration timeout, last_word<term> told) {
   auto answer = co_await call(self, to, std::move(request), timeout);
-  told.handler->complete(std::move(answer));
+  (void)told.handler->complete(std::move(answer));
 }
 
 task<> send_for(process& self, destination to, term content, last_word<void> told) {
   co_await self.send(to, content);
-  told.handler->complete({});
+  (void)told.handler->complete({});
 }
 
 template <typename T, typename Start>
-void run_for(const std::shared_ptr<node_state>& on, asio::any_completion_handler<void(result<T>)> handler,
-             Start start) {
-  const auto told = std::make_shared<promise_to_handler<T>>(std::move(handler), on->context());
+void run_for(const std::shared_ptr<node_state>& on, receiver<T> who, Start start) {
+  const auto told = std::make_shared<promise_to_handler<T>>(std::move(who), on->context());
   told->obey_cancellation();
   result<pid> worker = start(last_word<T>{told});
-  if (!worker) return told->complete(std::unexpected{worker.error()});
-  told->when_cancelled([on, id = *worker] { on->runtime().exit(id, "kill"_atom); });
+  if (!worker) return (void)told->complete(std::unexpected{worker.error()});
+  // Weak: what waits for its handler must not keep the node, which would then end on the handler's thread.
+  told->when_cancelled([node = std::weak_ptr{on}, id = *worker] {
+    if (const auto still = node.lock()) still->runtime().exit(id, "kill"_atom);
+  });
 }
 
 }  // namespace
 
 void start_outside_call(const std::shared_ptr<node_state>& on, const destination& to, term request, duration timeout,
-                        term_handler handler) {
-  run_for<term>(on, std::move(handler), [&](last_word<term> told) {
+                        receiver<term> caller) {
+  run_for<term>(on, std::move(caller), [&](last_word<term> told) {
     return on->runtime().spawn(on->local(), spawn_options{},
                                make_body(call_for, to, std::move(request), timeout, std::move(told)));
   });
 }
 
 void start_outside_send(const std::shared_ptr<node_state>& on, const destination& to, term content,
-                        void_handler handler) {
-  run_for<void>(on, std::move(handler), [&](last_word<void> told) {
+                        receiver<void> sender) {
+  run_for<void>(on, std::move(sender), [&](last_word<void> told) {
     return on->runtime().spawn(on->local(), spawn_options{},
                                make_body(send_for, to, std::move(content), std::move(told)));
   });
 }
 
-void start_outside_connect(const std::shared_ptr<node_state>& on, std::string peer, void_handler handler) {
-  const auto told = std::make_shared<promise_to_handler<void>>(std::move(handler), on->context());
+void start_outside_connect(const std::shared_ptr<node_state>& on, std::string peer, receiver<void> asker) {
+  const auto told = std::make_shared<promise_to_handler<void>>(std::move(asker), on->context());
   if (!dist::valid_node_name(peer) || peer == on->local().name().text())
-    return told->complete(fail(errc::badarg, etf::binary(peer)));
+    return (void)told->complete(fail(errc::badarg, etf::binary(peer)));
   told->obey_cancellation();
-  on->board().connect(std::move(peer), [told](result<void> outcome) { told->complete(std::move(outcome)); });
+  on->board().connect(std::move(peer), [last = last_word<void>{told}](result<void> outcome) {
+    (void)last.handler->complete(std::move(outcome));
+  });
 }
 
 }  // namespace detail

@@ -181,6 +181,7 @@ void runtime::stop(duration grace) {
       (void)state.slots.wait_until_empty(std::chrono::milliseconds{10});  // those whose blocking jobs have just ended
   }
   state.stop_threads(longest_end);
+  if (!state.options.manual) state.leave_operations();
   state.let_go();
 }
 

@@ -72,6 +72,8 @@ struct runtime_state {
   void stop_threads(duration limit);
   /// Ends the side pool's threads in the same way.
   void stop_jobs(duration limit);
+  /// Leaves behind what operations that have not reported may still write to; after the threads have ended.
+  void leave_operations();
   /// Cuts everything that belongs to others and may be gone when a thread that was left behind wakes up.
   void let_go() noexcept;
   void watch();

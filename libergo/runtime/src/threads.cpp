@@ -176,6 +176,21 @@ void runtime_state::stop_jobs(duration limit) {
   }
 }
 
+void runtime_state::leave_operations() {
+  if (left_behind || slots.live() == 0) return;
+  for (std::uint32_t slot = 1; slot < slots.end(); ++slot) {
+    const auto& left = *slots.at(slot);
+    if (left.life_ != process_state::life::zombie || left.operations_ == nullptr) continue;
+    left_behind = true;
+    report({.what = event::kind::limit,
+            .level = log_level::critical,
+            .process = left.id_,
+            .name = {},
+            .text = "an Asio operation has not ended: the runtime stops without it and leaves its memory behind",
+            .reason = {}});
+  }
+}
+
 void runtime_state::let_go() noexcept {
   if (left_behind) {
     clock.store(&steady, std::memory_order_relaxed);

@@ -1,24 +1,21 @@
 // Processes and Asio: calls from outside with completion tokens, and Asio operations inside processes.
-// The only header of the room that includes Asio.
+// The only public header of the room that includes Asio.
 #pragma once
 
+#include <ergo/detail/asio_awaiter.hpp>
 #include <ergo/etf/convert.hpp>
 #include <ergo/node.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <exception>
+#include <concepts>
 #include <memory>
-#include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -40,14 +37,30 @@ namespace ergo::inline v0 {
 
 namespace detail {
 
-using term_handler = boost::asio::any_completion_handler<void(result<term>)>;
-using void_handler = boost::asio::any_completion_handler<void(result<void>)>;
+/// Somebody outside who waits: a handler, its type erased, and where it is posted to.
+template <typename T>
+struct receiver {
+  boost::asio::any_completion_handler<void(result<T>)> handler;
+  boost::asio::any_io_executor place;  ///< empty if its executor cannot be posted to: then it goes through core 0
+};
+
+/// The reactor of core 0.
+[[nodiscard]] boost::asio::io_context& context_of(node_state& of) noexcept;
+
+// Before the handler's type is erased, because what then is left of its executor can only be dispatched to.
+template <typename T, typename Handler>
+[[nodiscard]] receiver<T> receiver_of(Handler handler, node_state& on) {
+  const auto executor = boost::asio::get_associated_executor(handler, context_of(on).get_executor());
+  boost::asio::any_io_executor place;
+  if constexpr (std::constructible_from<boost::asio::any_io_executor, decltype(executor)>) place = executor;
+  return {std::move(handler), std::move(place)};
+}
 
 void start_outside_call(const std::shared_ptr<node_state>& on, const destination& to, term request, duration timeout,
-                        term_handler handler);
+                        receiver<term> caller);
 void start_outside_send(const std::shared_ptr<node_state>& on, const destination& to, term content,
-                        void_handler handler);
-void start_outside_connect(const std::shared_ptr<node_state>& on, std::string peer, void_handler handler);
+                        receiver<void> sender);
+void start_outside_connect(const std::shared_ptr<node_state>& on, std::string peer, receiver<void> asker);
 
 template <typename T>
 [[nodiscard]] result<T> convert_answer(result<term> answer) {
@@ -129,19 +142,21 @@ struct is_as_result<as_result_t<T>> : std::true_type {};
 /// `as_result`.
 template <typename Plain, typename Split, typename Whole, typename WholeChange, typename Token, typename Operation>
 auto initiate(Token&& token, Operation operation) {
+  // A token is copied or moved first: Asio takes no constants of those that bind something.
   if constexpr (is_as_result<std::decay_t<Token>>::value) {
-    auto inner = std::forward<Token>(token).token;  // a copy where `token` is a constant
+    auto inner = std::forward<Token>(token).token;
     return boost::asio::async_initiate<decltype(inner), Whole>(
         [](auto handler, Operation started) {
           started(changed_handler<decltype(handler), WholeChange>{std::move(handler), {}});
         },
         inner, std::move(operation));
   } else {
-    return boost::asio::async_initiate<Token, Plain>(
+    std::decay_t<Token> inner{std::forward<Token>(token)};
+    return boost::asio::async_initiate<std::decay_t<Token>, Plain>(
         [](auto handler, Operation started) {
           started(changed_handler<decltype(handler), Split>{std::move(handler), {}});
         },
-        token, std::move(operation));
+        inner, std::move(operation));
   }
 }
 
@@ -152,11 +167,13 @@ auto initiate(Token&& token, Operation operation) {
 ///
 /// Any thread. The handler runs on its associated executor, else on the reactor of core 0, never inside this call. A
 /// cancellation slot of any type ends it with `cancelled`; a late answer is dropped. Errors are those of `ergo::errc`:
-/// timeout, noproc, nodedown, exited, …
+/// timeout, noproc, nodedown, exited, …; `stopped` when the node ends first, whose runtime then destroys handlers
+/// that have no executor of their own, uncalled.
 template <typename T = term, typename Request, typename Token>
 auto async_call(node& on, const destination& to, const Request& request, duration timeout, Token&& token) {
   auto operation = [state = on.shared_state(), to, asked = detail::as_term(request), timeout](auto handler) mutable {
-    detail::start_outside_call(state, to, std::move(asked), timeout, std::move(handler));
+    detail::start_outside_call(state, to, std::move(asked), timeout,
+                               detail::receiver_of<term>(std::move(handler), *state));
   };
   using plain = void(boost::system::error_code, T);
   return detail::initiate<plain, detail::split_result<T>, void(result<T>), detail::whole_result<T>>(
@@ -167,7 +184,7 @@ auto async_call(node& on, const destination& to, const Request& request, duratio
 template <typename Content, typename Token>
 auto async_send(node& on, const destination& to, const Content& content, Token&& token) {
   auto operation = [state = on.shared_state(), to, sent = detail::as_term(content)](auto handler) mutable {
-    detail::start_outside_send(state, to, std::move(sent), std::move(handler));
+    detail::start_outside_send(state, to, std::move(sent), detail::receiver_of<void>(std::move(handler), *state));
   };
   return detail::initiate<void(boost::system::error_code), detail::split_void, void(result<void>), detail::whole_void>(
       std::forward<Token>(token), std::move(operation));
@@ -177,82 +194,12 @@ auto async_send(node& on, const destination& to, const Content& content, Token&&
 template <typename Token>
 auto async_connect(node& on, std::string_view peer, Token&& token) {
   auto operation = [state = on.shared_state(), name = std::string{peer}](auto handler) mutable {
-    detail::start_outside_connect(state, std::move(name), std::move(handler));
+    detail::start_outside_connect(state, std::move(name), detail::receiver_of<void>(std::move(handler), *state));
   };
   return detail::initiate<void(boost::system::error_code), detail::split_void, void(result<void>), detail::whole_void>(
       std::forward<Token>(token), std::move(operation));
 }
 
-namespace detail {
-
-/// What an operation under way and the frame that awaits it share.
-template <typename... Value>
-struct asio_outcome {
-  boost::asio::cancellation_signal cancel;
-  std::optional<std::tuple<Value...>> values;
-  external_operation* operation = nullptr;  ///< touched on the reactor only, until `finished`
-};
-
-template <typename Initiation, typename Values, typename... Argument>
-class asio_awaiter;
-
-template <typename Initiation, typename... Value, typename... Argument>
-class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> final : public waiting {
- public:
-  asio_awaiter(process& self, Initiation initiation, Argument... argument)
-      : waiting{self, forever}, initiation_{std::move(initiation)}, arguments_{std::move(argument)...} {}
-
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> suspended) {
-    suspend(suspended);
-    auto& reactor = reactor_of(*self_);
-    operation_.outcome = std::make_shared<asio_outcome<Value...>>();
-    operation_.outcome->operation = &operation_;
-    operation_.reactor = &reactor;
-    self_->begin_operation(operation_);
-    auto handler = [outcome = operation_.outcome](Value... value) {
-      outcome->values.emplace(std::move(value)...);
-      std::exchange(outcome->operation, nullptr)->finished();
-    };
-    auto bound = boost::asio::bind_cancellation_slot(
-        operation_.outcome->cancel.slot(), boost::asio::bind_executor(reactor.get_executor(), std::move(handler)));
-    try {
-      std::apply([&](auto&... argument) { std::move(initiation_)(std::move(bound), std::move(argument)...); },
-                 arguments_);
-    } catch (...) {  // nothing was started, so nobody else reports
-      refused_ = std::current_exception();
-      std::exchange(operation_.outcome->operation, nullptr)->finished();
-    }
-  }
-  decltype(auto) await_resume() {
-    if (refused_) std::rethrow_exception(refused_);
-    if constexpr (sizeof...(Value) == 1) {
-      return std::get<0>(std::move(*operation_.outcome->values));
-    } else if constexpr (sizeof...(Value) > 1) {
-      return std::tuple<Value...>{std::move(*operation_.outcome->values)};
-    }
-  }
-  bool over(process& /*self*/) override { return operation_.done; }
-
- private:
-  struct operation final : external_operation {
-    // Signals are emitted where the operation completes, so that neither can happen inside the other.
-    void cancel() noexcept override {
-      boost::asio::post(*reactor, [shared = outcome] {
-        if (shared->operation != nullptr) shared->cancel.emit(boost::asio::cancellation_type::all);
-      });
-    }
-    std::shared_ptr<asio_outcome<Value...>> outcome;
-    boost::asio::io_context* reactor = nullptr;
-  };
-
-  Initiation initiation_;
-  [[no_unique_address]] std::tuple<Argument...> arguments_;
-  std::exception_ptr refused_;
-  operation operation_;
-};
-
-}  // namespace detail
 }  // namespace ergo::inline v0
 
 template <typename Handler, typename Change, template <typename, typename> class Associator, typename DefaultCandidate>
@@ -265,16 +212,5 @@ struct boost::asio::associator<Associator, ergo::detail::changed_handler<Handler
   static auto get(const wrapped& handler, const DefaultCandidate& otherwise) noexcept
       -> decltype(Associator<Handler, DefaultCandidate>::get(handler.handler, otherwise)) {
     return Associator<Handler, DefaultCandidate>::get(handler.handler, otherwise);
-  }
-};
-
-template <typename Result, typename... Value>
-class boost::asio::async_result<ergo::asio_token, Result(Value...)> {
- public:
-  template <typename Initiation, typename... Argument>
-  static auto initiate(Initiation&& initiation, ergo::asio_token token, Argument&&... argument) {
-    return ergo::detail::asio_awaiter<std::decay_t<Initiation>, std::tuple<std::decay_t<Value>...>,
-                                      std::decay_t<Argument>...>{*token.self, std::forward<Initiation>(initiation),
-                                                                 std::forward<Argument>(argument)...};
   }
 };
