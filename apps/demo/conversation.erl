@@ -17,6 +17,7 @@ main([Name]) ->
     step("net_adm:ping(~p)", [Cpp], fun() -> net_adm:ping(Cpp) end, pong),
     Terms = [42, -1.5, {a, "list", <<"binary">>}, #{key => [1, 2 | 3]}, self(), make_ref(), 1 bsl 100, 'åäö'],
     step("gen_server:call({echo, ~p}, ~0tp)", [Cpp, Terms], fun() -> gen_server:call({echo, Cpp}, Terms) end, Terms),
+    step("rpc:call(~p, demo, add, [2, 3])", [Cpp], fun() -> rpc:call(Cpp, demo, add, [2, 3]) end, 5),
     step("gen_server:call({counter, ~p}, {add, 5})", [Cpp], fun() -> gen_server:call({counter, Cpp}, {add, 5}) end, 5),
     step("gen_server:cast({counter, ~p}, {add, 2})", [Cpp], fun() -> gen_server:cast({counter, Cpp}, {add, 2}) end, ok),
     step("gen_server:call({counter, ~p}, get)", [Cpp], fun() -> gen_server:call({counter, Cpp}, get) end, 7),

@@ -52,6 +52,11 @@ int run(int argc, char** argv) {
     std::cerr << "ergo-demo: the servers did not start: " << tree.error().message() << '\n';
     return 1;
   }
+  const auto add = (*node)->provide("demo", "add", [](std::int64_t left, std::int64_t right) { return left + right; });
+  if (!add) {
+    std::cerr << "ergo-demo: demo:add/2 cannot be provided: " << add.error().message() << '\n';
+    return 1;
+  }
   std::cout << ergo::etf::to_text((*node)->name()) << " is ready, port " << (*node)->port() << ", creation "
             << (*node)->creation() << std::endl;
   (*node)->run_until_signal();

@@ -130,6 +130,7 @@ TEST_CASE("the README's first program is called from Erlang as the README says",
   CHECK(erlang.eval(call) == "500");
   CHECK(erlang.eval(call) == "1000");
   CHECK(erlang.eval("gen_server:call({bank, cpp@localhost}, balance)") == "1000");
+  CHECK(erlang.eval("rpc:call(cpp@localhost, bank, interest, [500, 4])") == "20");
   bank.process().send_signal(SIGTERM);
   CHECK(bank.process().finish().exit_code == 0);
 }

@@ -4,6 +4,7 @@
 // message, cast, link(_exit), exit, unlink(_ack),
 // group_leader                                      tag                        -
 // monitor, demonitor                                payload                    -
+// spawn_request                                     none needed: the peer is the destination
 // call                                              tag                        the reference, which moves to name and
 // to_serial reply with an alias                               none needed: the alias is the destination down, reply
 // without an alias                      none: a second envelope
@@ -89,7 +90,7 @@ signal* pack(const destination& to, signal* envelope, std::size_t bytes) {
     envelope->name = atom::from_index(static_cast<std::uint32_t>(bits));
     envelope->to_serial = static_cast<std::uint32_t>(bits >> 32);
     envelope->tag = as_term(to);
-  } else if (envelope->kind != signal_kind::reply) {
+  } else if (envelope->kind != signal_kind::reply && envelope->kind != signal_kind::spawn_request) {
     envelope->tag = as_term(to);
   }
   packed->weight = weight_of(bytes);
@@ -104,6 +105,7 @@ outgoing unpack(signal* packed, atom node) noexcept {
   }
   const auto kind = packed->kind;
   if (kind == signal_kind::reply) return {packed, destination{pid{}}};
+  if (kind == signal_kind::spawn_request) return {packed, destination{atom{}, node}};
   if (kind == signal_kind::monitor || kind == signal_kind::demonitor) {
     return {packed, as_destination(std::exchange(packed->payload, term{}), node)};
   }

@@ -26,7 +26,7 @@ constexpr std::size_t usual_overhead = 64;
 // Whether a signal has a payload of any size that counts.
 bool carries_payload(signal_kind kind) noexcept {
   return kind == signal_kind::message || kind == signal_kind::cast || kind == signal_kind::call ||
-         kind == signal_kind::reply;
+         kind == signal_kind::reply || kind == signal_kind::spawn_request;
 }
 
 }  // namespace
@@ -216,6 +216,7 @@ bool connection::connects(const signal& packed) noexcept {
     case signal_kind::link:
     case signal_kind::exit:
     case signal_kind::monitor:
+    case signal_kind::spawn_request:
     case signal_kind::group_leader: return true;
     case signal_kind::node_down: return (packed.flags & watch_flag) != 0;
     default: return false;

@@ -47,7 +47,7 @@ struct connection_terms {
   local_node& local;
   connection_owner& owner;
   tracer& trace;
-  std::shared_ptr<const function_table> functions;
+  std::shared_ptr<function_table> functions;
   node_limits limits;
   dist::liveness_options liveness;
   pid speaker = {};  ///< stands for senders that are no process; set before the first connection

@@ -57,6 +57,14 @@ std::optional<crossing::peer_monitor> crossing::unwatched(const reference& ref) 
   return taken;
 }
 
+std::optional<pid> crossing::spawned(const reference& id) {
+  const auto found = spawning_.find(id);
+  if (found == spawning_.end()) return std::nullopt;
+  const auto requester = found->second;
+  spawning_.erase(found);
+  return requester;
+}
+
 void crossing::unwatch_node(const pid& watcher) {
   const auto found = node_watchers_.find(watcher);
   if (found != node_watchers_.end() && --found->second == 0) node_watchers_.erase(found);
@@ -74,9 +82,13 @@ std::vector<crossing::notice> crossing::lost(etf::node_id peer) {
   for (const auto& [ref, monitor] : theirs_) {
     told.push_back({monitor.target, make_signal(signal_kind::demonitor, monitor.watcher, term{ref}, term{})});
   }
+  for (const auto& [id, requester] : spawning_) {
+    told.push_back({requester, make_signal(signal_kind::spawn_reply, pid{}, term{id}, reason)});
+  }
   links_.clear();
   own_.clear();
   theirs_.clear();
+  spawning_.clear();
   const auto nodes = unreachable(peer.name());
   told.insert(told.end(), nodes.begin(), nodes.end());
   return told;
@@ -106,6 +118,10 @@ crossing::notice undeliverable(const destination& to, signal* envelope) noexcept
       envelope->payload = term{"noconnection"_atom};
       break;
     case signal_kind::unlink: envelope->kind = signal_kind::unlink_ack; break;
+    case signal_kind::spawn_request:
+      envelope->kind = signal_kind::spawn_reply;
+      envelope->payload = term{"noconnection"_atom};
+      break;
     default: release(envelope); return {asker, nullptr};
   }
   envelope->from = to.process();

@@ -52,6 +52,12 @@ class crossing {
   /// Takes a monitor of theirs out: its `down` left, or they took it back. Empty when there is none.
   std::optional<peer_monitor> unwatched(const reference& ref);
 
+  // Processes that we have asked for.
+
+  void spawning(const reference& id, const pid& requester) { spawning_.insert_or_assign(id, requester); }
+  /// Takes a request out: its reply arrived. Empty when there is none.
+  std::optional<pid> spawned(const reference& id);
+
   // Watched nodes.
 
   void watch_node(const pid& watcher) { ++node_watchers_[watcher]; }
@@ -83,12 +89,13 @@ class crossing {
   boost::unordered_flat_map<pair, std::uint64_t, pair_hash> links_;  // id of our unlink under way, 0 while linked
   boost::unordered_flat_map<reference, own_monitor, std::hash<reference>> own_;
   boost::unordered_flat_map<reference, peer_monitor, std::hash<reference>> theirs_;
+  boost::unordered_flat_map<reference, pid, std::hash<reference>> spawning_;
   boost::unordered_flat_map<pid, unsigned, std::hash<pid>> node_watchers_;
 };
 
 /// Answers a signal to `to`, on a node that cannot be reached, as Erlang does: monitors and links get `noconnection`,
-/// an unlink its acknowledgement, everything else is dropped. Gives the answer and its receiver, or a null envelope.
-/// Takes `envelope` over.
+/// spawn requests too, an unlink its acknowledgement, everything else is dropped. Gives the answer and its receiver, or
+/// a null envelope. Takes `envelope` over.
 [[nodiscard]] crossing::notice undeliverable(const destination& to, signal* envelope) noexcept;
 
 }  // namespace ergo::inline v0::detail

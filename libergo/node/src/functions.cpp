@@ -1,60 +1,116 @@
 // Running functions for other nodes (protocol §4.5, §6.4).
 #include "functions.hpp"
 
+#include <ergo/detail/process_exit.hpp>
+#include <ergo/runtime.hpp>
+
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace ergo::inline v0::detail {
 namespace {
 
-term undefined_function(atom module, atom function, const term& arguments) {
-  return etf::list(etf::tuple(module, function, arguments, term{}));
+bool is_proper(const term& list) noexcept { return list.is_list() && list.list_tail().is_nil(); }
+
+term name_term(const remote_job& job) { return etf::tuple(job.module, job.function, job.arguments.items().size()); }
+
+// [{M, F, Args, []}] where the arguments are to blame, as for a function of the emulator, else the arity.
+outcome failed(const remote_job& job, term reason) {
+  const bool blames = reason.is("undef"_atom) || reason.is("badarg"_atom);
+  const auto shown = blames ? job.arguments : term{job.arguments.items().size()};
+  return {outcome::way::error, std::move(reason), etf::list(etf::tuple(job.module, job.function, shown, term{}))};
 }
 
-std::optional<remote_function> look_up(const remote_job& job) {
-  auto found = job.functions->find({job.module, job.function, job.arguments.items().size()});
-  if (!found) return std::nullopt;
-  return found;
+outcome outcome_of(const remote_job& job, result<term> given) {
+  if (given) return {outcome::way::value, *std::move(given)};
+  return failed(job, given.error().reason());
 }
 
-// [Ref, M, F, Args]: the exit reason carries the outcome back to the caller.
-exit_reason execute_call(const remote_job& job, process& self) {
-  const auto given = job.arguments.items();
-  const auto& ref = given[0];
-  const auto module = given[1].as_atom();
-  const auto function = given[2].as_atom();
-  if (!module || !function || !given[3].is_list()) {
-    return etf::tuple(ref, "error"_atom, etf::tuple("erpc"_atom, "badarg"_atom));
-  }
-  const remote_job inner{job.functions, *module, *function, given[3]};
-  const auto body = look_up(inner);
-  if (!body) return etf::tuple(ref, "error"_atom, "undef"_atom, undefined_function(*module, *function, given[3]));
+// Of the exception being handled.
+outcome exception_outcome(const remote_job& job) {
   try {
-    auto value = (*body)(self, inner.arguments.items());
-    if (value) return etf::tuple(ref, "return"_atom, *value);
-    return etf::tuple(ref, "error"_atom, value.error().reason(), term{});
-  } catch (const std::exception& thrown) {
-    return etf::tuple(ref, "error"_atom, etf::tuple("exception"_atom, etf::binary(thrown.what())), term{});
+    throw;
+  } catch (const process_exit& wanted) {
+    return {outcome::way::exit, wanted.reason.value()};
+  } catch (...) {
+    return failed(job, reason_of_current_exception().value());
   }
 }
 
-exit_reason execute_cast(const remote_job& job, process& self) {
-  const auto given = job.arguments.items();
+bool is_execute_call(const remote_job& job) noexcept {
+  return job.module == "erpc"_atom && job.function == "execute_call"_atom && job.arguments.items().size() == 4;
+}
+bool is_execute_cast(const remote_job& job) noexcept {
+  return job.module == "erpc"_atom && job.function == "execute_cast"_atom && job.arguments.items().size() == 3;
+}
+
+// The call inside of erpc's own functions: M, F and Args are the last three arguments.
+bool unwrap(remote_job& job) {
+  const auto given = job.arguments.items().last<3>();
   const auto module = given[0].as_atom();
   const auto function = given[1].as_atom();
-  if (!module || !function || !given[2].is_list()) return exit_reason{"badarg"_atom};
-  return run(remote_job{job.functions, *module, *function, given[2]}, self);
+  if (!module || !function || !is_proper(given[2])) return false;
+  auto inner = given[2];
+  job.module = *module;
+  job.function = *function;
+  job.arguments = std::move(inner);
+  return true;
 }
+
+exit_reason plain_end(process& /*self*/, const outcome& how) { return how.as_exit(); }
 
 class runner final : public behaviour {
  public:
-  explicit runner(remote_job job) : job_{std::move(job)} {}
+  enum class begins : std::uint8_t { when_told, at_once };
+
+  runner(remote_job job, conclusion end, begins when) : job_{std::move(job)}, end_{std::move(end)}, when_{when} {}
+
+  void start(process& self) override {
+    if (when_ == begins::at_once) begin(self);
+  }
+  void receive(process& self, message /*go*/) override { begin(self); }
+  void task_ended(process& self) override {
+    outcome how;
+    try {
+      how = outcome_of(job_, root_.take());
+    } catch (...) {
+      how = exception_outcome(job_);
+    }
+    self.stop(end_(self, how));
+  }
+
+ private:
+  void begin(process& self) {
+    const function_name name{job_.module, job_.function, job_.arguments.items().size()};
+    auto found = job_.functions->find(name, job_.held);
+    if (found.body != nullptr) {
+      body_ = std::move(found.body);
+      return root_.start(self, (*body_)(self, job_.arguments));
+    }
+    const auto how = found.refused
+                         ? outcome{outcome::way::refused, etf::tuple("permission_denied"_atom, name_term(job_))}
+                         : failed(job_, term{"undef"_atom});
+    self.stop(end_(self, how));
+  }
+
+  remote_job job_;
+  conclusion end_;
+  begins when_;
+  std::shared_ptr<const remote_function> body_;  // outlives the task that runs it
+  root_task<result<term>> root_;
+};
+
+/// Ends as it was decided beforehand.
+class ended final : public behaviour {
+ public:
+  explicit ended(exit_reason of) : reason_{std::move(of)} {}
   void start(process& /*self*/) override {}
-  void receive(process& self, message /*go*/) override { self.stop(run(job_, self)); }
+  void receive(process& self, message /*go*/) override { self.stop(reason_); }
   void task_ended(process& /*self*/) override {}
 
  private:
-  remote_job job_;
+  exit_reason reason_;
 };
 
 // `link`, `{link, Options}` and so on; other known options concern the emulator's memory and are accepted.
@@ -67,29 +123,89 @@ bool is_tuning(atom name) {
 
 }  // namespace
 
-void function_table::add(const function_name& name, remote_function body) {
+// ----- the table ----------------------------------------------------------------------------------------------------
+
+result<std::uint64_t> function_table::add(const function_name& name, remote_function body, right needed) {
+  auto held = std::make_shared<const remote_function>(std::move(body));
   const std::unique_lock lock{mutex_};
-  functions_.insert_or_assign(name, std::move(body));
+  const auto [place, fresh] = functions_.try_emplace(name);
+  if (!fresh) return fail(errc::already_present, etf::tuple(name.module, name.function, name.arity));
+  place->second = {std::move(held), needed, ++last_id_};
+  return last_id_;
 }
 
-remote_function function_table::find(const function_name& name) const {
-  const std::shared_lock lock{mutex_};
+bool function_table::remove(const function_name& name, std::uint64_t id) {
+  const std::unique_lock lock{mutex_};
   const auto found = functions_.find(name);
-  return found == functions_.end() ? remote_function{} : found->second;
+  if (found == functions_.end() || found->second.needed != right::call) return false;
+  if (id != 0 && found->second.id != id) return false;
+  functions_.erase(found);
+  return true;
 }
 
-exit_reason run(const remote_job& job, process& self) {
-  const auto arity = job.arguments.items().size();
-  if (job.module == "erpc"_atom && job.function == "execute_call"_atom && arity == 4) return execute_call(job, self);
-  if (job.module == "erpc"_atom && job.function == "execute_cast"_atom && arity == 3) return execute_cast(job, self);
-  const auto body = look_up(job);
-  if (!body) return etf::tuple("undef"_atom, undefined_function(job.module, job.function, job.arguments));
-  auto value = (*body)(self, job.arguments.items());
-  if (!value) return etf::tuple(value.error().reason(), term{});
-  return exit_reason::normal();
+function_table::found function_table::find(const function_name& name, right held) const {
+  const std::shared_lock lock{mutex_};
+  const auto place = functions_.find(name);
+  if (place == functions_.end()) return {};
+  if (!contains(held, place->second.needed)) return {nullptr, true};
+  return {place->second.body};
 }
 
-std::unique_ptr<behaviour> make_runner(remote_job job) { return std::make_unique<runner>(std::move(job)); }
+bool function_table::has(const function_name& name) const {
+  const std::shared_lock lock{mutex_};
+  return functions_.contains(name);
+}
+
+bool function_table::has_module(atom module) const {
+  const std::shared_lock lock{mutex_};
+  return std::ranges::any_of(functions_, [&](const auto& one) { return one.first.module == module; });
+}
+
+// ----- outcomes -----------------------------------------------------------------------------------------------------
+
+exit_reason outcome::as_exit() const {
+  if (how == way::value) return exit_reason::normal();
+  if (how == way::error) return etf::tuple(value, stack);
+  return exit_reason{value};
+}
+
+exit_reason outcome::as_erpc_answer(const term& ref) const {
+  switch (how) {
+    case way::value: return etf::tuple(ref, "return"_atom, value);
+    case way::exit: return etf::tuple(ref, "exit"_atom, value);
+    case way::error: return etf::tuple(ref, "error"_atom, value, stack);
+    case way::refused: break;
+  }
+  return etf::tuple(ref, "error"_atom, etf::tuple("erpc"_atom, value));
+}
+
+term outcome::as_rpc_answer() const {
+  if (how == way::value) return value;
+  return etf::tuple("badrpc"_atom, etf::tuple("EXIT"_atom, as_exit().value()));
+}
+
+// ----- processes ----------------------------------------------------------------------------------------------------
+
+std::unique_ptr<behaviour> make_runner(remote_job job) {
+  conclusion end = plain_end;
+  if (is_execute_call(job)) {
+    const auto ref = job.arguments.items()[0];
+    if (!unwrap(job)) {
+      const outcome bad{outcome::way::refused, term{"badarg"_atom}};
+      return std::make_unique<ended>(bad.as_erpc_answer(ref));
+    }
+    end = [ref](process& /*self*/, const outcome& how) { return how.as_erpc_answer(ref); };
+  } else if (is_execute_cast(job) && !unwrap(job)) {
+    return std::make_unique<ended>(exit_reason{"badarg"_atom});
+  }
+  return std::make_unique<runner>(std::move(job), std::move(end), runner::begins::when_told);
+}
+
+std::unique_ptr<behaviour> make_runner(remote_job job, conclusion end) {
+  return std::make_unique<runner>(std::move(job), std::move(end), runner::begins::at_once);
+}
+
+bool answers_by_exit(const remote_job& job) noexcept { return is_execute_call(job); }
 
 spawn_wish read_spawn_options(const term& options) {
   spawn_wish wish;
@@ -104,6 +220,17 @@ spawn_wish read_spawn_options(const term& options) {
     }
   }
   return wish;
+}
+
+std::variant<atom, pid> start_runner(local_node& on, const spawn_wish& wish, const pid& leader, remote_job job) {
+  if (wish.bad) return "badopt"_atom;
+  spawn_options options;
+  options.group_leader = leader;
+  options.initial_call = name_term(job);
+  options.quiet = answers_by_exit(job);
+  const auto started = on.owner().spawn(on, options, make_runner(std::move(job)));
+  if (!started) return "system_limit"_atom;
+  return *started;
 }
 
 }  // namespace ergo::inline v0::detail

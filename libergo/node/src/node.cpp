@@ -116,8 +116,32 @@ void node::send(const destination& to, term content) {
   local().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content)));
 }
 
-void node::register_function(atom module, atom function, std::size_t arity, remote_function body) {
-  state_->functions().add({module, function, arity}, std::move(body));
+result<provided_function> node::provide_erased(std::string_view module, std::string_view function, std::size_t arity,
+                                               remote_function body) {
+  const auto read = [](std::string_view text) -> result<atom> {
+    const auto made = etf::atom::make(text);
+    if (made) return *made;
+    if (made.error().code == etf::errc::atom_table_full) return fail(errc::system_limit, "atoms"_atom);
+    return fail(errc::badarg, etf::binary(text));
+  };
+  const auto of = read(module);
+  if (!of) return std::unexpected{of.error()};
+  const auto name = read(function);
+  if (!name) return std::unexpected{name.error()};
+  const auto id = state_->functions().add({*of, *name, arity}, std::move(body));
+  if (!id) return std::unexpected{id.error()};
+  return provided_function{*of, *name, arity, *id};
+}
+
+bool node::revoke(provided_function which) {
+  if (which.id() == 0) return false;
+  return state_->functions().remove({which.module(), which.function(), which.arity()}, which.id());
+}
+
+bool node::revoke(std::string_view module, std::string_view function, std::size_t arity) {
+  const auto of = etf::atom::find(module);
+  const auto name = etf::atom::find(function);
+  return of && name && state_->functions().remove({*of, *name, arity});
 }
 
 void node::trace(trace_category categories) noexcept { state_->trace().enable(categories); }

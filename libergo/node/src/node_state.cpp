@@ -1,9 +1,11 @@
 // Start and stop of a node, in order.
 #include "node_state.hpp"
 
+#include "builtins.hpp"
 #include "cookie.hpp"
 #include "crypto.hpp"
 #include "net_kernel.hpp"
+#include "rex.hpp"
 
 #include <ergo/epmd/environment.hpp>
 
@@ -49,7 +51,7 @@ node_state::node_state(ergo::runtime& on, reactor_parker& first, node_options gi
       options_{std::move(given)},
       name_{std::move(own)},
       trace_{options_.trace, options_.on_trace},
-      functions_{std::make_shared<function_table>()} {}
+      functions_{std::make_shared<function_table>(options_.grants)} {}
 
 node_state::~node_state() = default;
 
@@ -140,12 +142,13 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   ways_ = std::make_unique<router>(*terms_);
   board_->use(*ways_);
   local_->connect(ways_.get());
-  const auto kernel = runtime_.spawn(*local_, spawn_options{.name = "net_kernel"_atom}, make_net_kernel());
+  const auto kernel =
+      runtime_.spawn(*local_, spawn_options{.name = "net_kernel"_atom, .trap_exits = true}, make_net_kernel());
   if (!kernel) return std::unexpected{kernel.error()};
   terms_->speaker = *kernel;
-  functions_->add(
-      {"erlang"_atom, "node"_atom, 0},
-      [own = *name](process& /*self*/, std::span<const term> /*arguments*/) -> result<term> { return term{own}; });
+  const auto rex = runtime_.spawn(*local_, spawn_options{.name = "rex"_atom, .trap_exits = true}, make_rex(functions_));
+  if (!rex) return std::unexpected{rex.error()};
+  add_builtins(*functions_, {board_, options_.net_ticktime});
   return {};
 }
 

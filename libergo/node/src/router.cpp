@@ -40,6 +40,7 @@ connection* router::find_or_make(atom peer) noexcept {
 
 void router::deliver(const destination& to, signal* envelope) noexcept {
   const auto node = to.by_name() ? to.node() : to.process().node.name();
+  if (envelope->kind == signal_kind::spawn_request && node == terms_.local.name()) return spawn_here(envelope);
   auto* const way = find_or_make(node);
   if (terms_.trace.on(trace_category::node)) {
     const auto* const decision = way == nullptr ? "decision=unreachable"
@@ -50,6 +51,31 @@ void router::deliver(const destination& to, signal* envelope) noexcept {
   if (way != nullptr) return way->accept(to, envelope);
   const auto news = undeliverable(to, envelope);
   if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
+}
+
+// As for another node: the reply comes first, then the process is tied to whoever asked, then it runs.
+void router::spawn_here(signal* request) {
+  const auto requester = request->from;
+  const auto id = request->tag;
+  const auto asked = request->payload;
+  const auto parts = asked.elements();
+  release(request);
+  const auto wish = read_spawn_options(parts[4]);
+  remote_job job{terms_.functions, right::all, *parts[1].as_atom(), *parts[2].as_atom(), parts[3]};
+  const auto started = start_runner(terms_.local, wish, parts[0].as_pid().value_or(pid{}), std::move(job));
+  const auto* const made = std::get_if<pid>(&started);
+  auto* const reply = make_signal(signal_kind::spawn_reply, pid{}, id, term{});
+  if (made == nullptr) {
+    reply->payload = term{std::get<atom>(started)};
+    return terms_.local.route_local(requester, reply);
+  }
+  reply->payload = term{*made};
+  if (wish.link) reply->flags |= signal::linked;
+  if (wish.monitor) reply->flags |= signal::watched;
+  terms_.local.route_local(requester, reply);
+  if (wish.link) terms_.local.route_local(*made, make_signal(signal_kind::link, requester, term{}));
+  if (wish.monitor) terms_.local.route_local(*made, make_signal(signal_kind::monitor, requester, id, term{}));
+  terms_.local.route_local(*made, make_signal(signal_kind::message, requester, term{"go"_atom}));
 }
 
 bool router::busy(atom node) const noexcept {

@@ -34,6 +34,8 @@ class router final : public outbound {
   void retire();
 
  private:
+  void spawn_here(signal* request);
+
   struct chunk;
   static constexpr std::uint32_t chunk_size = 1024;
   static constexpr std::uint32_t most_chunks = 4'194'304 / chunk_size;

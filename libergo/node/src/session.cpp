@@ -55,6 +55,7 @@ void connection::begin(established_link link) {
   if (session_ != nullptr) lose({.code = peer_errc::replaced, .handshake = {}, .system = {}});
   asked_ = false;
   traffic_.clear();
+  terms_.functions->policy().met(peer_, nearness_of(link.descriptor));
   current_.store(static_cast<std::uint64_t>(link.id), std::memory_order_release);
   session_ = std::make_unique<session>(*this, std::move(link), decoding(terms_.limits, budget_));
   up_.store(true, std::memory_order_relaxed);

@@ -127,7 +127,10 @@ bool signal_reader::take_answer(const pid& from, term& content) const {
 }
 
 void signal_reader::deliver_message(const pid& from, const pid& to, term content) const {
-  if (!take_answer(from, content)) wire_.local.route_local(to, message_signal(from, std::move(content)));
+  if (take_answer(from, content)) return;
+  auto* const envelope = message_signal(from, std::move(content));
+  envelope->name = wire_.peer.name();  // what a message says of its sender is the sender's word
+  wire_.local.route_local(to, envelope);
 }
 
 signal_reader::outcome signal_reader::on(const control::send& signal) {
@@ -198,13 +201,19 @@ signal_reader::outcome signal_reader::on(const control::exit& signal) {
   return {};
 }
 
+// The node's own processes are ended by whoever may manage it.
+bool signal_reader::protects(const pid& target) const noexcept {
+  if (target != wire_.local.whereis("net_kernel"_atom) && target != wire_.local.whereis("rex"_atom)) return false;
+  return !contains(functions_->policy().of(wire_.peer.name()), right::manage);
+}
+
 signal_reader::outcome signal_reader::on(const control::exit2& signal) {
   auto reason = payload();
   if (!reason) return bad(std::move(reason.error()));
   auto target = std::optional<pid>{};
   if (const auto* const process = std::get_if<pid>(&signal.to)) target = *process;
   if (const auto* const name = std::get_if<atom>(&signal.to)) target = wire_.local.whereis(*name);
-  if (target && ours(*target))
+  if (target && ours(*target) && !protects(*target))
     wire_.local.route_local(*target, make_signal(signal_kind::exit, signal.from, *std::move(reason)));
   return {};
 }
@@ -263,17 +272,17 @@ signal_reader::outcome signal_reader::on(const control::spawn_request& signal) {
     return bad("a spawn request whose arguments are no list of its arity");
   }
   const auto wish = read_spawn_options(signal.options);
-  control::spawn_reply reply{signal.id, signal.from, false, false, "badopt"_atom};
-  if (!wish.bad) {
-    spawn_options options{.group_leader = signal.leader,
-                          .initial_call = etf::tuple(signal.module, signal.function, signal.arity)};
-    auto body = make_runner({functions_, signal.module, signal.function, *std::move(arguments)});
-    const auto started = wire_.local.owner().spawn(wire_.local, options, std::move(body));
-    reply.result = "system_limit"_atom;
-    if (started) reply = {signal.id, signal.from, wish.link, wish.monitor, *started};
+  const auto held = functions_->policy().of(wire_.peer.name());
+  remote_job job{functions_, held, signal.module, signal.function, *std::move(arguments)};
+  const auto started = start_runner(wire_.local, wish, signal.leader, std::move(job));
+  const auto* const made = std::get_if<pid>(&started);
+  control::spawn_reply reply{signal.id, signal.from, wish.link && made != nullptr, wish.monitor && made != nullptr, {}};
+  if (made != nullptr) {
+    reply.result = *made;
+  } else {
+    reply.result = std::get<atom>(started);
   }
   answers_.spawn_reply(reply);
-  const auto* const made = std::get_if<pid>(&reply.result);
   if (made == nullptr) return {};
   if (wish.link) (void)on(control::link{signal.from, *made});
   if (wish.monitor) (void)on(control::monitor{signal.from, *made, signal.id});
@@ -281,8 +290,29 @@ signal_reader::outcome signal_reader::on(const control::spawn_request& signal) {
   return {};
 }
 
-// This node asks nobody to spawn, so it expects no reply.
-signal_reader::outcome signal_reader::on(const control::spawn_reply& /*signal*/) { return {}; }
+// The link and monitor of a new process are booked here, those of the requester when it takes the reply.
+signal_reader::outcome signal_reader::on(const control::spawn_reply& signal) {
+  const auto requester = wire_.table.spawned(signal.id);
+  if (!requester) return {};
+  const auto* const made = std::get_if<pid>(&signal.result);
+  auto* const news = make_signal(signal_kind::spawn_reply, pid{}, term{signal.id}, term{});
+  if (made == nullptr) {
+    news->payload = term{std::get<atom>(signal.result)};
+  } else {
+    news->from = *made;
+    news->payload = term{*made};
+    if (signal.linked) {
+      wire_.table.linked(*requester, *made);
+      news->flags |= detail::signal::linked;
+    }
+    if (signal.monitored) {
+      wire_.table.watching(signal.id, {*requester, destination{*made}});
+      news->flags |= detail::signal::watched;
+    }
+  }
+  wire_.local.route_local(*requester, news);
+  return {};
+}
 
 void signal_reader::trace_in(const dist::received_control& seen, std::size_t bytes) const {
   endpoints ends;

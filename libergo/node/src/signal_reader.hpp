@@ -50,6 +50,7 @@ class signal_reader {
   void deliver_message(const pid& from, const pid& to, term content) const;
   [[nodiscard]] bool take_answer(const pid& from, term& content) const;
   [[nodiscard]] bool ours(const pid& process) const noexcept { return process.node == identity_; }
+  [[nodiscard]] bool protects(const pid& target) const noexcept;
   [[nodiscard]] bool formerly_ours(const pid& process) const noexcept;
   void trace_in(const dist::received_control& seen, std::size_t bytes) const;
 

@@ -67,6 +67,7 @@ void signal_writer::write(const outgoing& what, std::size_t size) {
     case signal_kind::monitor: monitor(what); break;
     case signal_kind::demonitor: demonitor(what); break;
     case signal_kind::down: down(what); break;
+    case signal_kind::spawn_request: spawn(what); break;
     default: control(what); break;
   }
   release(&envelope);
@@ -212,6 +213,26 @@ void signal_writer::down(const outgoing& what) {
   if (!made) return;  // taken back meanwhile
   const auto target = made->name != atom{} ? control::process_name{made->name} : control::process_name{made->target};
   down(target, made->watcher, *ref, what.envelope->payload);
+}
+
+void signal_writer::spawn(const outgoing& what) {
+  const auto& envelope = *what.envelope;
+  const auto refuse = [&](atom reason) {
+    tell({envelope.from, make_signal(signal_kind::spawn_reply, pid{}, envelope.tag, term{reason})});
+  };
+  if (!wire_.negotiated.has(flag::spawn)) return refuse("notsup"_atom);
+  const auto asked = envelope.payload.elements();
+  const auto& arguments = asked[3];
+  const control::spawn_request request{*envelope.tag.as_reference(),
+                                       envelope.from,
+                                       asked[0].as_pid().value_or(pid{}) == pid{} ? wire_.speaker : *asked[0].as_pid(),
+                                       *asked[1].as_atom(),
+                                       *asked[2].as_atom(),
+                                       static_cast<std::uint32_t>(arguments.items().size()),
+                                       asked[4]};
+  if (!dist::encode(out_, request, arguments, wire_.negotiated)) return refuse("system_limit"_atom);
+  wire_.table.spawning(request.id, request.from);
+  trace_out(operation::spawn_request, request.from, control::process_name{request.module});
 }
 
 void signal_writer::control(const outgoing& what) {

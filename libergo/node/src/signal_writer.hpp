@@ -35,6 +35,7 @@ class signal_writer {
   void monitor(const outgoing& what);
   void demonitor(const outgoing& what);
   void down(const outgoing& what);
+  void spawn(const outgoing& what);
   void control(const outgoing& what);
 
   [[nodiscard]] bool stale(const outgoing& what) const noexcept;

@@ -18,7 +18,7 @@ void process_kernel::die(process& self, exit_reason reason) noexcept {
   tell_relations(self, reason);
   fail_callers(self, reason);
   abandon_own(self);
-  if (!reason.is_ordinary()) {
+  if (!reason.is_ordinary() && !self.quiet_) {
     runtime.report({.what = event::kind::crash,
                     .level = log_level::error,
                     .process = self.id_,
@@ -77,6 +77,11 @@ void process_kernel::fail_callers(process& self, const exit_reason& reason) {
 void process_kernel::abandon_own(process& self) {
   for (auto* record = self.calls_; record != nullptr; record = record->next) {
     if (record->status != call_record::state::waiting) continue;
+    if (record->asks != call_record::question::call) {
+      abandon_spawn(self, *record);
+      record->status = call_record::state::failed;
+      continue;
+    }
     const auto kind = record->remote ? signal_kind::demonitor : signal_kind::call_done;
     const auto to = record->remote ? record->sent_to : destination{record->target};
     self.node_->route(to, make_signal(kind, self.id_, term{reference_of(self.id_.node, record->ref)}, term{}));

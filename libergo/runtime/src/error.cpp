@@ -14,7 +14,7 @@ struct meaning {
 };
 
 // By value of `errc`.
-constexpr std::array<meaning, 17> meanings{{
+constexpr std::array<meaning, 22> meanings{{
     {"ok", "no error"},
     {"timeout", "no answer within the time limit"},
     {"noproc", "no such process or registered name"},
@@ -30,15 +30,18 @@ constexpr std::array<meaning, 17> meanings{{
     {"not_alive", "this node has no name"},
     {"ignore", "the server's init returned ignore"},
     {"not_found", "nothing of that name"},
-    {"already_present", "a child with that id exists but is not running"},
+    {"already_present", "something of that name exists already"},
     {"cancelled", "the operation was given up"},
+    {"permission_denied", "the peer does not have the right for this"},
+    {"notsup", "the other node does not know this kind of request"},
+    {"nocatch", "the function threw"},
+    {"exception", "the function ended its process"},
+    {"exception", "the function failed"},
 }};
-
-constexpr meaning permission{"permission_denied", "the peer does not have the right for this"};
 
 const meaning& meaning_of(errc code) noexcept {
   const auto index = static_cast<std::size_t>(code);
-  return index < meanings.size() ? meanings[index] : permission;
+  return meanings[index < meanings.size() ? index : 0];
 }
 
 class node_category final : public std::error_category {
@@ -59,6 +62,7 @@ const std::error_category& category() noexcept {
 term error::reason() const {
   if (code_ == errc::exited) return context_;
   const auto name = atom::of(meaning_of(code_).name);
+  if (code_ >= errc::remote_throw) return etf::tuple(name, context_);
   const bool precise =
       !context_.is_nil() && code_ != errc::timeout && code_ != errc::noproc && code_ != errc::calling_self;
   return precise ? etf::tuple(name, context_) : term{name};

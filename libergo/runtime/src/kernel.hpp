@@ -23,6 +23,8 @@ struct process_kernel {
   static void take_unlink(process& self, signal* received);
   static void take_down(process& self, signal* received);
   static void take_reply(process& self, signal* received);
+  static void take_spawn_reply(process& self, signal* received);
+  static void abandon_spawn(process& self, const call_record& record);
   static void answer_inspection(process& self, signal* received);
 
   // Time.

@@ -250,6 +250,7 @@ bool process_kernel::settle(process& self, local_node& on, const spawn_options& 
   self.exits_ = options.trap_exits ? exits::trapped : exits::deadly;
   self.body_ = std::move(body);
   self.mailbox_bound_ = options.mailbox_bound;
+  self.quiet_ = options.quiet;
   self.fail_senders_ = options.policy == overflow::fail_sender;
   self.place = options.pinned ? placement::pinned : placement::anywhere;
   self.deadline_ = self.armed_ = time_point::max();

@@ -56,6 +56,8 @@ void process_kernel::act(process& self, signal* received) {
     case signal_kind::group_leader:
       if (const auto leader = received->payload.as_pid()) self.group_leader_ = *leader;
       return release(received);
+    case signal_kind::spawn_request: return release(received);  // for nodes, not for processes
+    case signal_kind::spawn_reply: return take_spawn_reply(self, received);
     case signal_kind::inspect: return answer_inspection(self, received);
     case signal_kind::wake:
       if ((received->flags & signal::embedded) != 0) self.wake_pending_.store(false, std::memory_order_release);
@@ -145,6 +147,47 @@ void process_kernel::take_reply(process& self, signal* received) {
   release(received);
 }
 
+namespace {
+
+// Nobody waits for the new process any more: whatever ties it to `asker` is taken back.
+void undo_spawn(local_node& on, const pid& asker, signal* reply) {
+  if (const auto started = reply->payload.as_pid()) {
+    if ((reply->flags & signal::watched) != 0)
+      on.route(*started, make_signal(signal_kind::demonitor, asker, reply->tag, term{}));
+    if ((reply->flags & signal::linked) != 0)
+      on.route(*started, make_signal(signal_kind::link_exit, asker, term{"abandoned"_atom}));
+  }
+  release(reply);
+}
+
+}  // namespace
+
+// What ties the new process to this one holds from here on: its own signals come later.
+void process_kernel::take_spawn_reply(process& self, signal* received) {
+  const auto ref = value_of(received->tag);
+  auto* record = self.calls_;
+  while (record != nullptr && (record->ref != ref || record->status != call_record::state::waiting))
+    record = record->next;
+  if (record == nullptr) return undo_spawn(*self.node_, self.id_, received);
+  const auto started = received->payload.as_pid();
+  if (started && record->asks == call_record::question::outcome) {
+    record->sent_to = destination{*started};
+    return release(received);
+  }
+  if (started && (received->flags & signal::linked) != 0) extras_of(self).links.try_emplace(*started);
+  if (started && (received->flags & signal::watched) != 0) extras_of(self).watching.emplace(ref, destination{*started});
+  record->status = call_record::state::answered;
+  record->answer = std::move(received->payload);
+  release(received);
+}
+
+// A process that is not known yet is given up when its reply comes.
+void process_kernel::abandon_spawn(process& self, const call_record& record) {
+  if (record.sent_to.by_name()) return;
+  const term ref{reference_of(self.id_.node, record.ref)};
+  self.node_->route(record.sent_to, make_signal(signal_kind::demonitor, self.id_, ref, term{}));
+}
+
 void process_kernel::answer_inspection(process& self, signal* received) {
   const auto asker = received->from;
   received->payload = describe(self);
@@ -165,6 +208,8 @@ void bounce(local_node& from, const destination& to, signal* envelope, const ter
       envelope->kind = signal_kind::reply_failed;
       break;
     case signal_kind::monitor: envelope->kind = signal_kind::down; break;
+    case signal_kind::spawn_request: envelope->kind = signal_kind::spawn_reply; break;
+    case signal_kind::spawn_reply: return undo_spawn(from, to.process(), envelope);
     case signal_kind::link: envelope->kind = signal_kind::link_exit; break;
     case signal_kind::unlink:
       if (envelope->payload.as_integer().value_or(1) == 0) return release(envelope);

@@ -124,6 +124,42 @@ caller prepare_call(process& self, detail::call_record& record) {
   return {self.id(), term{detail::reference_of(self.id().node, record.ref)}};
 }
 
+reference prepare_spawn(process& self, detail::call_record& record, detail::call_record::question asks) {
+  const bool outcome = asks == detail::call_record::question::outcome;
+  record.asks = asks;
+  record.ref = self.next_reference(outcome ? detail::call_mark : 0);
+  record.next = self.calls_;
+  self.calls_ = &record;
+  return detail::reference_of(self.id().node, record.ref);
+}
+
+namespace {
+
+void send_spawn_request(process& self, const reference& id, const remote_spawn& wanted) {
+  std::vector<term> options;
+  if (wanted.link) options.emplace_back("link"_atom);
+  if (wanted.monitor) options.emplace_back("monitor"_atom);
+  auto* const request = detail::make_signal(
+      detail::signal_kind::spawn_request, self.id(), term{id},
+      etf::tuple(self.group_leader(), wanted.module, wanted.function, wanted.arguments, etf::make_list(options)));
+  const destination node{atom{}, wanted.node};
+  if (auto* const way = self.node().way_out()) return way->deliver(node, request);
+  detail::bounce(self.node(), node, request, "noconnection"_atom);
+}
+
+}  // namespace
+
+reference call_reference(const process& self, const detail::call_record& record) noexcept {
+  return detail::reference_of(self.id().node, record.ref);
+}
+
+void start_spawn(process& self, detail::call_record& record, const remote_spawn& wanted) {
+  record.sent_to = destination{atom{}, wanted.node};
+  send_spawn_request(self, detail::reference_of(self.id().node, record.ref), wanted);
+}
+
+void request_spawn(process& self, const remote_spawn& wanted) { send_spawn_request(self, self.make_ref(), wanted); }
+
 void close_call(process& self, detail::call_record& record) noexcept {
   using detail::signal_kind;
   auto** link = &self.calls_;
@@ -131,6 +167,10 @@ void close_call(process& self, detail::call_record& record) noexcept {
   if (*link == nullptr) return;
   *link = record.next;
   const bool waits = record.status == detail::call_record::state::waiting;
+  if (record.asks != detail::call_record::question::call) {
+    if (waits) detail::process_kernel::abandon_spawn(self, record);
+    return;
+  }
   const bool answered = record.status == detail::call_record::state::answered;
   if (record.remote ? !(waits || answered) : !waits) return;
   const auto kind = record.remote ? signal_kind::demonitor : signal_kind::call_done;

@@ -33,6 +33,10 @@ void answer_undeliverable(local_node& from, const destination& to, signal* envel
       envelope->payload = reason;
       break;
     case signal_kind::unlink: envelope->kind = signal_kind::unlink_ack; break;
+    case signal_kind::spawn_request:
+      envelope->kind = signal_kind::spawn_reply;
+      envelope->payload = reason;
+      break;
     default: return detail::release(envelope);
   }
   envelope->from = to.process();
@@ -194,6 +198,9 @@ class envelope_carriage final : public carriage {
         break;
       case signal_kind::unlink:
         answer.envelope = detail::make_signal(signal_kind::unlink_ack, nobody, envelope->payload);
+        break;
+      case signal_kind::spawn_request:  // these nodes provide no functions
+        answer.envelope = detail::make_signal(signal_kind::spawn_reply, nobody, envelope->tag, term{"notsup"_atom});
         break;
       default: break;
     }

@@ -17,18 +17,21 @@ namespace {
 class bench {
  public:
   bench() {
-    table->add({"m"_atom, "add"_atom, 2}, [](process&, std::span<const term> given) -> result<term> {
-      return term{*given[0].as_integer() + *given[1].as_integer()};
-    });
-    table->add({"m"_atom, "fail"_atom, 0},
-               [](process&, std::span<const term>) -> result<term> { return fail(errc::noproc); });
-    table->add({"m"_atom, "throw"_atom, 0},
-               [](process&, std::span<const term>) -> result<term> { throw std::runtime_error{"oops"}; });
+    REQUIRE(table->add({"m"_atom, "add"_atom, 2},
+                       erase_function([](std::int64_t left, std::int64_t right) { return left + right; })));
+    REQUIRE(
+        table->add({"m"_atom, "fail"_atom, 0}, erase_function([]() -> result<term> { return fail(errc::noproc); })));
+    REQUIRE(
+        table->add({"m"_atom, "throw"_atom, 0}, erase_function([]() -> term { throw std::runtime_error{"oops"}; })));
+    REQUIRE(table->add({"m"_atom, "leave"_atom, 0},
+                       erase_function([](process& self) -> term { self.exit(exit_reason{"bye"_atom}); })));
+    REQUIRE(table->add({"m"_atom, "manage"_atom, 0}, erase_function([] { return 1; }), right::manage));
   }
 
-  std::string outcome(std::string_view module, std::string_view function, const term& arguments) {
+  std::string outcome(std::string_view module, std::string_view function, const term& arguments,
+                      right held = right::all) {
     const auto started = runtime.spawn(runtime.anonymous(), spawn_options{},
-                                       make_runner({table, atom::of(module), atom::of(function), arguments}));
+                                       make_runner({table, held, atom::of(module), atom::of(function), arguments}));
     REQUIRE(started);
     term seen;
     REQUIRE(runtime.spawn(runtime.anonymous(), spawn_options{}, std::make_unique<observer>(*started, &seen)));
@@ -78,8 +81,12 @@ TEST_CASE("erpc carries the result in the exit reason") {
   bench on;
   CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,return,3}");
   CHECK(on.outcome("erpc", "execute_call", args("[ref,m,gone,[]]")) == "{ref,error,undef,[{m,gone,[],[]}]}");
-  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,fail,[]]")) == "{ref,error,noproc,[]}");
-  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,throw,[]]")) == "{ref,error,{exception,<<\"oops\">>},[]}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,fail,[]]")) == "{ref,error,noproc,[{m,fail,0,[]}]}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,throw,[]]")) ==
+        "{ref,error,{exception,<<\"oops\">>},[{m,throw,0,[]}]}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,leave,[]]")) == "{ref,exit,bye}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,x]]")) == "{ref,error,badarg,[{m,add,[1,x],[]}]}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1|2]]")) == "{ref,error,{erpc,badarg}}");
   CHECK(on.outcome("erpc", "execute_call", args("[ref,1,2,3]")) == "{ref,error,{erpc,badarg}}");
 }
 
@@ -90,11 +97,64 @@ TEST_CASE("erpc casts have no result") {
   CHECK(on.outcome("erpc", "execute_cast", args("[1,2,[]]")) == "badarg");
 }
 
-TEST_CASE("a function is replaced by another one of the same name and arity") {
+TEST_CASE("a name is given once, until its function is taken out by name or by its id") {
   bench on;
-  on.table->add({"m"_atom, "add"_atom, 2},
-                [](process&, std::span<const term>) -> result<term> { return term{"new"_atom}; });
+  const function_name add{"m"_atom, "add"_atom, 2};
+  const auto again = on.table->add(add, erase_function([](term, term) { return "new"_atom; }));
+  CHECK((!again && again.error() == errc::already_present));
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,return,3}");
+  CHECK(on.table->remove(add));
+  CHECK_FALSE(on.table->remove(add));
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,error,undef,[{m,add,[1,2],[]}]}");
+  const auto id = on.table->add(add, erase_function([](term, term) { return "new"_atom; }));
+  REQUIRE(id);
+  CHECK_FALSE(on.table->remove(add, *id + 1));
   CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,return,new}");
+  CHECK(on.table->remove(add, *id));
+}
+
+TEST_CASE("what needs a right that the caller lacks is not run, and says so in every form") {
+  bench on;
+  const auto few = right::observe | right::call;
+  CHECK(on.outcome("m", "manage", args("[]"), few) == "{permission_denied,{m,manage,0}}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,manage,[]]"), few) ==
+        "{ref,error,{erpc,{permission_denied,{m,manage,0}}}}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,manage,[]]")) == "{ref,return,1}");
+  CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]"), right::observe) ==
+        "{ref,error,{erpc,{permission_denied,{m,add,2}}}}");
+  CHECK_FALSE(on.table->remove({"m"_atom, "manage"_atom, 0}));
+}
+
+TEST_CASE("the first pattern that matches decides about rights; else a peer of this computer may manage") {
+  rights_policy policy{{{"ops@*", right::all}, {"*@far", right::talk}, {"ops2@far", right::all}}};
+  CHECK(policy.of("ops@far"_atom) == right::all);
+  CHECK(policy.of("ops2@far"_atom) == right::talk);
+  CHECK(policy.of("any@near"_atom) == (right::observe | right::call));
+  policy.met("any@near"_atom, nearness::this_computer);
+  policy.met("any@far"_atom, nearness::this_computer);
+  CHECK(policy.of("any@near"_atom) == right::all);
+  CHECK(policy.of("any@far"_atom) == right::talk);
+  policy.met("any@near"_atom, nearness::elsewhere);
+  CHECK(policy.of("any@near"_atom) == (right::observe | right::call));
+}
+
+TEST_CASE("an answer in an exit reason is no crash; the end of a spawned process without its function is") {
+  std::vector<std::string> crashes;
+  runtime_options options{.cores = 1, .manual = true};
+  options.on_event = [&](const event& happened) {
+    if (happened.what == event::kind::crash) crashes.push_back(etf::to_text(happened.reason));
+  };
+  ergo::runtime runtime{options};
+  const auto table = std::make_shared<function_table>();
+  for (const auto* const call : {"[ref,m,gone,[]]", "[ref]"}) {
+    const bool wrapped = args(call).items().size() == 4;
+    remote_job job{table, right::all, wrapped ? "erpc"_atom : "m"_atom, "execute_call"_atom, args(call)};
+    const auto started = start_runner(runtime.anonymous(), {}, {}, job);
+    runtime.send(std::get<pid>(started), "go"_atom);
+  }
+  while (runtime.step([](std::size_t) { return 0UZ; })) {
+  }
+  CHECK(crashes == std::vector<std::string>{"{undef,[{m,execute_call,[ref],[]}]}"});
 }
 
 TEST_CASE("spawn options: links and monitors are obeyed, tuning is accepted, the rest is badopt") {

@@ -86,8 +86,12 @@ TEST_CASE("every error has an Erlang reason and a text") {
       {errc::already_present, {}, "already_present"},
       {errc::cancelled, {}, "cancelled"},
       {errc::permission_denied, {}, "permission_denied"},
+      {errc::not_supported, "a@b"_atom, "{notsup,a@b}"},
+      {errc::remote_throw, 5, "{nocatch,5}"},
+      {errc::remote_exit, "bye"_atom, "{exception,bye}"},
+      {errc::remote_error, etf::tuple("undef"_atom, term{}), "{exception,{undef,[]}}"},
   };
-  CHECK(rows.size() == static_cast<std::size_t>(errc::permission_denied));
+  CHECK(rows.size() == static_cast<std::size_t>(errc::remote_error));
   for (const auto& one : rows) {
     CAPTURE(one.reason);
     const error failure{one.code, one.context};

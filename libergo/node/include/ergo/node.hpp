@@ -2,6 +2,7 @@
 // processes reachable from them.
 #pragma once
 
+#include <ergo/function.hpp>
 #include <ergo/node_options.hpp>
 #include <ergo/runtime.hpp>
 
@@ -18,10 +19,6 @@ namespace ergo::inline v0 {
 namespace detail {
 class node_state;
 }  // namespace detail
-
-/// A function that other nodes may call by module, name and arity. Runs in a process of its own, which it may not
-/// suspend.
-using remote_function = std::function<result<term>(process& self, std::span<const term> arguments)>;
 
 /// Which of the connected nodes are meant.
 enum class node_set : std::uint8_t { visible, hidden, all };
@@ -106,9 +103,31 @@ class node {
   /// Sends from outside, as `Dest ! Content`. Never blocks.
   void send(const destination& to, term content);
 
-  /// Offers a function to `rpc`, `erpc` and `spawn/4` of other nodes; replaces one of the same name and arity.
-  /// `erlang:node/0` is known.
-  void register_function(atom module, atom function, std::size_t arity, remote_function body);
+  /// Provides a function to `rpc`, `erpc` and `spawn/4` of other nodes and of this one: a lambda, function object or
+  /// function such as `[](std::int64_t a, std::int64_t b) { return a + b; }`, whose parameters tell arity and types. A
+  /// leading `process&` is the process that runs it, one for each call; a `task` may suspend it.
+  ///
+  /// Arguments of other types end the call with `badarg`; an `ergo::result` that holds an error, or an exception
+  /// (`{exception, Text}`), with an error; `self.exit(Reason)` with an exit. Called by several processes at once.
+  /// Errors: `already_present`; `badarg`, `system_limit` for names that are no atoms. Any thread.
+  template <typename Callable>
+  [[nodiscard]] result<provided_function> provide(std::string_view module, std::string_view function, Callable body) {
+    static_assert(!detail::takes_terms<Callable>, "ergo: say how many terms it takes: provide(module, name, arity, f)");
+    return provide_erased(module, function, arity_of<Callable>, detail::erase_function(std::move(body)));
+  }
+  /// The same for a function that takes its arguments as they are: `process&` (or nothing) and
+  /// `std::span<const term>`, which is valid until it has returned.
+  template <typename Callable>
+  [[nodiscard]] result<provided_function> provide(std::string_view module, std::string_view function, std::size_t arity,
+                                                  Callable body) {
+    static_assert(detail::takes_terms<Callable>, "ergo: the parameters tell the arity: provide(module, name, f)");
+    return provide_erased(module, function, arity, detail::erase_function(std::move(body)));
+  }
+  /// Provides a function no longer: later calls end with `undef`, those that have begun go on. False when it was not
+  /// there any more. Any thread.
+  bool revoke(provided_function which);
+  /// The same by name; false for what the program has not provided.
+  bool revoke(std::string_view module, std::string_view function, std::size_t arity);
 
   /// Traces what is named, in addition; see `node_options::on_trace`.
   void trace(trace_category categories) noexcept;
@@ -128,6 +147,8 @@ class node {
 
  private:
   node() = default;
+  [[nodiscard]] result<provided_function> provide_erased(std::string_view module, std::string_view function,
+                                                         std::size_t arity, remote_function body);
 
   std::unique_ptr<ergo::runtime> own_runtime_;
   std::shared_ptr<detail::node_state> state_;

@@ -49,6 +49,28 @@ enum class trace_category : std::uint8_t {
   return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(one)) != 0;
 }
 
+/// What a node may have done here; a set.
+enum class right : std::uint8_t {
+  talk = 0,     ///< messages, links, monitors, being pinged: everybody may
+  observe = 1,  ///< look: nodes, processes, memory, applications
+  call = 2,     ///< call what the program provides
+  manage = 4,   ///< end the program, end the node's own processes
+  all = 7,
+};
+[[nodiscard]] constexpr right operator|(right left, right right_hand) noexcept {
+  return static_cast<right>(static_cast<std::uint8_t>(left) | static_cast<std::uint8_t>(right_hand));
+}
+[[nodiscard]] constexpr bool contains(right set, right wanted) noexcept {
+  const auto asked = static_cast<std::uint8_t>(wanted);
+  return (static_cast<std::uint8_t>(set) & asked) == asked;
+}
+
+/// What the nodes whose names match may have done.
+struct grant {
+  std::string nodes;  ///< a name or a glob such as `ops@*`
+  right may = right::talk;
+};
+
 /// Receives trace lines without line end; called from any thread, several at once.
 using trace_sink = std::function<void(std::string_view)>;
 
@@ -83,6 +105,11 @@ struct node_options {
   std::map<std::string, std::string, std::less<>> peer_cookies;
   /// Node names or globs (`db@*`, `*@10.0.0.*`) that may connect; empty: all that have the cookie.
   std::vector<std::string> allow;
+
+  /// Who may have what done here; the first entry whose pattern matches decides. A node that none matches may observe
+  /// and call, and manage too if it is connected from a loopback address. What is refused is answered with
+  /// `permission_denied`.
+  std::vector<grant> grants;
 
   epmd_mode epmd = epmd_mode::embedded;
   std::uint16_t epmd_port = 0;  ///< 0: ERL_EPMD_PORT, else 4369

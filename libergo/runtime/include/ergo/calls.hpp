@@ -36,6 +36,26 @@ void close_call(process& self, detail::call_record& record) noexcept;
 /// Opens a record that whoever holds the returned caller may answer, once; for `process::spawn_for_call`.
 [[nodiscard]] caller prepare_call(process& self, detail::call_record& record);
 
+/// A process that another node is asked to start: it calls `module:function` with the arguments.
+struct remote_spawn {
+  atom node;
+  atom module;
+  atom function;
+  term arguments;  ///< a proper list
+  bool link = false;
+  bool monitor = false;
+};
+
+/// Opens a record for `start_spawn`; the reference is the request's, and with `monitor` the monitor's.
+[[nodiscard]] reference prepare_spawn(process& self, detail::call_record& record, detail::call_record::question asks);
+/// The reference of an open record.
+[[nodiscard]] reference call_reference(const process& self, const detail::call_record& record) noexcept;
+/// Sends the request of an open record. A reply that comes after it was closed is undone: the new process is watched by
+/// nobody, and ends of `abandoned` if it was to be linked.
+void start_spawn(process& self, detail::call_record& record, const remote_spawn& wanted);
+/// Sends a request whose reply nobody waits for.
+void request_spawn(process& self, const remote_spawn& wanted);
+
 /// Asks `target`, a process of this program, for its process info, as `process_info/1`: a property list, or `noproc`.
 [[nodiscard]] call_awaiter process_info(process& self, const pid& target, duration timeout = std::chrono::seconds{5});
 

@@ -36,9 +36,13 @@ enum class errc : std::uint8_t {
   not_alive,          ///< this node has no name, so it cannot reach others
   ignored,            ///< a server's `init` returned `ignore`
   not_found,          ///< no child, handler or entry of that name
-  already_present,    ///< a child with that id exists but is not running
+  already_present,    ///< something of that name exists: a child that is not running, a provided function
   cancelled,          ///< the caller gave the operation up
-  permission_denied,  ///< the peer does not have the right for this
+  permission_denied,  ///< the peer does not have the right for this; the context is `{M, F, Arity}` where there is one
+  not_supported,      ///< the other node does not know this kind of request
+  remote_throw,       ///< a function called on another node threw; the context is what it threw
+  remote_exit,        ///< a function called on another node called `exit`; the context is the reason
+  remote_error,       ///< a function called on another node failed; the context is `{Reason, StackTrace}`
 };
 
 /// The category of `errc` for use as `std::error_code`.

@@ -28,8 +28,9 @@ class outbound {
   /// Carries `envelope` (owned from now on) to a process or name on another node, connecting if necessary.
   ///
   /// Kinds: message, cast, call, reply, link, unlink, unlink_ack, link_exit, exit, monitor, demonitor, down,
-  /// group_leader. What cannot be delivered is answered as if the connection had been lost: calls and monitors with a
-  /// `down` (noconnection), links with `noconnection`.
+  /// group_leader, spawn_request (to the name `''` at a node). What cannot be delivered is answered as if the
+  /// connection had been lost: calls and monitors with a `down` (noconnection), links and spawn requests with
+  /// `noconnection`.
   virtual void deliver(const destination& to, detail::signal* envelope) noexcept = 0;
 
   /// Whether the connection to `node` is over its busy limit.

@@ -27,6 +27,7 @@ struct spawn_options {
   overflow policy = overflow::drop_newest;
   pid group_leader{};   ///< no process: the parent's
   term initial_call{};  ///< `{M, F, Arity}` for process info; `[]` for none
+  bool quiet = false;   ///< its end is never reported as a crash; for processes whose exit reason is an answer
 };
 
 }  // namespace ergo::inline v0

@@ -43,8 +43,13 @@ struct call_record {
   pid target{};  ///< local server; no process where the call went to another node
   enum class state : std::uint8_t { waiting, answered, failed } status = state::waiting;
   bool remote = false;
-  destination sent_to{pid{}};
-  term answer;  ///< the answer, or the exit reason
+  enum class question : std::uint8_t {
+    call,     ///< a request to a server
+    spawn,    ///< a wish for a process; answered with its pid, or the atom that says why there is none
+    outcome,  ///< the same, but what counts is the exit reason of the process
+  } asks = question::call;
+  destination sent_to{pid{}};  ///< of an outcome: the process, once it is known; before, its node
+  term answer;                 ///< the answer, or the exit reason
 };
 
 /// Something outside of the process that will report into its frames: a side-pool job, an Asio operation.
@@ -90,6 +95,7 @@ struct process_state : schedulable {
   std::size_t dropped_ = 0;
   std::size_t rejected_ = 0;
   bool fail_senders_ = false;
+  bool quiet_ = false;  // its end is no crash, whatever the reason
 
   // Running code.
   std::unique_ptr<behaviour> body_;

@@ -29,6 +29,8 @@ enum class signal_kind : std::uint8_t {
   monitor,         ///< from, tag = reference, name
   demonitor,       ///< from, tag = reference
   group_leader,    ///< payload = the new leader's pid
+  spawn_request,   ///< from, tag = reference, payload = {group leader, module, function, arguments, options}
+  spawn_reply,     ///< tag = the request's reference, payload = the new process's pid or why there is none; flags
   inspect,         ///< payload = pointer to an external_operation that runs inside the process
   wake,            ///< look at timers, operations and deadlines
   operation_done,  ///< payload = pointer to the external_operation that has ended
@@ -42,11 +44,15 @@ struct signal {
   std::uint8_t flags = 0;
   std::uint16_t weight = 0;  ///< for the node: KiB of payload, rounded up, saturating
   pid from{};
-  atom name;  ///< down, monitor: the registered name the monitor was made by; `''` where it was by pid
+  /// down, monitor: the registered name the monitor was made by, `''` where it was by pid. Messages from other nodes:
+  /// the node whose connection they came over, whatever they claim themselves.
+  atom name;
   term tag;
   term payload;
 
   static constexpr std::uint8_t embedded = 1;  ///< not from the pool: `release` leaves it alone
+  static constexpr std::uint8_t linked = 2;    ///< spawn_reply: the new process has a link to the receiver
+  static constexpr std::uint8_t watched = 4;   ///< spawn_reply: the new process is monitored by the receiver
 };
 
 static_assert(sizeof(signal) == 64);

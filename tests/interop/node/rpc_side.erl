@@ -1,0 +1,51 @@
+%% What Erlang does with functions that our node provides. Results are plain terms; a class and reason where something was raised.
+-module(rpc_side).
+-export([attempt/3, request/4, async/4, sent/3, started/5, refused/4]).
+
+attempt(M, F, A) -> try {ok, apply(M, F, A)} catch Class:Reason -> {Class, Reason} end.
+
+request(Node, M, F, A) ->
+    Id = erpc:send_request(Node, M, F, A),
+    attempt(erpc, receive_response, [Id, 10000]).
+
+async(Node, M, F, A) -> rpc:yield(rpc:async_call(Node, M, F, A)).
+
+%% Through rex, as C nodes do.
+sent(Node, Request, Patience) ->
+    {rex, Node} ! {self(), Request},
+    receive
+        {rex, Value} -> Value;
+        {rex, Where, Value} -> {Where, Value};
+        {features_reply, _, _} = Features -> Features
+    after Patience -> silence
+    end.
+
+%% Starts a process there in some way, lets it end, and says what was heard of that.
+started(plain, Node, M, F, A) ->
+    Pid = spawn(Node, M, F, A),
+    Ref = monitor(process, Pid),
+    Pid ! done,
+    {node(Pid), down(Ref, Pid)};
+started(link, Node, M, F, A) ->
+    Pid = spawn_link(Node, M, F, A),
+    {node(Pid), exit_of(Pid)};
+started(monitor, Node, M, F, A) ->
+    {Pid, Ref} = spawn_monitor(Node, M, F, A),
+    {node(Pid), down(Ref, Pid)};
+started(both, Node, M, F, A) ->
+    {Pid, Ref} = spawn_opt(Node, M, F, A, [link, monitor, {priority, high}]),
+    {node(Pid), exit_of(Pid), down(Ref, Pid)};
+started(request, Node, M, F, A) ->
+    Id = spawn_request(Node, M, F, A, [monitor]),
+    receive
+        {spawn_reply, Id, ok, Pid} -> {node(Pid), down(Id, Pid)};
+        {spawn_reply, Id, error, Reason} -> {error, Reason}
+    after 10000 -> no_reply
+    end.
+
+refused(Node, M, F, A) ->
+    Id = spawn_request(Node, M, F, A, [nonsense]),
+    receive {spawn_reply, Id, error, Reason} -> Reason after 10000 -> no_reply end.
+
+down(Ref, Pid) -> receive {'DOWN', Ref, process, Pid, Reason} -> Reason after 10000 -> no_down end.
+exit_of(Pid) -> receive {'EXIT', Pid, Reason} -> Reason after 10000 -> no_exit end.

@@ -1,0 +1,115 @@
+// Nodes that call each other's functions.
+#pragma once
+
+#include <ergo/calls.hpp>
+#include <ergo/etf/text.hpp>
+#include <ergo/rpc.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace ergo_test {
+
+using namespace ergo;
+using namespace std::chrono_literals;
+
+constexpr auto patience = 20s;
+
+/// What was returned, or the code and the reason of the error.
+inline std::string text_of(const result<term>& given) {
+  if (given) return etf::to_text(*given);
+  return "error " + given.error().message();
+}
+
+/// A node without port mapper, which nobody finds, or one that has a peer.
+class caller_node {
+ public:
+  explicit caller_node(node_options options) {
+    options.cookie = "secret";
+    options.on_event = [](const event&) {};
+    runtime_options runtime{.cores = 2};
+    runtime.on_event = [this](const event& happened) {
+      if (happened.what == event::kind::crash) ++crashes;
+    };
+    auto made = node::start(std::move(options), std::move(runtime));
+    REQUIRE(made);
+    self = std::move(*made);
+  }
+  /// Calls a function of this node from outside.
+  template <typename... Argument>
+  std::string call_own(const rpc::name& module, const rpc::name& function, Argument&&... argument) {
+    const rpc::at here{self->name(), patience};
+    return text_of(rpc::call(*self, here, module, function, std::forward<Argument>(argument)...));
+  }
+  /// What `body`, a `task<term>(process&, Argument...)`, returned in a process of its own.
+  template <typename Body, typename... Argument>
+  std::string run(Body body, Argument... argument) {
+    const auto told = std::make_shared<std::promise<term>>();
+    auto outcome = told->get_future();
+    REQUIRE(self->spawn(root<Body, Argument...>, body, told, std::move(argument)...));
+    REQUIRE(outcome.wait_for(patience) == std::future_status::ready);
+    return etf::to_text(outcome.get());
+  }
+
+  std::atomic<int> crashes{0};
+  std::unique_ptr<node> self;
+
+ private:
+  template <typename Body, typename... Argument>
+  static task<> root(process& self, Body body, std::shared_ptr<std::promise<term>> told, Argument... argument) {
+    auto outcome = co_await body(self, std::move(argument)...);
+    told->set_value(std::move(outcome));
+  }
+};
+
+inline node_options lonely() {
+  node_options options;
+  options.name = "alone@localhost";
+  options.epmd = epmd_mode::none;
+  return options;
+}
+
+/// A port that nobody uses now.
+inline std::uint16_t free_port() {
+  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&where), size) == 0);
+  REQUIRE(::getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size) == 0);
+  ::close(probe);
+  return ntohs(where.sin_port);
+}
+
+/// A node that others find at a port mapper of this test.
+inline node_options named(std::string name, std::uint16_t port_mapper) {
+  node_options options;
+  options.name = std::move(name);
+  options.epmd_port = port_mapper;
+  return options;
+}
+
+/// Waits for what other threads do.
+template <typename Condition>
+[[nodiscard]] bool eventually(Condition condition) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+}  // namespace ergo_test
