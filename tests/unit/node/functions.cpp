@@ -30,12 +30,12 @@ class bench {
 
   std::string outcome(std::string_view module, std::string_view function, const term& arguments,
                       right held = right::all) {
-    const auto started = runtime.spawn(runtime.anonymous(), spawn_options{},
-                                       make_runner({table, held, atom::of(module), atom::of(function), arguments}));
+    const auto started = runtime_.spawn(runtime_.anonymous(), spawn_options{},
+                                        make_runner({table, held, atom::of(module), atom::of(function), arguments}));
     REQUIRE(started);
     term seen;
-    REQUIRE(runtime.spawn(runtime.anonymous(), spawn_options{}, std::make_unique<observer>(*started, &seen)));
-    while (runtime.step([](std::size_t) { return 0UZ; })) {
+    REQUIRE(runtime_.spawn(runtime_.anonymous(), spawn_options{}, std::make_unique<observer>(*started, &seen)));
+    while (runtime_.step([](std::size_t) { return 0UZ; })) {
     }
     return etf::to_text(seen);
   }
@@ -59,7 +59,7 @@ class bench {
     term* to;
   };
 
-  ergo::runtime runtime{runtime_options{.cores = 1, .manual = true}};
+  ergo::runtime runtime_{runtime_options{.cores = 1, .manual = true}};
 };
 
 term args(std::string_view text) { return etf::parse(text).value(); }
@@ -100,13 +100,13 @@ TEST_CASE("erpc casts have no result") {
 TEST_CASE("a name is given once, until its function is taken out by name or by its id") {
   bench on;
   const function_name add{"m"_atom, "add"_atom, 2};
-  const auto again = on.table->add(add, erase_function([](term, term) { return "new"_atom; }));
+  const auto again = on.table->add(add, erase_function([](const term&, const term&) { return "new"_atom; }));
   CHECK((!again && again.error() == errc::already_present));
   CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,return,3}");
   CHECK(on.table->remove(add));
   CHECK_FALSE(on.table->remove(add));
   CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,error,undef,[{m,add,[1,2],[]}]}");
-  const auto id = on.table->add(add, erase_function([](term, term) { return "new"_atom; }));
+  const auto id = on.table->add(add, erase_function([](const term&, const term&) { return "new"_atom; }));
   REQUIRE(id);
   CHECK_FALSE(on.table->remove(add, *id + 1));
   CHECK(on.outcome("erpc", "execute_call", args("[ref,m,add,[1,2]]")) == "{ref,return,new}");

@@ -57,7 +57,8 @@ class caller_node {
   std::string run(Body body, Argument... argument) {
     const auto told = std::make_shared<std::promise<term>>();
     auto outcome = told->get_future();
-    REQUIRE(self->spawn(root<Body, Argument...>, body, told, std::move(argument)...));
+    const auto started = self->spawn(root<Body, Argument...>, body, told, std::move(argument)...);
+    REQUIRE(started);
     REQUIRE(outcome.wait_for(patience) == std::future_status::ready);
     return etf::to_text(outcome.get());
   }
