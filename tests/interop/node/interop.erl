@@ -111,6 +111,7 @@ run({echo_all, Dest}) ->
 run({burst, Dest, Count}) ->
     [gen_server:cast(Dest, N) || N <- lists:seq(1, Count)],
     gen_server:call(Dest, take, 30000) =:= lists:seq(1, Count);
+run({spam, Dest, Count}) -> spawn(fun() -> [Dest ! N || N <- lists:seq(1, Count)] end), ok;
 run({burst_plain, Dest, Count}) ->
     [Dest ! N || N <- lists:seq(1, Count)],
     gen_server:call(Dest, take, 30000) =:= lists:seq(1, Count);

@@ -105,8 +105,8 @@ TEST_CASE("The demo's conversation with Erlang ends well", "[installed]") {
 TEST_CASE("The demo that was told to stay can be met as it says, and ends in order", "[installed]") {
   for_installed("the demo: --keep, a shell of one's own, Ctrl-C", [](const release& otp) {
     const auto port = free_port();
-    program demo{{"env", "ERL_EPMD_PORT=" + std::to_string(port), ERGO_SOURCE_DIR "/apps/demo/run",
-                  program_from("ERGO_PROGRAM_DEMO"), "--keep"}};
+    const std::string script = ERGO_SOURCE_DIR "/apps/demo/run";
+    program demo{{"env", "ERL_EPMD_PORT=" + std::to_string(port), script, program_from("ERGO_PROGRAM_DEMO"), "--keep"}};
     constexpr std::string_view before_cookie = "-setcookie ";
     std::string line;
     while (line.find(before_cookie) == std::string::npos) line = demo.read_line(60s);

@@ -1,0 +1,71 @@
+// A12: nodeup before any traffic of a node, nodedown after all of it, strictly alternating.
+#include "harness.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace ergo_interop {
+namespace {
+
+/// Reads `up` and `down`, which the observer of the node sends, between the integers that the peer sends, until
+/// `finish`. Returns `{Ups, Downs, Integers}`, or what came when it must not.
+ergo::task<ergo::term> witness(ergo::process& self) {
+  (void)self.register_name("witness"_atom);
+  int ups = 0;
+  int downs = 0;
+  int received = 0;
+  bool is_up = false;
+  for (;;) {
+    const auto got = co_await self.receive_any();
+    const auto& told = got.payload();
+    if (told.is("finish"_atom)) co_return ergo::etf::tuple(ups, downs, received);
+    if (told.is("up"_atom) || told.is("down"_atom)) {
+      const bool now_up = told.is("up"_atom);
+      if (!now_up && ups == 0) continue;  // the end of the session before
+      if (is_up == now_up) co_return ergo::etf::tuple("twice"_atom, told);
+      is_up = now_up;
+      ++(now_up ? ups : downs);
+    } else {
+      if (!is_up) co_return ergo::etf::tuple("while_down"_atom, told);
+      ++received;
+    }
+  }
+}
+
+TEST_CASE("A node is up before any of its traffic, and down after all of it") {
+  in_every_world("nodeup, traffic, nodedown: 40 cuts in bursts", [](world& in) {
+    constexpr int cuts = 40;
+    in.node().disconnect(in.peer().name());
+    eventually("they see it", [&] { return in.erl("{connected, " + in.cpp() + "}") == "false"; });
+    eventually("we see it", [&] { return !in.node().is_connected(in.peer().name()); });
+    running watching{in.node(), witness};
+    eventually("the witness is there", [&] { return in.node().whereis("witness"_atom).has_value(); });
+    const auto to = *in.node().whereis("witness"_atom);
+    const auto events = in.node().subscribe([&](const ergo::node_event& news) {
+      in.node().send(to, news.what == ergo::node_event::kind::up ? "up"_atom : "down"_atom);
+    });
+    for (int cut = 0; cut < cuts; ++cut) {
+      // Whoever sends first connects; what they send after the cut connects again.
+      if (cut % 2 == 0) in.node().send(in.erl_server(), cut);
+      expect_same(in.erl("{spam, " + in.at("witness") + ", 500}"), "ok");
+      (void)in.node().connect(in.peer().name());  // all of it may have gone into the end of the last session
+      if (cut % 4 < 2) {
+        in.node().disconnect(in.peer().name());
+      } else {
+        in.erl("{disconnect, " + in.cpp() + "}");
+      }
+    }
+    eventually("they answer after all that", [&] { return in.erl("{ping, " + in.cpp() + "}") == "pong"; });
+    in.node().send(to, "finish"_atom);
+    const auto seen = watching.get();
+    const auto counts = ergo::etf::to_text(seen);
+    // Few, where most cuts meet a session that is ending already.
+    expect(seen.is_tuple(3) && seen.elements()[0].as_integer().value_or(0) > 1, counts);
+    const auto ups = seen.elements()[0].as_integer().value();
+    const auto downs = seen.elements()[1].as_integer().value();
+    expect(ups - downs == 0 || ups - downs == 1, counts);
+    expect(seen.elements()[2].as_integer().value() > 0, counts);
+  });
+}
+
+}  // namespace
+}  // namespace ergo_interop
