@@ -36,7 +36,7 @@ void traffic::clear() noexcept {
     counter->store(0, std::memory_order_relaxed);
 }
 
-connection::connection(connection_terms& terms, atom peer, reactor_parker& reactor, core* on)
+connection::connection(connection_terms& terms, atom peer, reactor& reactor, core* on)
     : terms_{terms}, peer_{peer}, reactor_{reactor}, budget_{terms.limits.atoms_per_peer} {
   place = placement::lazy;
   home.store(on, std::memory_order_release);

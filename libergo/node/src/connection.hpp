@@ -77,7 +77,7 @@ struct traffic {
 /// public members are for any thread, everything private happens in its slices.
 class connection final : public schedulable {
  public:
-  connection(connection_terms& terms, atom peer, reactor_parker& reactor, core* home);
+  connection(connection_terms& terms, atom peer, reactor& reactor, core* home);
   ~connection();
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
@@ -160,7 +160,7 @@ class connection final : public schedulable {
 
   connection_terms& terms_;
   const atom peer_;
-  reactor_parker& reactor_;
+  reactor& reactor_;
   etf::atom_budget budget_;
 
   // Any thread.

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <future>
+#include <thread>
 #include <utility>
 
 namespace ergo::inline v0 {
@@ -32,6 +33,28 @@ result<std::string> cookie_of(node_options& options) {
   return *std::move(found);
 }
 
+// In a context that outlives the node, nothing of the node may be left: what was closed has yet to hear of it.
+void come_to_rest(const std::shared_ptr<detail::node_state>& state) {
+  constexpr auto patience = std::chrono::seconds{30};  // for the system's resolver, which cannot be interrupted
+  constexpr long kept_and_ours = 2;
+  auto& first = state->first_core();
+  if (!first.lent()) return;
+  detail::run_beside(first, [&] {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto at_rest = [&] {
+      auto asked = std::make_shared<std::promise<bool>>();
+      auto answer = asked->get_future();
+      boost::asio::post(first.context(),
+                        [asked, &state] { asked->set_value(state.use_count() == kept_and_ours && state->at_rest()); });
+      return answer.get();
+    };
+    while (!at_rest() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+  });
+  detail::settle(first);
+}
+
 }  // namespace
 
 result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options options) {
@@ -42,6 +65,11 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
                   etf::binary("a node needs cores that are reactors: make the runtime with ergo::networked(options)"));
     }
   }
+  if (options.executor != nullptr && &first->context() != options.executor) {
+    return fail(errc::badarg,
+                etf::binary("node_options::executor is not what core 0 of this runtime runs on: make the runtime with "
+                            "ergo::networked(context, options)"));
+  }
   auto name = detail::complete_name(options.name, options.names, detail::read_host_names());
   if (!name) return fail(errc::badarg, etf::binary(name.error()));
   auto cookie = cookie_of(options);
@@ -49,8 +77,13 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
   if (const auto* const traced = std::getenv("ERGO_TRACE")) options.trace = options.trace | detail::parse_trace(traced);
   auto state = std::make_shared<detail::node_state>(on, *first, std::move(options), *std::move(name));
   first->keep(state);
-  if (auto started = state->start(*std::move(cookie)); !started) {
-    state->stop(duration::zero());
+  result<void> started;
+  detail::run_beside(*first, [&] {
+    started = state->start(*std::move(cookie));
+    if (!started) state->stop(duration::zero());
+  });
+  if (!started) {
+    come_to_rest(state);
     return std::unexpected{started.error()};
   }
   std::unique_ptr<node> made{new node};
@@ -59,7 +92,11 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
 }
 
 result<std::unique_ptr<node>> node::start(node_options options, runtime_options runtime) {
-  if (!runtime.make_parker) runtime.make_parker = reactor_parkers();
+  if (options.executor != nullptr) {
+    runtime = networked(*options.executor, std::move(runtime));
+  } else if (!runtime.make_parker) {
+    runtime.make_parker = reactor_parkers();
+  }
   auto own = std::make_unique<ergo::runtime>(std::move(runtime));
   auto made = start(*own, std::move(options));
   if (made) (*made)->own_runtime_ = std::move(own);
@@ -67,10 +104,11 @@ result<std::unique_ptr<node>> node::start(node_options options, runtime_options 
 }
 
 node::~node() {
-  if (state_ != nullptr) state_->stop(std::chrono::seconds{1});
-  if (own_runtime_ == nullptr) return;
-  own_runtime_->stop();
-  state_.reset();
+  if (state_ == nullptr) return;
+  detail::run_beside(state_->first_core(), [this] { state_->stop(std::chrono::seconds{1}); });
+  if (own_runtime_ != nullptr) own_runtime_->stop();
+  come_to_rest(state_);
+  if (own_runtime_ != nullptr) state_.reset();
 }
 
 ergo::runtime& node::runtime() const noexcept { return state_->runtime(); }
@@ -148,7 +186,9 @@ void node::trace(trace_category categories) noexcept { state_->trace().enable(ca
 void node::untrace(trace_category categories) noexcept { state_->trace().disable(categories); }
 
 void node::stop(duration grace) {
-  if (detail::current_core() < 0) return state_->stop(grace);
+  auto& first = state_->first_core();
+  const bool in_handler = first.lent() && first.context().get_executor().running_in_this_thread();
+  if (detail::current_core() < 0 && !in_handler) return detail::run_beside(first, [&] { state_->stop(grace); });
   std::thread{[state = state_, grace] { state->stop(grace); }}.detach();
 }
 
@@ -170,6 +210,9 @@ int node::run_until_signal(duration grace) {
       });
     });
   });
+  if (state_->first_core().lent()) {
+    while (got.wait_for(duration::zero()) != std::future_status::ready) context.run_one();
+  }
   const auto number = got.get();
   stop(grace);
   boost::asio::post(context, [held] {

@@ -12,6 +12,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -44,10 +45,11 @@ bool wait_until(clock::time_point until, Condition over) {
 
 }  // namespace
 
-node_state::node_state(ergo::runtime& on, reactor_parker& first, node_options given, full_name own)
+node_state::node_state(ergo::runtime& on, reactor& first, node_options given, full_name own)
     : runtime_{on},
       reactor_{first},
       use_{first},
+      work_{asio::make_work_guard(first.context())},
       options_{std::move(given)},
       name_{std::move(own)},
       trace_{options_.trace, options_.on_trace},
@@ -149,6 +151,8 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   const auto rex = runtime_.spawn(*local_, spawn_options{.name = "rex"_atom, .trap_exits = true}, make_rex(functions_));
   if (!rex) return std::unexpected{rex.error()};
   add_builtins(*functions_, {board_, options_.net_ticktime});
+  board_users_ = board_.use_count();
+  epmd_users_ = epmd_.use_count();
   return {};
 }
 
@@ -182,6 +186,20 @@ asio::awaitable<void> node_state::accept_all(std::size_t listener) {
 void node_state::stop(duration grace) {
   const std::scoped_lock lock{stop_mutex_};
   if (stopping_.exchange(true, std::memory_order_acq_rel)) return;
+  close_everything(grace);
+  // A lent context may run out of work from now on; core 0 is to see that nobody waits for its timers any more.
+  asio::post(context(), [self = shared_from_this()] {
+    self->work_.reset();
+    self->runtime_.parker_of(0).unpark();
+  });
+}
+
+bool node_state::at_rest() const noexcept {
+  return (board_ == nullptr || board_.use_count() <= board_users_) &&
+         (epmd_ == nullptr || epmd_.use_count() <= epmd_users_);
+}
+
+void node_state::close_everything(duration grace) {
   auto closed = std::make_shared<std::promise<void>>();
   auto waiting = closed->get_future();
   asio::post(context(), [self = shared_from_this(), closed] {

@@ -13,12 +13,14 @@
 
 #include <ergo/node.hpp>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,7 +29,7 @@ namespace ergo::inline v0::detail {
 
 class node_state final : public std::enable_shared_from_this<node_state> {
  public:
-  node_state(ergo::runtime& on, reactor_parker& first, node_options given, full_name own);
+  node_state(ergo::runtime& on, reactor& first, node_options given, full_name own);
   ~node_state();
 
   /// Opens sockets, registers, becomes reachable. Outside threads only.
@@ -43,6 +45,9 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   [[nodiscard]] tracer& trace() noexcept { return trace_; }
   [[nodiscard]] function_table& functions() noexcept { return *functions_; }
   [[nodiscard]] boost::asio::io_context& context() noexcept { return reactor_.context(); }
+  [[nodiscard]] reactor& first_core() noexcept { return reactor_; }
+  /// Whether no coroutine is under way any more that a stop has ended; asked on the reactor's thread.
+  [[nodiscard]] bool at_rest() const noexcept;
   void report(const event& happened) const;
 
  private:
@@ -55,10 +60,13 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   void note(log_level level, std::string text) const;
   void end_processes(duration grace);
   void close_connections();
+  void close_everything(duration grace);
 
   ergo::runtime& runtime_;
-  reactor_parker& reactor_;
+  reactor& reactor_;
   reactor_use use_;
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
+      work_;  // until it has stopped
   node_options options_;
   full_name name_;
   tracer trace_;
@@ -69,6 +77,8 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   std::shared_ptr<switchboard> board_;
   std::shared_ptr<epmd_link> epmd_;
   std::vector<boost::asio::ip::tcp::acceptor> listeners_;
+  long board_users_ = 1;  // who holds it for good; coroutines do so while they run
+  long epmd_users_ = 2;   // the locator of the board is one of them
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
   std::mutex stop_mutex_;

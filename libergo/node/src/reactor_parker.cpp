@@ -7,7 +7,11 @@
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/post.hpp>
 
+#include <exception>
+#include <future>
 #include <mutex>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace ergo::inline v0 {
@@ -42,33 +46,40 @@ struct fixed_memory {
 
 }  // namespace
 
-struct reactor_parker::keeper {
+struct reactor::keeper {
   std::mutex mutex;
   std::vector<std::shared_ptr<void>> held;
 };
 
-reactor_parker::reactor_parker()
-    : work_{asio::make_work_guard(context_)}, alarm_{context_}, kept_{std::make_shared<keeper>()} {}
+reactor::reactor(std::unique_ptr<asio::io_context> own)
+    : own_{std::move(own)}, context_{*own_}, kept_{std::make_shared<keeper>()} {}
+reactor::reactor(asio::io_context& lent) : context_{lent}, kept_{std::make_shared<keeper>()} {}
+reactor::~reactor() = default;
 
-reactor_parker::~reactor_parker() = default;
-
-void reactor_parker::keep(std::shared_ptr<void> held) {
+void reactor::keep(std::shared_ptr<void> held) {
   const std::scoped_lock lock{kept_->mutex};
   kept_->held.push_back(std::move(held));
 }
 
+// ----- a context of its own -----------------------------------------------------------------------------------------
+
+reactor_parker::reactor_parker()
+    : reactor{std::make_unique<asio::io_context>()}, work_{asio::make_work_guard(context())}, alarm_{context()} {}
+
+reactor_parker::~reactor_parker() = default;
+
 void reactor_parker::park(time_point until) {
   if (until == time_point::max()) {
-    context_.run_one();
+    context().run_one();
   } else if (const auto now = std::chrono::steady_clock::now(); until - now <= longest_plain_wait) {
     if (until > now) {
-      context_.run_one_until(until);
+      context().run_one_until(until);
     } else {
-      context_.poll_one();
+      context().poll_one();
     }
   } else {
     arm(until);
-    context_.run_one();
+    context().run_one();
   }
 }
 
@@ -82,18 +93,119 @@ void reactor_parker::arm(time_point until) {
   });
 }
 
-void reactor_parker::poll() { context_.poll(); }
+void reactor_parker::poll() { context().poll(); }
 
 void reactor_parker::unpark() noexcept {
   if (woken_.exchange(true, std::memory_order_acq_rel)) return;
   // A handler that was taken out of the queue gives its memory back before it runs.
-  asio::post(context_, asio::bind_allocator(fixed_memory<std::byte>{wake_memory_.data(), wake_memory_.size()},
-                                            [this] { woken_.store(false, std::memory_order_release); }));
+  asio::post(context(), asio::bind_allocator(fixed_memory<std::byte>{wake_memory_.data(), wake_memory_.size()},
+                                             [this] { woken_.store(false, std::memory_order_release); }));
 }
 
-reactor_parker* find_reactor(runtime& of, unsigned index) noexcept {
-  return dynamic_cast<reactor_parker*>(&of.parker_of(index));
+// ----- a context of the program -------------------------------------------------------------------------------------
+
+struct lent_parker::loop : std::enable_shared_from_this<loop> {
+  explicit loop(asio::io_context& on) : context{on}, alarm{on} {}
+
+  void ask() noexcept {
+    if (ended.load(std::memory_order_acquire) || woken.exchange(true, std::memory_order_acq_rel)) return;
+    asio::post(context, asio::bind_allocator(fixed_memory<std::byte>{wake_memory.data(), wake_memory.size()},
+                                             [self = shared_from_this()] {
+                                               self->woken.store(false, std::memory_order_release);
+                                               self->go();
+                                             }));
+  }
+  void go() {
+    if (!work) return;
+    const auto due = work();
+    if (due == time_point::min()) return ask();
+    if (due == time_point::max()) {
+      armed = due;
+      alarm.cancel();
+    } else if (armed > due) {
+      armed = due;
+      alarm.expires_at(due);
+      alarm.async_wait([self = shared_from_this()](const boost::system::error_code& failed) {
+        if (failed) return;
+        self->armed = time_point::max();
+        self->go();
+      });
+    }
+  }
+
+  asio::io_context& context;
+  asio::steady_timer alarm;
+  time_point armed = time_point::max();
+  turn work;
+  std::atomic<bool> woken{false};
+  std::atomic<bool> ended{false};  // the context may be gone
+  std::vector<std::exception_ptr> thrown;
+  alignas(std::max_align_t) std::array<std::byte, 256> wake_memory{};
+};
+
+lent_parker::lent_parker(asio::io_context& lent) : reactor{lent}, loop_{std::make_shared<loop>(lent)} {}
+lent_parker::~lent_parker() { carry({}); }
+
+void lent_parker::carry(turn work) {
+  loop_->work = std::move(work);
+  if (loop_->work) return;
+  loop_->ended.store(true, std::memory_order_release);
+  loop_->armed = time_point::max();
+  loop_->alarm.cancel();
+  throw_later();
 }
+
+void lent_parker::throw_later() {
+  for (auto& one : std::exchange(loop_->thrown, {})) {
+    asio::post(context(), [one = std::move(one)] { std::rethrow_exception(one); });
+  }
+}
+
+// A context that the program has stopped is found stopped afterwards, another one is not.
+void lent_parker::park(time_point until) {
+  const bool was_stopped = context().stopped();
+  if (was_stopped) context().restart();
+  std::size_t handled = 0;
+  try {
+    handled = context().run_one_until(until);
+  } catch (...) {
+    loop_->thrown.push_back(std::current_exception());
+    handled = 1;
+  }
+  const bool out_of_work = context().stopped();
+  if (was_stopped) {
+    context().stop();
+  } else if (out_of_work) {
+    context().restart();
+  }
+  if (handled == 0 && out_of_work) std::this_thread::sleep_until(until);
+}
+
+void lent_parker::unpark() noexcept { loop_->ask(); }
+
+void run_beside(reactor& on, const std::function<void()>& work) {
+  auto* const lent = dynamic_cast<lent_parker*>(&on);
+  if (lent == nullptr) return work();
+  auto done = std::async(std::launch::async, work);
+  while (done.wait_for(duration::zero()) != std::future_status::ready) {
+    lent->park(std::chrono::steady_clock::now() + std::chrono::milliseconds{1});
+  }
+  lent->throw_later();
+  done.get();
+}
+
+void settle(reactor& on) {
+  auto* const lent = dynamic_cast<lent_parker*>(&on);
+  if (lent == nullptr) return;
+  for (int round = 0; round < 3; ++round) {  // handlers post handlers
+    const auto passed = std::make_shared<bool>(false);
+    asio::post(on.context(), [passed] { *passed = true; });
+    while (!*passed) lent->park(std::chrono::steady_clock::now() + std::chrono::milliseconds{1});
+  }
+  lent->throw_later();
+}
+
+reactor* find_reactor(runtime& of, unsigned index) noexcept { return dynamic_cast<reactor*>(&of.parker_of(index)); }
 
 }  // namespace detail
 
@@ -103,6 +215,14 @@ parker_factory reactor_parkers() {
 
 runtime_options networked(runtime_options options) {
   options.make_parker = reactor_parkers();
+  return options;
+}
+
+runtime_options networked(boost::asio::io_context& lent, runtime_options options) {
+  options.make_parker = [&lent](unsigned index) -> std::unique_ptr<parker> {
+    if (index == 0) return std::make_unique<detail::lent_parker>(lent);
+    return std::make_unique<detail::reactor_parker>();
+  };
   return options;
 }
 

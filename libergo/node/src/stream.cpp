@@ -51,7 +51,7 @@ bool would_block(int code) noexcept { return code == EAGAIN || code == ENOBUFS |
 
 }  // namespace
 
-stream::stream(reactor_parker& on, int descriptor) : use_{on}, socket_{on.context(), descriptor} {
+stream::stream(reactor& on, int descriptor) : use_{on}, socket_{on.context(), descriptor} {
   boost::system::error_code ignored;
   socket_.native_non_blocking(true, ignored);
 }

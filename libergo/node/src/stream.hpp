@@ -31,7 +31,7 @@ struct transfer {
 class stream {
  public:
   /// Takes `descriptor` over.
-  stream(reactor_parker& on, int descriptor);
+  stream(reactor& on, int descriptor);
 
   /// Reads what is there, up to `room`.
   [[nodiscard]] transfer read(std::span<std::byte> room) noexcept;

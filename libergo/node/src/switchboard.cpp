@@ -104,6 +104,7 @@ void switchboard::stop(std::move_only_function<void()> done) {
     self->stopping_ = true;
     self->stopped_ = std::move(done);
     self->handle(peering::stop{});
+    for (auto& timer : self->waits_) timer.cancel();
     for (auto& [id, call] : self->attempts_) {
       if (call->up == nullptr) call->cancel(dist::peer_errc::stopping);
     }

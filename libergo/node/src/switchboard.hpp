@@ -13,9 +13,11 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -120,6 +122,7 @@ class switchboard final : public connection_owner,
   dist::challenge_book book_;
   std::unordered_map<dist::attempt_id, std::shared_ptr<attempt>> attempts_;
   std::unordered_map<dist::waiter_id, outcome_handler> waiters_;
+  std::list<boost::asio::steady_timer> waits_;  // for peers that have to call first
   std::uint64_t last_waiter_ = 0;
   std::deque<peering_event> pending_;
   bool busy_ = false;

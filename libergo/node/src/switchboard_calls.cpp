@@ -219,9 +219,10 @@ void switchboard::give_up(const std::shared_ptr<attempt>& call, const dist::peer
 
 asio::awaitable<void> switchboard::wait_for_peer(std::string peer, std::uint64_t ticket) {
   const auto self = shared_from_this();
-  asio::steady_timer timer{context_, limits_.handshake_step};
-  co_await timer.async_wait(use_tuple);
-  handle(peering::waited_out{peer, ticket});
+  const auto timer = waits_.emplace(waits_.end(), context_, limits_.handshake_step);
+  co_await timer->async_wait(use_tuple);
+  waits_.erase(timer);
+  if (!stopping_) handle(peering::waited_out{peer, ticket});
 }
 
 // One line per second: a flood of strangers must not become a flood of lines.

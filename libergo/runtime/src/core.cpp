@@ -166,12 +166,18 @@ bool core::nothing_to_do() const noexcept {
          run_next_ == nullptr && ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
 }
 
-void core::park(time_point limit) {
+bool core::lie_down() noexcept {
   parked_.store(true, std::memory_order_seq_cst);
   runtime.parked_cores.fetch_add(1, std::memory_order_relaxed);
-  if (nothing_to_do() && !runtime.halted.load(std::memory_order_seq_cst)) {
-    sleeper->park(has_late() ? std::min(limit, runtime.now() + std::chrono::milliseconds{1}) : limit);
-  }
+  return nothing_to_do() && !runtime.halted.load(std::memory_order_seq_cst);
+}
+
+void core::park(time_point limit) {
+  if (lie_down()) sleeper->park(has_late() ? std::min(limit, runtime.now() + std::chrono::milliseconds{1}) : limit);
+  get_up();
+}
+
+void core::get_up() noexcept {
   if (parked_.exchange(false, std::memory_order_acq_rel)) runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
   if (runtime.watchdog_asleep.load(std::memory_order_seq_cst)) runtime.wake_watchdog();
 }

@@ -66,6 +66,9 @@ class core {
   void run_posted();
   /// Waits for work; returns after at most `limit`.
   void park(time_point limit);
+  /// The two halves of `park`, for a core that an event loop carries: true when it may rest until `unpark`.
+  [[nodiscard]] bool lie_down() noexcept;
+  void get_up() noexcept;
   /// Drains the wake rings of late workers and dismisses those that have finished.
   void collect_late();
   /// After many slices: sockets, timers, connections' writes.
@@ -90,6 +93,7 @@ class core {
   alignas(64) basic_slice_lease<> slice;  ///< the watchdog may take the core from a slice
   std::uint64_t slices = 0;
   std::atomic<worker*> holder{nullptr};
+  bool carried = false;                ///< by an event loop: nobody else may take it
   std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while
   std::atomic<bool> hungry{false};     ///< set by the watchdog: may steal one that waits alone
 

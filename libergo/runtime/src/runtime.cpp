@@ -93,7 +93,8 @@ result<pid> runtime::start_process(local_node& on, const spawn_options& options,
   return id;
 }
 
-void runtime::exit(const pid& target, exit_reason reason) {  // NOLINT(performance-unnecessary-value-param): as in process
+void runtime::exit(const pid& target,
+                   exit_reason reason) {  // NOLINT(performance-unnecessary-value-param): as in process
   anonymous().route(target, make_signal(signal_kind::exit, pid{}, reason.value()));
 }
 
@@ -171,14 +172,13 @@ void runtime::stop(duration grace) {
     }
   } else {
     exit_everybody(*this, state, "shutdown"_atom);
-    bool all = state.slots.wait_until_empty(grace);
+    bool all = state.wait_for_all(grace);
     if (!all) {
       exit_everybody(*this, state, "kill"_atom);
-      all = state.slots.wait_until_empty(longest_end);
+      all = state.wait_for_all(longest_end);
     }
     state.stop_jobs(longest_end);
-    if (!all)
-      (void)state.slots.wait_until_empty(std::chrono::milliseconds{10});  // those whose blocking jobs have just ended
+    if (!all) (void)state.wait_for_all(std::chrono::milliseconds{10});  // those whose blocking jobs have just ended
   }
   state.stop_threads(longest_end);
   if (!state.options.manual) state.leave_operations();

@@ -6,6 +6,7 @@
 #include "slots.hpp"
 #include "worker.hpp"
 
+#include <ergo/carried_parker.hpp>
 #include <ergo/runtime.hpp>
 
 #include <atomic>
@@ -54,6 +55,7 @@ struct runtime_state {
   std::mutex workers_mutex;
   std::vector<std::unique_ptr<worker>> workers;
   std::vector<worker*> spare_workers;
+  std::vector<std::unique_ptr<worker>> carriers;  // of the cores that event loops carry
   std::condition_variable worker_ended;
   worker manual_worker{*this};
 
@@ -68,6 +70,8 @@ struct runtime_state {
   std::atomic<bool> subscriber_gone{false};
 
   void start_threads();
+  /// Blocks until no process is left, and runs the event loop that carries a core meanwhile; false after `limit`.
+  [[nodiscard]] bool wait_for_all(duration limit);
   /// Ends the threads; those that do not end within `limit` are reported and left behind.
   void stop_threads(duration limit);
   /// Ends the side pool's threads in the same way.
@@ -92,6 +96,9 @@ struct runtime_state {
   void look_at_late(std::chrono::steady_clock::time_point now);
   [[nodiscard]] worker* spare_worker();
   [[nodiscard]] worker* make_worker();
+  void carry(core& without_thread, carried_parker& loop);
+  void end_carried(std::chrono::steady_clock::time_point until, std::vector<worker*>& stuck);
+  void report_slow(const worker& late, duration took);
   void take_over(core& from, std::uint64_t slice, std::chrono::steady_clock::time_point now);
   [[nodiscard]] std::pair<pid, atom> runs_in(const worker& thread);
 };

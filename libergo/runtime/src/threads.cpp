@@ -72,8 +72,48 @@ worker* runtime_state::make_worker() {
 
 void runtime_state::start_threads() {
   const std::scoped_lock lock{workers_mutex};
-  for (auto& core : cores) make_worker()->assign(core.get());
+  for (auto& core : cores) {
+    if (auto* const loop = dynamic_cast<carried_parker*>(core->sleeper.get())) {
+      carry(*core, *loop);
+    } else {
+      make_worker()->assign(core.get());
+    }
+  }
   watchdog = std::jthread{[this] { watch(); }};
+}
+
+void runtime_state::carry(core& without_thread, carried_parker& loop) {
+  auto* const carrier = carriers.emplace_back(std::make_unique<worker>(*this)).get();
+  without_thread.carried = true;
+  without_thread.holder.store(carrier, std::memory_order_release);
+  loop.carry([carrier, &without_thread] { return carrier->take_turn(without_thread); });
+  loop.unpark();
+}
+
+bool runtime_state::wait_for_all(duration limit) {
+  constexpr auto moment = std::chrono::milliseconds{1};
+  const auto carried = std::ranges::find_if(cores, [](const auto& one) { return one->carried; });
+  if (carried == cores.end()) return slots.wait_until_empty(limit);
+  const auto until = after(std::chrono::steady_clock::now(), limit);
+  while (!slots.wait_until_empty(duration::zero())) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= until) return false;
+    (*carried)->sleeper->park(std::min(until, now + moment));
+  }
+  return true;
+}
+
+// A turn that runs now is one of another thread, or of this one, which then is inside a slice.
+void runtime_state::end_carried(std::chrono::steady_clock::time_point until, std::vector<worker*>& stuck) {
+  for (auto& one : carriers) {
+    while (!one->end_turns() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::microseconds{200});
+    }
+    if (!one->end_turns()) stuck.push_back(one.get());
+  }
+  for (auto& core : cores) {
+    if (core->carried) dynamic_cast<carried_parker&>(*core->sleeper).carry({});
+  }
 }
 
 worker* runtime_state::spare_worker() {
@@ -152,6 +192,7 @@ void runtime_state::stop_threads(duration limit) {
     }
   }
   lock.unlock();
+  end_carried(std::chrono::steady_clock::now() + limit, stuck);
   left_behind = left_behind || !stuck.empty();
   for (const auto* one : stuck) {
     const auto [who, name] = runs_in(*one);

@@ -12,6 +12,7 @@ struct runtime_state::sight {
   std::uint64_t slice = 0;
   steady::time_point since{};
   bool waited = false;  // something waited in its queue
+  bool told = false;    // that the slice is slow
 };
 
 // Looks at every core ten times per takeover interval; sleeps for good while all cores do.
@@ -50,6 +51,11 @@ void runtime_state::look_at(core& core, sight& last, steady::time_point now) {
   if (slice != last.slice || !core.slice.running(slice)) {
     last.slice = slice;
     last.since = now;
+    last.told = false;
+  } else if (core.carried) {
+    const auto took = now - last.since;
+    if (took < options.slow_slice || std::exchange(last.told, true)) return;
+    report_slow(*core.holder.load(std::memory_order_acquire), took);
   } else if (now - last.since >= options.takeover) {
     take_over(core, slice, now);
   }
@@ -68,16 +74,20 @@ void runtime_state::look_at_late(steady::time_point now) {
   }
   for (auto* const one : slow) {
     one->reported_slow = true;
-    const auto [who, name] = runs_in(*one);
-    if (who == pid{}) continue;  // it has just ended, or is no process
-    report({.what = event::kind::slow_slice,
-            .level = log_level::warning,
-            .process = who,
-            .name = name,
-            .text = "a slice takes too long and is still running",
-            .reason = {},
-            .took = now - one->lost_at + options.takeover});
+    report_slow(*one, now - one->lost_at + options.takeover);
   }
+}
+
+void runtime_state::report_slow(const worker& late, duration took) {
+  const auto [who, name] = runs_in(late);
+  if (who == pid{}) return;  // it has just ended, or is no process
+  report({.what = event::kind::slow_slice,
+          .level = log_level::warning,
+          .process = who,
+          .name = name,
+          .text = "a slice takes too long and is still running",
+          .reason = {},
+          .took = took});
 }
 
 void runtime_state::wake_watchdog() noexcept {

@@ -11,6 +11,7 @@ namespace {
 
 constinit thread_local worker* this_worker = nullptr;
 constexpr std::uint64_t slices_between_polls = 64;
+constexpr auto longest_turn = std::chrono::milliseconds{1};
 
 }  // namespace
 
@@ -115,6 +116,13 @@ bool worker::look_around(core& lease) {
 
 // Nothing runnable: let the connections write, look at the other cores once, sleep.
 void worker::idle(core& lease) {
+  if (find_work(lease)) return;
+  lease.park(lease.next_timer());
+  lease.take_incoming();
+}
+
+// True when there may be something runnable now, or the core was lost.
+bool worker::find_work(core& lease) {
   lease.take_incoming();
   lease.run_posted();
   if (lease.has_late()) lease.collect_late();
@@ -123,19 +131,62 @@ void worker::idle(core& lease) {
   for (std::size_t turn = 0; turn < writers; ++turn) {
     auto* const writer = lease.next_lazy();
     if (writer == nullptr) break;
-    if (!run_slice(lease, *writer)) return;
+    if (!run_slice(lease, *writer)) return true;
   }
   if (writers != 0) {
     if (lease.lazy_count() != 0) lease.housekeeping(runtime_.now());
-    return;
+    return true;
   }
   if (const auto due = lease.next_timer(); due != time_point::max() && due <= runtime_.now()) {
     lease.fire_timers(runtime_.now());
-    return;
+    return true;
   }
-  if (auto* const taken = steal_for(lease)) return lease.enqueue(taken);
-  lease.park(lease.next_timer());
+  auto* const taken = steal_for(lease);
+  if (taken != nullptr) lease.enqueue(taken);
+  return taken != nullptr;
+}
+
+// ----- turns of a core that an event loop carries -------------------------------------------------------------------
+
+// A loop that is run inside of a turn, or after the end, finds the turns closed.
+time_point worker::take_turn(core& lease) noexcept {
+  auto expected = turns::none_now;
+  if (!turns_.compare_exchange_strong(expected, turns::running, std::memory_order_acq_rel)) return time_point::max();
+  auto* const before = std::exchange(this_worker, this);
+  core_ = &lease;
+  const auto due = run_turn(lease);
+  core_ = nullptr;
+  this_worker = before;
+  turns_.store(turns::none_now, std::memory_order_release);
+  return due;
+}
+
+time_point worker::run_turn(core& lease) {
+  lease.get_up();
   lease.take_incoming();
+  const auto end = std::chrono::steady_clock::now() + longest_turn;
+  for (std::uint64_t count = 1; !runtime_.halted.load(std::memory_order_relaxed); ++count) {
+    if (lease.attention.load(std::memory_order_relaxed)) (void)look_around(lease);
+    if (auto* const ready = lease.next()) {
+      (void)run_slice(lease, *ready);
+    } else if (!find_work(lease) && lease.lie_down()) {
+      // Old timers of processes that have gone must not keep the loop running.
+      return runtime_.slots.live() == 0 ? time_point::max() : lease.next_timer();
+    } else {
+      lease.get_up();
+      lease.take_incoming();
+    }
+    if (count % slices_between_polls == 0 || std::chrono::steady_clock::now() >= end) {
+      (void)look_around(lease);
+      return time_point::min();
+    }
+  }
+  return time_point::max();
+}
+
+bool worker::end_turns() noexcept {
+  auto expected = turns::none_now;
+  return turns_.compare_exchange_strong(expected, turns::ended, std::memory_order_acq_rel) || expected == turns::ended;
 }
 
 // One that waits alone is left where it is, for its sender runs there, unless the watchdog saw it wait for long.

@@ -25,6 +25,10 @@ class worker {
   void wake(schedulable& ready) noexcept;
   /// Moves what a slice made runnable into the core's queues. Lease holder of `into`.
   void drain_wakes(core& into) noexcept;
+  /// A turn of a core that an event loop carries; see `carried_parker::turn`.
+  [[nodiscard]] time_point take_turn(core& lease) noexcept;
+  /// No turn comes any more; false while one runs.
+  [[nodiscard]] bool end_turns() noexcept;
   void assign(core* lease);  ///< by the watchdog or at start: hands the lease over
   void dismiss();            ///< ends the thread when it has no lease
 
@@ -41,8 +45,12 @@ class worker {
   bool reported_slow = false;                       ///< by the watchdog, of the present late slice
 
  private:
+  enum class turns : std::uint8_t { none_now, running, ended };
+
   void serve(core& lease);
   void idle(core& lease);
+  [[nodiscard]] bool find_work(core& lease);
+  [[nodiscard]] time_point run_turn(core& lease);
   [[nodiscard]] bool look_around(core& lease);
   [[nodiscard]] static schedulable* steal_for(core& lease) noexcept;
   void finish_late(core& lost_core, schedulable& ready, slice_end ended);
@@ -50,6 +58,7 @@ class worker {
   runtime_state& runtime_;
   core* core_ = nullptr;
   bool in_slice_ = false;
+  std::atomic<turns> turns_{turns::none_now};
 
   basic_wake_ring<schedulable> wakes_;
 

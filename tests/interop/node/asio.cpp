@@ -19,7 +19,9 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <optional>
+#include <thread>
 
 namespace ergo_interop {
 namespace {
@@ -212,6 +214,72 @@ TEST_CASE("An exit signal from Erlang ends a process that waits for a socket") {
     asio::read(client, asio::buffer(&byte, 1), end);
     expect(end == asio::error::eof || end == asio::error::connection_reset, "the socket is closed: " + end.message());
     expect(!in.node().whereis("reader"_atom), "its name is free");
+  });
+}
+
+// ----- in a lent context --------------------------------------------------------------------------------------------
+
+/// A program of one thread: its io_context carries the only core of a node with `echo` and `recorder`.
+class lent_program {
+ public:
+  explicit lent_program(ergo::node_options options) : thread_{[this, given = std::move(options)] { main(given); }} {
+    const auto failed = got(up_.get_future(), "the node did not start");
+    if (!failed.empty()) throw std::runtime_error{failed};
+  }
+  ~lent_program() {
+    asio::post(context_, [this] {
+      if (node_ != nullptr) node_->stop();
+    });
+  }
+  lent_program(const lent_program&) = delete;
+  lent_program& operator=(const lent_program&) = delete;
+  [[nodiscard]] ergo::node& operator*() noexcept { return *node_; }
+  [[nodiscard]] ergo::node* operator->() noexcept { return node_.get(); }
+
+ private:
+  void main(ergo::node_options options) {
+    options.executor = &context_;
+    options.on_event = [](const ergo::event&) {};
+    auto started = ergo::node::start(std::move(options), ergo::runtime_options{.cores = 1});
+    if (!started) return up_.set_value(started.error().message());
+    node_ = *std::move(started);
+    ergo::spawn_options named;
+    named.name = "echo"_atom;
+    std::unique_ptr<ergo::behaviour> body = ergo::otp::make_server<echo>();
+    const auto first = node_->spawn(named, std::move(body));
+    named.name = "recorder"_atom;
+    body = ergo::otp::make_server<recorder>();
+    const auto second = node_->spawn(named, std::move(body));
+    up_.set_value(first && second ? "" : "a server did not start");
+    context_.run();
+    node_.reset();
+  }
+
+  asio::io_context context_;
+  std::unique_ptr<ergo::node> node_;
+  std::promise<std::string> up_;
+  std::jthread thread_;
+};
+
+TEST_CASE("An Erlang node pings and calls a node that lives in a lent context, and is called by it", "[installed]") {
+  for_installed("node_options::executor: ping, calls both ways, burst, kill -9", [](const release& otp) {
+    const auto port = free_port();
+    lent_program ours{options_for(fresh_name("cpp"), port)};
+    const auto cpp = atom_text(ours->name().text());
+    erlang_peer peer{peer_at(otp, port)};
+    expect_same(peer.run("{ping, " + cpp + "}"), "pong");
+    expect_same(peer.run("{echo_all, {echo, " + cpp + "}}"), "all");
+    expect_same(peer.run("{burst, {recorder, " + cpp + "}, 20000}"), "true");
+    const ergo::destination server{"erl_server"_atom, parsed(atom_text(peer.name())).as_atom().value()};
+    for (int number = 0; number < 100; ++number) {
+      auto answer = ergo::async_call<std::int64_t>(*ours, server, number, 10s, asio::use_future);
+      expect(got(std::move(answer), "no answer") == number, "the answer is not what was asked");
+    }
+    auto held = ergo::async_call(*ours, server, "never"_atom, 60s, ergo::as_result(asio::use_future));
+    expect_same(peer.run("{ping, " + cpp + "}"), "pong");
+    peer.kill_now();
+    const auto lost = got(std::move(held), "the call did not end");
+    expect(!lost && lost.error() == ergo::errc::nodedown, "the call ended with nodedown");
   });
 }
 

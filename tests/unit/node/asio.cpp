@@ -363,7 +363,7 @@ struct thrifty {
   [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type{book}; }
   [[nodiscard]] executor_type get_executor() const noexcept { return on->get_executor(); }
   template <typename... Argument>
-  void operator()(Argument&&... /*argument*/) const {
+  void operator()(Argument&&... /*argument*/) {
     CHECK(book->taken > 0);
     CHECK(book->given_back == book->taken);
   }

@@ -23,7 +23,8 @@ namespace ergo::inline v0 {
 
 /// The reactor of a core, for sockets and timers that are used there. Its runtime must have been made with `networked`.
 ///
-/// It is run by the core's lease holder; do not run it, and do not block in its handlers.
+/// It is run by the core's lease holder, or is the one that `node_options::executor` lends; do not run another one, and
+/// do not block in its handlers.
 [[nodiscard]] boost::asio::io_context& reactor_of(runtime& of, unsigned core);
 
 /// The reactor of the core that runs the process: where the sockets and timers of a process are made that was spawned
@@ -147,14 +148,14 @@ auto initiate(Token&& token, Operation operation) {
     auto inner = std::forward<Token>(token).token;
     return boost::asio::async_initiate<decltype(inner), Whole>(
         [](auto handler, Operation started) {
-          started(changed_handler<decltype(handler), WholeChange>{std::move(handler), {}});
+          std::move(started)(changed_handler<decltype(handler), WholeChange>{std::move(handler), {}});
         },
         inner, std::move(operation));
   } else {
     std::decay_t<Token> inner{std::forward<Token>(token)};
     return boost::asio::async_initiate<std::decay_t<Token>, Plain>(
         [](auto handler, Operation started) {
-          started(changed_handler<decltype(handler), Split>{std::move(handler), {}});
+          std::move(started)(changed_handler<decltype(handler), Split>{std::move(handler), {}});
         },
         inner, std::move(operation));
   }

@@ -137,7 +137,8 @@ class node {
   /// Ends the node's processes with `shutdown` (with `kill` after `grace`), writes what is queued, closes everything,
   /// frees the name.
   ///
-  /// Idempotent. Called on one of the runtime's own threads it only starts that and returns.
+  /// Idempotent. Called on one of the runtime's own threads, or in a handler of `node_options::executor`, it only
+  /// starts that and returns.
   void stop(duration grace = std::chrono::seconds{5});
   /// Waits for SIGTERM or SIGINT and stops; a second signal ends the program at once. Outside threads only; returns the
   /// signal.

@@ -13,6 +13,10 @@
 #include <string_view>
 #include <vector>
 
+namespace boost::asio {
+class io_context;
+}  // namespace boost::asio
+
 namespace ergo::inline v0 {
 
 /// Whether other nodes count this one in `nodes()` and mesh with it, or only talk to it.
@@ -126,6 +130,17 @@ struct node_options {
   int tick_intensity = 4;                          ///< checks per tick time, at least 4
   std::uint32_t creation = 0;                      ///< 0: what the port mapper gives, else a random one
   node_limits limits{};
+
+  /// Lends a context of the program to core 0, so that a program of one thread gets a node without another one for it
+  /// (`runtime_options::cores` = 1): slices, sockets and timers of the core run inside `run()`.
+  ///
+  /// Not owned; must outlive the node. It is run by one thread at a time; that thread also starts, stops and destroys
+  /// the node, which run the context meanwhile (what its handlers throw then leaves the next `run()`). While the node
+  /// is up `run()` does not return for want of work; after `node::stop` it does. Where `run()` does not run, core 0
+  /// stands still: `async_connect`, `async_call` and `spawn` take the place of calls that block. A slice that takes
+  /// long holds the context, as any handler does; it is reported. Besides, there are the watchdog's thread, those of
+  /// `process::blocking`, and one for the time of a start or stop.
+  boost::asio::io_context* executor = nullptr;
 
   trace_category trace = trace_category::none;  ///< ERGO_TRACE (`node,dist`) adds to it
   trace_sink on_trace;                          ///< empty: standard error
