@@ -18,13 +18,13 @@ struct pair_of_nodes {
     REQUIRE(on.provide("m", "throws", []() -> int { throw std::runtime_error{"oops"}; }));
     REQUIRE(on.provide("m", "leaves", [](process& self) -> term { self.exit(exit_reason{"bye"_atom}); }));
     REQUIRE(on.provide("m", "waits", [](process& self) -> task<atom> {
-      co_await self.receive<atom>();
+      (void)co_await self.receive<atom>();
       co_return "done"_atom;
     }));
     REQUIRE(on.provide("m", "named_wait", [](process& self) -> task<result<void>> {
       const auto named = self.register_name("waits"_atom);
       if (!named) co_return named;
-      co_await self.receive<atom>();
+      (void)co_await self.receive<atom>();
       co_return named;
     }));
   }
