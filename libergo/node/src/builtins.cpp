@@ -139,11 +139,18 @@ task<result<term>> inspect_items(process& self, pid target, term items) {
   co_return pick_facts(*facts, items);
 }
 
+// It sends as this node, whose word counts for more than the caller's: not to rex, which goes by who asks, nor to other
+// nodes. The caller reaches both itself.
 result<term> send_to(process& self, const term& to, const term& content) {
   const auto target = destination::from(to);
   if (!target) return fail(errc::badarg);
-  const bool local = target->by_name() && (target->node() == atom{} || target->node() == self.node().name());
-  if (local && !self.node().whereis(target->name())) return fail(errc::badarg);
+  const bool named_here = target->by_name() && (target->node() == atom{} || target->node() == self.node().name());
+  const auto found = named_here ? self.node().whereis(target->name()) : std::nullopt;
+  if (named_here && !found) return fail(errc::badarg);
+  const bool here = named_here || (!target->by_name() && target->process().node == self.id().node);
+  const auto receiver = found ? found : here ? std::optional{target->process()} : std::nullopt;
+  if (!receiver || receiver == self.node().whereis("rex"_atom))
+    return fail(errc::permission_denied, etf::tuple("erlang"_atom, "send"_atom, 2));
   self.send(*target, content);
   return content;
 }

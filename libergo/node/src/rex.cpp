@@ -56,7 +56,7 @@ class rex final : public behaviour {
     const auto& content = received.payload();
     if (received.is_call()) return take_call(self, content, {received.from(), std::nullopt}, held);
     if (received.is_cast()) return take_cast(self, content, held);
-    if (received.kind() == signal_kind::message) take_plain(self, content, held);
+    if (received.kind() == signal_kind::message) take_plain(self, content, from, held);
   }
 
  private:
@@ -83,7 +83,7 @@ class rex final : public behaviour {
   }
 
   // {From, Request}
-  void take_plain(process& self, const term& content, right held) {
+  void take_plain(process& self, const term& content, atom origin, right held) {
     if (!content.is_tuple(2)) return;
     const auto from = content.elements()[0].as_pid();
     const auto& asked = content.elements()[1];
@@ -94,12 +94,12 @@ class rex final : public behaviour {
     }
     if (etf::is_tagged(asked, "sbcast"_atom, 3)) {
       const auto& name = asked.elements()[1];
-      const bool sent = pass_on(self, name, asked.elements()[2]);
+      const bool sent = pass_on(self, origin, name, asked.elements()[2]);
       return tell(self, *from, sent ? term{self.node().name()} : etf::tuple("nonexisting_name"_atom, name));
     }
     if (etf::is_tagged(asked, "send"_atom, 3)) {
       const auto& name = asked.elements()[1];
-      if (pass_on(self, name, etf::tuple(*from, asked.elements()[2]))) return;
+      if (pass_on(self, origin, name, etf::tuple(*from, asked.elements()[2]))) return;
       return tell(self, *from, etf::tuple("nonexisting_name"_atom, name));
     }
     take_call(self, asked, {std::nullopt, from}, held);
@@ -108,11 +108,15 @@ class rex final : public behaviour {
   static void tell(process& self, const pid& to, const term& what) {
     self.send(to, etf::tuple("rex"_atom, self.node().name(), what));
   }
-  static bool pass_on(process& self, const term& name, const term& content) {
+  // What is passed on keeps its origin: sent to rex itself, it must not seem to be of this node.
+  static bool pass_on(process& self, atom origin, const term& name, const term& content) {
     const auto known = name.as_atom();
     const auto target = known ? self.node().whereis(*known) : std::nullopt;
-    if (target) self.send(*target, content);
-    return target.has_value();
+    if (!target) return false;
+    auto* const envelope = make_signal(signal_kind::message, self.id(), content);
+    envelope->name = origin;
+    self.node().route_local(*target, envelope);
+    return true;
   }
 
   result<pid> start_worker(process& self, const request& wanted, right held, conclusion end) {

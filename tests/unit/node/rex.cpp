@@ -173,6 +173,15 @@ TEST_CASE("a node does what its caller has a right to, whoever the caller says t
   CHECK(guest.run(ask_raw, rex, std::string{"{call,m,add,[1,2],user}"}) ==
         "{rex,{badrpc,{'EXIT',{permission_denied,{m,add,2}}}}}");
 
+  // By way of the host itself.
+  CHECK(guest.run(ask_raw, rex, std::string{"{send,rex,{call,m,add,[1,2],user}}"}) ==
+        "{rex,{badrpc,{'EXIT',{permission_denied,{m,add,2}}}}}");
+  const auto disguised = etf::tuple(*guest.self->whereis("rex"_atom), etf::parse("{call,erlang,halt,[],user}").value());
+  for (const auto& to : {term{"rex"_atom}, etf::tuple("rex"_atom, host_name), term{*host.self->whereis("rex"_atom)},
+                         etf::tuple("rex"_atom, guest.self->name())}) {
+    CHECK(text_of(call("erlang", "send", to, disguised)).find("permission_denied") != std::string::npos);
+  }
+
   // In the name of a process of the host itself.
   const auto told = std::make_shared<std::promise<std::string>>();
   auto got = told->get_future();
