@@ -1,6 +1,8 @@
 // Where Asio and processes meet and one of them ends first; and whose memory a handler's operation uses.
 #include <ergo/asio.hpp>
 
+#include "lone_node.hpp"
+
 #include <ergo/reactor.hpp>
 #include <ergo/spawn.hpp>
 
@@ -25,21 +27,11 @@
 #include <vector>
 
 using namespace ergo;
+using namespace ergo_test;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr auto patience = 20s;
-
-node_options lonely() {
-  node_options options;
-  options.name = "alone@localhost";
-  options.cookie = "secret";
-  options.epmd = epmd_mode::none;
-  options.on_event = [](const event&) {};
-  return options;
-}
 
 /// Takes calls and answers none.
 task<> silence(process& self) {
@@ -63,16 +55,6 @@ std::unique_ptr<node> start_lonely() {
 }
 
 bool ends(const boost::system::error_code& seen) { return seen == errc::stopped || seen == errc::exited; }
-
-template <typename Condition>
-bool becomes_true(Condition condition) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -239,7 +221,7 @@ TEST_CASE("a process whose operation goes with the user's context is told so, an
     std::optional<asio::steady_timer> timer{std::in_place, *mine, 1h};
     const auto waiting = round % 2 == 0 ? on->spawn(wait_for, &*timer, to) : on->spawn(wait_for_coroutine, &*mine, to);
     REQUIRE(waiting);
-    REQUIRE(becomes_true([&] {
+    REQUIRE(eventually([&] {
       mine->restart();
       return has_work(*mine);
     }));
@@ -257,7 +239,7 @@ TEST_CASE("an operation without an error code throws when its handler is dropped
     auto outcome = to->get_future();
     REQUIRE(on->spawn(wait_at, &at, to));
     asio::any_completion_handler<void()> caught;
-    REQUIRE(becomes_true([&] {
+    REQUIRE(eventually([&] {
       caught = at.take();
       return static_cast<bool>(caught);
     }));
@@ -279,15 +261,15 @@ TEST_CASE("a process that was killed is gone when the context of its operation g
     std::optional<asio::steady_timer> timer{std::in_place, *mine, 1h};
     const auto waiting = on->spawn(wait_for, &*timer, to);
     REQUIRE(waiting);
-    REQUIRE(becomes_true([&] {
+    REQUIRE(eventually([&] {
       mine->restart();
       return has_work(*mine);
     }));
     on->runtime().exit(*waiting, "kill"_atom);
-    REQUIRE(becomes_true([&] { return !on->runtime().alive(*waiting); }));
+    REQUIRE(eventually([&] { return !on->runtime().alive(*waiting); }));
     timer.reset();
     mine.reset();
-    REQUIRE(becomes_true([&] { return on->runtime().process_count() == before; }));
+    REQUIRE(eventually([&] { return on->runtime().process_count() == before; }));
   }
 }
 
@@ -305,7 +287,7 @@ TEST_CASE("a runtime stops in time though nobody runs the context that a process
     ergo::runtime on{networked(std::move(options))};
     const auto to = std::make_shared<std::promise<term>>();
     REQUIRE(on.spawn(on.anonymous(), wait_for, &timer, to));
-    REQUIRE(becomes_true([&] {
+    REQUIRE(eventually([&] {
       mine.restart();
       return has_work(mine);
     }));

@@ -1,6 +1,8 @@
 // Nodes whose first core lives inside an io_context of the program.
 #include <ergo/asio.hpp>
 
+#include "lone_node.hpp"
+
 #include <ergo/reactor.hpp>
 #include <ergo/spawn.hpp>
 
@@ -25,19 +27,12 @@
 #include <thread>
 
 using namespace ergo;
+using namespace ergo_test;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
 namespace {
-
-constexpr auto patience = 20s;
-
-/// A port that nobody uses now.
-std::uint16_t free_port() {
-  asio::io_context on;
-  return tcp::acceptor{on, tcp::endpoint{asio::ip::address_v4::loopback(), 0}}.local_endpoint().port();
-}
 
 node_options lent_options(asio::io_context& mine) {
   node_options options;

@@ -1,16 +1,14 @@
 // Whole nodes of this program that meet over loopback.
 #include <ergo/node.hpp>
 
+#include "lone_node.hpp"
+
 #include <ergo/calls.hpp>
 #include <ergo/etf/text.hpp>
 #include <ergo/reactor.hpp>
 #include <ergo/spawn.hpp>
 
 #include <catch2/catch_test_macros.hpp>
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,24 +21,10 @@
 #include <vector>
 
 using namespace ergo;
+using namespace ergo_test;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr auto patience = 20s;
-
-/// A port that nobody uses now.
-std::uint16_t free_port() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&where), size) == 0);
-  REQUIRE(::getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size) == 0);
-  ::close(probe);
-  return ntohs(where.sin_port);
-}
 
 class journal {
  public:

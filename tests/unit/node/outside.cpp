@@ -1,6 +1,8 @@
 // Calls from outside with completion tokens, and Asio operations inside processes.
 #include <ergo/asio.hpp>
 
+#include "lone_node.hpp"
+
 #include <ergo/spawn.hpp>
 
 #include <boost/asio/as_tuple.hpp>
@@ -26,19 +28,11 @@
 #include <thread>
 
 using namespace ergo;
+using namespace ergo_test;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 namespace {
-
-node_options lonely() {
-  node_options options;
-  options.name = "alone@localhost";
-  options.cookie = "secret";
-  options.epmd = epmd_mode::none;
-  options.on_event = [](const event&) {};
-  return options;
-}
 
 task<> echo(process& self) {
   for (;;) {

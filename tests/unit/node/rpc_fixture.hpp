@@ -1,15 +1,13 @@
 // Nodes that call each other's functions.
 #pragma once
 
+#include "lone_node.hpp"
+
 #include <ergo/calls.hpp>
 #include <ergo/etf/text.hpp>
 #include <ergo/rpc.hpp>
 
 #include <catch2/catch_test_macros.hpp>
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,8 +21,6 @@ namespace ergo_test {
 
 using namespace ergo;
 using namespace std::chrono_literals;
-
-constexpr auto patience = 20s;
 
 /// What was returned, or the code and the reason of the error.
 inline std::string text_of(const result<term>& given) {
@@ -74,43 +70,12 @@ class caller_node {
   }
 };
 
-inline node_options lonely() {
-  node_options options;
-  options.name = "alone@localhost";
-  options.epmd = epmd_mode::none;
-  return options;
-}
-
-/// A port that nobody uses now.
-inline std::uint16_t free_port() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&where), size) == 0);
-  REQUIRE(::getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size) == 0);
-  ::close(probe);
-  return ntohs(where.sin_port);
-}
-
 /// A node that others find at a port mapper of this test.
 inline node_options named(std::string name, std::uint16_t port_mapper) {
   node_options options;
   options.name = std::move(name);
   options.epmd_port = port_mapper;
   return options;
-}
-
-/// Waits for what other threads do.
-template <typename Condition>
-[[nodiscard]] bool eventually(Condition condition) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
 }
 
 }  // namespace ergo_test

@@ -1,0 +1,55 @@
+// What tests of whole nodes begin with.
+#pragma once
+
+#include <ergo/node.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+namespace ergo_test {
+
+/// How long a test waits for what must happen.
+inline constexpr std::chrono::seconds patience{20};
+
+/// A node without port mapper, which nobody finds.
+inline ergo::node_options lonely() {
+  ergo::node_options options;
+  options.name = "alone@localhost";
+  options.cookie = "secret";
+  options.epmd = ergo::epmd_mode::none;
+  options.on_event = [](const ergo::event&) {};
+  return options;
+}
+
+/// A port that nobody uses now.
+inline std::uint16_t free_port() {
+  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&where), size) == 0);
+  REQUIRE(::getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size) == 0);
+  ::close(probe);
+  return ntohs(where.sin_port);
+}
+
+/// Whether `condition`, which other threads bring about, becomes true in time.
+template <typename Condition>
+[[nodiscard]] bool eventually(Condition condition) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+}  // namespace ergo_test
