@@ -129,4 +129,22 @@ inline void order(stage& on, const op& one) {
   return {};
 }
 
+/// Kills an actor that the seed picks and starts another in its place: each partner gets exactly one EXIT, nobody else
+/// any. Empty when it was so.
+[[nodiscard]] inline std::string check_death(stage& on) {
+  const auto victim = on.world.pick(actors);
+  const auto partners = on.actor[victim].linked;
+  for (auto& one : on.actor) std::ranges::fill(one.exits, 0);
+  on.world.exit(on.actor[victim].id, "kill"_atom);
+  on.world.run_for(1s);
+  for (std::size_t other = 0; other < actors; ++other) {
+    if (other == victim) continue;
+    if (on.actor[other].exits[victim] != (partners.contains(other) ? 1 : 0))
+      return std::to_string(on.actor[other].exits[victim]) + " EXIT for the link of " + pair_text(other, victim);
+    if (on.actor[other].strange != 0) return "an EXIT of a stranger";
+  }
+  on.start(victim);
+  return {};
+}
+
 }  // namespace ergo::test

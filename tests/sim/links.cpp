@@ -76,19 +76,7 @@ TEST_CASE("each link between nodes gives exactly one EXIT when its partner dies"
       }
       look_everywhere(on);
       if (auto wrong = check_symmetry(on); !wrong.empty()) return wrong;
-      const auto victim = world.pick(actors);
-      const auto partners = on.actor[victim].linked;
-      for (auto& one : on.actor) std::ranges::fill(one.exits, 0);
-      world.exit(on.actor[victim].id, "kill"_atom);
-      world.run_for(1s);
-      for (std::size_t other = 0; other < actors; ++other) {
-        if (other == victim) continue;
-        if (on.actor[other].exits[victim] != (partners.contains(other) ? 1 : 0)) {
-          return std::to_string(on.actor[other].exits[victim]) + " EXIT for the link of " + pair_text(other, victim);
-        }
-        if (on.actor[other].strange != 0) return "an EXIT of a stranger";
-      }
-      on.start(victim);
+      if (auto wrong = check_death(on); !wrong.empty()) return wrong;
     }
     return {};
   });

@@ -66,18 +66,7 @@ TEST_CASE("over the old protocol each link gives exactly one EXIT when its partn
         world.run_for(std::chrono::microseconds{world.pick(3000)});
       }
       look_everywhere(on);
-      const auto victim = world.pick(actors);
-      const auto partners = on.actor[victim].linked;
-      for (auto& one : on.actor) std::ranges::fill(one.exits, 0);
-      world.exit(on.actor[victim].id, "kill"_atom);
-      world.run_for(1s);
-      for (std::size_t other = 0; other < actors; ++other) {
-        if (other == victim) continue;
-        if (on.actor[other].exits[victim] != (partners.contains(other) ? 1 : 0))
-          return std::to_string(on.actor[other].exits[victim]) + " EXIT for the link of " + pair_text(other, victim);
-        if (on.actor[other].strange != 0) return "an EXIT of a stranger";
-      }
-      on.start(victim);
+      if (auto wrong = check_death(on); !wrong.empty()) return wrong;
     }
     return {};
   });
