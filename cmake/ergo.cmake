@@ -173,11 +173,16 @@ function(ergo_run_as_test name)
   endif()
 endfunction()
 
-# ergo_add_unit_tests(ROOM etf SOURCES … [DEPENDS …])
+# ergo_add_unit_tests(ROOM etf SOURCES … [COUNTS_ALLOCATIONS …] [DEPENDS …])
 #
-# The program unit_<room>. It links that room alone, so that a test cannot lean on a room above it.
+# The program unit_<room>. It links that room alone, so that a test cannot lean on a room above it. COUNTS_ALLOCATIONS
+# names the sources that use ergo_test/allocations.hpp. The thread sanitizer's operator new cannot be replaced: there,
+# these sources are left out.
 function(ergo_add_unit_tests)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "ROOM;TIMEOUT" "SOURCES;DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "ROOM;TIMEOUT" "SOURCES;COUNTS_ALLOCATIONS;DEPENDS")
+  if(arg_COUNTS_ALLOCATIONS AND NOT ERGO_SANITIZE STREQUAL "thread")
+    list(APPEND arg_SOURCES ${arg_COUNTS_ALLOCATIONS} "${PROJECT_SOURCE_DIR}/tests/support/allocations.cpp")
+  endif()
   ergo_add_test_program(NAME unit_${arg_ROOM} LABEL unit TIMEOUT "${arg_TIMEOUT}" SOURCES ${arg_SOURCES}
     DEPENDS ergo::${arg_ROOM} ${arg_DEPENDS})
 endfunction()
