@@ -132,4 +132,10 @@ errc intern_atom(std::string_view utf8, const decode_limits& limits, atom& made)
   return added.error().code;
 }
 
+std::expected<atom, error> make_atom(std::string_view utf8, const decode_limits& limits) {
+  atom made;
+  if (const auto code = intern_atom(utf8, limits, made); code != errc::ok) return std::unexpected{error{code}};
+  return made;
+}
+
 }  // namespace ergo::inline v0::etf

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace ergo::inline v0::etf {
 
@@ -20,11 +21,37 @@ std::string buffer::to_string() const {
   return all;
 }
 
-void buffer::gather(const term& binary) {
-  const auto bytes = binary.bytes();
+void buffer::gather(const term& owner, std::string_view part) {
+  if (part.empty()) return;
+  pieces_.push_back({size_, owner, part});
+  gathered_ += part.size();
+}
+
+void buffer::insert(std::size_t offset, std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
-  pieces_.push_back({size_, binary, bytes});
-  gathered_ += bytes.size();
+  static_cast<void>(reserve(bytes.size()));
+  auto* const at = data_.get() + offset;
+  std::memmove(at + bytes.size(), at, size_ - offset);
+  std::memcpy(at, bytes.data(), bytes.size());
+  size_ += bytes.size();
+  for (auto moved = pieces_.rbegin(); moved != pieces_.rend() && moved->offset >= offset; ++moved)
+    moved->offset += bytes.size();
+}
+
+buffer buffer::split(const mark& from) {
+  buffer taken;
+  if (from.size == 0 && from.pieces == 0) {
+    std::swap(taken, *this);
+    std::swap(taken.atoms_, atoms_);
+    return taken;
+  }
+  taken.append({reinterpret_cast<const char*>(data_.get()) + from.size, size_ - from.size});
+  const auto first = pieces_.begin() + static_cast<std::ptrdiff_t>(from.pieces);
+  taken.pieces_.assign(first, pieces_.end());
+  for (auto& moved : taken.pieces_) moved.offset -= from.size;
+  taken.gathered_ = gathered_ - from.gathered;
+  rewind(from);
+  return taken;
 }
 
 void buffer::grow(std::size_t count) {

@@ -108,6 +108,11 @@ class decoder : leaf_reader {
           next = at + 5;
           break;
         case wire::small_utf8_atom: next = known_atom(*open.to, at + 2, small, room - 2); break;
+        case wire::atom_cache_ref:
+          if (small >= limits_.cache.size()) break;
+          put_atom(*open.to, limits_.cache[small]);
+          next = at + 2;
+          break;
         case wire::latin1_atom:
           next = known_latin1_atom(*open.to, at + 3, wire::load<std::uint16_t>(at + 1), room - 3);
           break;

@@ -124,9 +124,10 @@ class measure {
 };
 
 /// Writes terms into a buffer.
-class writer : flat_writer {
+template <atom_form Form>
+class writer : flat_writer<Form> {
  public:
-  writer(buffer& out, const encode_options& options) : flat_writer{out}, gather_from_{options.gather_from} {}
+  writer(buffer& out, const encode_options& options) : flat{out}, gather_from_{options.gather_from} {}
 
   void run(const term& value) {
     auto* to = start();
@@ -145,6 +146,24 @@ class writer : flat_writer {
   }
 
  private:
+  using flat = flat_writer<Form>;
+  using flat::close;
+  using flat::largest_flat;
+  using flat::need;
+  using flat::out_;
+  using flat::put_atom;
+  using flat::put_integer;
+  using flat::put_pid;
+  using flat::put_port;
+  using flat::put_reference;
+  using flat::put_tuple_header;
+  using flat::raw;
+  using flat::start;
+  using flat::u16;
+  using flat::u32;
+  using flat::u64;
+  using flat::u8;
+
   [[nodiscard]] std::byte* put(std::byte* to, const term& value) {
     switch (term_access::tag_of(value)) {
       case tag::nil: return u8(to, wire::nil);
@@ -254,7 +273,21 @@ class writer : flat_writer {
   work_stack<std::size_t, 4> gathered_before_;
 };
 
-const term writer::end_of_list;
+template <atom_form Form>
+const term writer<Form>::end_of_list;
+
+void write(buffer& out, const term& value, const encode_options& options) {
+  if (out.atoms() != nullptr) return writer<atom_form::placed>{out, options}.run(value);
+  writer<atom_form::in_full>{out, options}.run(value);
+}
+
+/// Writes one term without parts: `put(writer, position)` returns the position behind it.
+template <typename Put>
+void write_flat(buffer& out, const Put& put) {
+  const auto by = [&put](auto&& to) { to.close(put(to, to.start())); };
+  if (out.atoms() != nullptr) return by(flat_writer<atom_form::placed>{out});
+  by(flat_writer<atom_form::in_full>{out});
+}
 
 }  // namespace
 
@@ -264,7 +297,7 @@ void encode(buffer& out, const term& value, const encode_options& options) {
   const auto before = out.here();
   try {
     out.append_u8(wire::version);
-    writer{out, options}.run(value);
+    write(out, value, options);
   } catch (...) {
     out.rewind(before);  // half a term would spoil what others wrote
     throw;
@@ -274,7 +307,7 @@ void encode(buffer& out, const term& value, const encode_options& options) {
 void encode_bare(buffer& out, const term& value, const encode_options& options) {
   const auto before = out.here();
   try {
-    writer{out, options}.run(value);
+    write(out, value, options);
   } catch (...) {
     out.rewind(before);
     throw;
@@ -288,30 +321,27 @@ std::string encode_to_string(const term& value) {
 }
 
 void encode_atom(buffer& out, atom value) {
-  flat_writer to{out};
-  to.close(to.put_atom(to.start(), value));
+  write_flat(out, [&value](auto& to, std::byte* at) { return to.put_atom(at, value); });
 }
 
 void encode_integer(buffer& out, std::int64_t value) {
-  flat_writer to{out};
-  to.close(flat_writer::put_integer(to.start(), value));
+  flat_writer<atom_form::in_full> to{out};
+  to.close(to.put_integer(to.start(), value));
 }
 
 void encode_pid(buffer& out, const pid& value) {
-  flat_writer to{out};
-  to.close(to.put_pid(to.start(), value));
+  write_flat(out, [&value](auto& to, std::byte* at) { return to.put_pid(at, value); });
 }
 
 void encode_reference(buffer& out, const reference& value) {
   if (value.empty() || value.size > value.words.size())
     throw std::invalid_argument{"encode: a reference has 1 to 5 words"};
-  flat_writer to{out};
-  to.close(to.put_reference(to.start(), value));
+  write_flat(out, [&value](auto& to, std::byte* at) { return to.put_reference(at, value); });
 }
 
 void encode_tuple_header(buffer& out, std::size_t arity) {
-  flat_writer to{out};
-  to.close(flat_writer::put_tuple_header(to.start(), arity));
+  flat_writer<atom_form::in_full> to{out};
+  to.close(to.put_tuple_header(to.start(), arity));
 }
 
 }  // namespace ergo::inline v0::etf

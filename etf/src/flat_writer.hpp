@@ -15,9 +15,13 @@ namespace ergo::inline v0::etf {
 /// Whether a port fits into NEW_PORT_EXT, which every release reads; V4_PORT_EXT is refused by OTP 23.
 [[nodiscard]] constexpr bool is_small_port(std::uint64_t id) noexcept { return id < (1U << 28); }
 
+/// How atoms are written: by their text, or by their place among those of the buffer, as far as it has room for them.
+enum class atom_form : bool { in_full, placed };
+
 /// Writing behind the committed bytes of a buffer. The position is handed in and out, so that it stays in a register:
 /// bytes that are written may alias anything that lies in memory. Every `put_` wants room for `largest_flat` bytes,
 /// which `need` sees to.
+template <atom_form Form>
 class flat_writer {
  public:
   static constexpr std::size_t largest_flat =
@@ -67,6 +71,10 @@ class flat_writer {
   }
 
   [[nodiscard]] std::byte* put_atom(std::byte* to, atom value) {
+    if constexpr (Form == atom_form::placed) {
+      if (const auto place = out_.atoms()->place(value))
+        return u16(to, (std::size_t{wire::atom_cache_ref} << 8) | *place);
+    }
     const auto& entry = all_atoms[value.index()];
     if (entry.wire_size <= atom_table::padding) {
       std::memcpy(to, entry.wire, atom_table::padding);

@@ -19,7 +19,7 @@ TEST_CASE("a buffer keeps what was appended while it grows", "[etf][buffer]") {
 TEST_CASE("appending nothing to an empty buffer leaves it empty", "[etf][buffer]") {
   buffer out;
   out.append({});
-  CHECK(out.size() == 0);
+  CHECK(out.empty());
   CHECK(out.to_string().empty());
 }
 
@@ -93,4 +93,88 @@ TEST_CASE("a buffer goes back to a mark", "[etf][buffer]") {
   CHECK(out.size() == 9);
   out.append("!");
   CHECK(out.to_string() == "keptpiece!");
+}
+
+TEST_CASE("a part of a binary is gathered, and keeps the binary alive", "[etf][buffer]") {
+  buffer out;
+  {
+    const auto whole = etf::binary("0123456789");
+    out.append("<");
+    out.gather(whole, whole.bytes().substr(2, 3));
+    out.gather(whole, {});
+    out.append(">");
+  }
+  CHECK(out.to_string() == "<234>");
+  CHECK(out.size() == 5);
+  CHECK(out.pieces().size() == 1);
+}
+
+TEST_CASE("bytes are put in front of others, and pieces move with what they stand before", "[etf][buffer]") {
+  const std::string whole = "ab[one]cd[two][three]ef";
+  for (std::size_t offset = 0; offset <= 6; ++offset) {
+    buffer out;
+    out.append("ab");
+    out.gather(etf::binary("[one]"));
+    out.append("cd");
+    out.gather(etf::binary("[two]"));
+    out.gather(etf::binary("[three]"));
+    out.append("ef");
+    out.insert(offset, {});
+    CHECK(out.to_string() == whole);
+    out.insert(offset, bytes_of("NEW"));
+    constexpr std::size_t places[] = {0, 1, 2, 8, 9, 22, 23};
+    const auto at = places[offset];
+    INFO(offset);
+    CHECK(out.to_string() == whole.substr(0, at) + "NEW" + whole.substr(at));
+    CHECK(out.size() == whole.size() + 3);
+  }
+}
+
+TEST_CASE("much is put in front of little", "[etf][buffer]") {
+  buffer out;
+  out.append("tail");
+  const std::string large(100'000, 'x');
+  out.insert(0, bytes_of(large));
+  CHECK(out.to_string() == large + "tail");
+}
+
+TEST_CASE("what was added since a mark is taken out", "[etf][buffer]") {
+  for (const bool all : {false, true}) {
+    buffer out;
+    if (!all) {
+      out.append("kept");
+      out.gather(etf::binary("[kept]"));
+    }
+    const auto before = out.here();
+    out.append("taken");
+    out.gather(etf::binary("[one]"));
+    out.append("more");
+    out.gather(etf::binary("[two]"));
+    const auto taken = out.split(before);
+    CHECK(taken.to_string() == "taken[one]more[two]");
+    CHECK(taken.size() == 19);
+    CHECK(out.to_string() == (all ? "" : "kept[kept]"));
+    out.append("!");
+    CHECK(out.to_string() == (all ? "!" : "kept[kept]!"));
+  }
+}
+
+TEST_CASE("everything is taken out without a copy", "[etf][buffer]") {
+  buffer out;
+  out.append(std::string(1'000, 'x'));
+  const auto* memory = out.bytes().data();
+  const auto taken = out.split({});
+  CHECK(taken.bytes().data() == memory);
+  CHECK(out.empty());
+}
+
+TEST_CASE("the atoms of a packet belong to the buffer that it is written to", "[etf][buffer]") {
+  etf::packet_atoms atoms;
+  buffer out;
+  CHECK(out.atoms() == nullptr);
+  out.set_atoms(&atoms);
+  out.append("x");
+  const auto taken = out.split({});
+  CHECK(out.atoms() == &atoms);
+  CHECK(taken.atoms() == nullptr);
 }

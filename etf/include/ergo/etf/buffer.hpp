@@ -2,6 +2,7 @@
 // Unlike a vector it does not clear what it reserves, and a large binary may be referred to instead of copied.
 #pragma once
 
+#include <ergo/etf/packet_atoms.hpp>
 #include <ergo/etf/term.hpp>
 
 #include <cstddef>
@@ -63,7 +64,12 @@ class buffer {
       data_[offset + static_cast<std::size_t>(byte)] = static_cast<std::byte>(value & 0xFF);
   }
   /// Puts the bytes of `binary` here without copying them.
-  void gather(const term& binary);
+  void gather(const term& binary) { gather(binary, binary.bytes()); }
+  /// The same for a part of the bytes that `owner` keeps alive.
+  void gather(const term& owner, std::string_view part);
+  /// Puts `bytes` in front of what stands at `offset` of the collected bytes; pieces from there on move with it. After
+  /// `std::bad_alloc` nothing has changed; there is none when there was room.
+  void insert(std::size_t offset, std::span<const std::byte> bytes);
   void clear() noexcept { rewind({}); }
 
   /// A length that a buffer had.
@@ -79,6 +85,14 @@ class buffer {
     gathered_ = to.gathered;
     pieces_.erase(pieces_.begin() + static_cast<std::ptrdiff_t>(to.pieces), pieces_.end());
   }
+  /// Takes out what was added since `from` was taken, into a buffer of its own; without a copy when that is everything.
+  /// After `std::bad_alloc` nothing has changed.
+  [[nodiscard]] buffer split(const mark& from);
+
+  /// The atoms of the packet that is being written, to which encoders refer; null (from the start): atoms are written
+  /// in full. Not owned.
+  [[nodiscard]] packet_atoms* atoms() const noexcept { return atoms_; }
+  void set_atoms(packet_atoms* atoms) noexcept { atoms_ = atoms; }
 
  private:
   void grow(std::size_t count);
@@ -95,6 +109,7 @@ class buffer {
   std::size_t capacity_ = 0;
   std::size_t gathered_ = 0;
   std::vector<piece> pieces_;
+  packet_atoms* atoms_ = nullptr;
 };
 
 }  // namespace ergo::inline v0::etf

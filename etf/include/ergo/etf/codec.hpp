@@ -59,6 +59,9 @@ struct decoded {
 [[nodiscard]] std::expected<decoded, error> decode_bare(std::span<const std::byte> input,
                                                         const decode_limits& limits = {});
 
+/// The atom of a text that a peer sent outside of a term, within `limits.atoms` and `limits.budget`. Any thread.
+[[nodiscard]] std::expected<atom, error> make_atom(std::string_view utf8, const decode_limits& limits);
+
 /// What an encoder may assume about the reader.
 struct encode_options {
   std::size_t gather_from = SIZE_MAX;  ///< binaries of at least so many bytes are referred to instead of copied
@@ -66,9 +69,10 @@ struct encode_options {
 
 /// The exact number of bytes of `value` without the leading 131. From the 25th level of nesting on it takes memory, and
 /// ends the program where there is none.
+/// Atoms count in full.
 [[nodiscard]] std::size_t encoded_size(const term& value) noexcept;
-/// Appends 131 and `value`. Throws `std::length_error` where no encoding exists (a 4 GiB binary), and `std::bad_alloc`;
-/// then nothing was appended.
+/// Appends 131 and `value`; refers to atoms by their position where the buffer has `atoms`. Throws `std::length_error`
+/// where no encoding exists (a 4 GiB binary), and `std::bad_alloc`; then nothing was appended.
 void encode(buffer& out, const term& value, const encode_options& options = {});
 /// Appends `value` without 131; throws as `encode` does.
 void encode_bare(buffer& out, const term& value, const encode_options& options = {});
