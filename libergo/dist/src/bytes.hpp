@@ -48,6 +48,7 @@ class reader {
   explicit reader(std::span<const std::byte> bytes) : rest_{bytes} {}
 
   [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] std::size_t left() const { return rest_.size(); }
   /// True when everything was read and nothing was missing.
   [[nodiscard]] bool finished() const { return ok_ && rest_.empty(); }
 

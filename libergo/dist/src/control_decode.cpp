@@ -258,14 +258,27 @@ std::optional<received_control> scan_control(bytes_view& terms, const etf::decod
   return scanned;
 }
 
-std::expected<received_control, control_error> with_payload(received_control control, bytes_view rest) {
+std::expected<received_control, control_error> with_payload(received_control control, bytes_view rest,
+                                                            packet_form form) {
   if (!has_payload(control.op)) return control;
   const auto number = static_cast<std::uint64_t>(control.op);
-  if (rest.size() < 2) return std::unexpected{control_error{control_errc::no_payload, number, 0, {}}};
-  if (rest[0] != term_version)
+  const std::size_t version = form == packet_form::pass_through ? 1 : 0;
+  if (rest.size() <= version) return std::unexpected{control_error{control_errc::no_payload, number, 0, {}}};
+  if (version != 0 && rest[0] != term_version)
     return std::unexpected{control_error{control_errc::bad_term, number, 0, {etf::errc::bad_version, 0}}};
-  control.payload = rest.subspan(1);
+  control.payload = rest.subspan(version);
   return control;
+}
+
+std::expected<received_control, control_error> decode_terms(bytes_view terms, packet_form form,
+                                                            const control_context& context,
+                                                            const etf::decode_limits& limits) {
+  if (auto scanned = scan_control(terms, limits)) return with_payload(std::move(*scanned), terms, form);
+  auto decoded = etf::decode_bare(terms, limits);
+  if (!decoded) return std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
+  auto control = read_control(decoded->value, context);
+  if (!control) return control;
+  return with_payload(std::move(*control), terms.subspan(decoded->consumed), form);
 }
 
 }  // namespace
@@ -310,15 +323,18 @@ std::expected<received_control, control_error> read_control(const etf::term& tup
   return control;
 }
 
+std::expected<received_control, control_error> decode_control(const framed_message& message,
+                                                              const control_context& context) {
+  if (message.atoms.empty()) return decode_terms(message.terms, message.form, context, context.limits);
+  auto limits = context.limits;
+  limits.cache = message.atoms;
+  return decode_terms(message.terms, message.form, context, limits);
+}
+
 std::expected<received_control, control_error> decode_control(bytes_view body, const control_context& context) {
-  bytes_view terms = pass_through(body);
+  const auto terms = pass_through(body);
   if (terms.empty()) return std::unexpected{control_error{control_errc::not_pass_through}};
-  if (auto scanned = scan_control(terms, context.limits)) return with_payload(std::move(*scanned), terms);
-  auto decoded = etf::decode_bare(terms, context.limits);
-  if (!decoded) return std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
-  auto control = read_control(decoded->value, context);
-  if (!control) return control;
-  return with_payload(std::move(*control), terms.subspan(decoded->consumed));
+  return decode_terms(terms, packet_form::pass_through, context, context.limits);
 }
 
 }  // namespace ergo::inline v0::dist

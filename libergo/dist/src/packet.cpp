@@ -1,11 +1,9 @@
-// Packets after the handshake.
+// Cutting packets out of the byte stream.
 #include <ergo/dist/packet.hpp>
 
 #include "bytes.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 namespace ergo::inline v0::dist {
@@ -14,17 +12,8 @@ namespace {
 constexpr std::size_t length_size = 4;
 constexpr std::byte pass_through_tag{112};
 constexpr std::byte term_version{131};
-constexpr std::size_t longest_packet = 0x7FFF'FFFF;
-
-[[noreturn]] void stop(std::string_view reason) {
-  std::fprintf(stderr, "ergo: refused to encode a distribution packet: %.*s\n", static_cast<int>(reason.size()),
-               reason.data());
-  std::abort();
-}
 
 }  // namespace
-
-// ----- receiving ------------------------------------------------------------------------------------
 
 std::span<std::byte> receive_buffer::prepare() {
   make_room();
@@ -112,38 +101,5 @@ bytes_view pass_through(bytes_view body) {
   if (body.size() < 3 || body[0] != pass_through_tag || body[1] != term_version) return {};
   return body.subspan(2);
 }
-
-// ----- sending --------------------------------------------------------------------------------------
-
-std::string_view lethal(const header_plan& plan, flags negotiated) {
-  const bool cache = negotiated.has(flag::dist_hdr_atom_cache);
-  const bool fragments = negotiated.has(flag::fragments);
-  if (plan.form == packet_form::pass_through)
-    return cache || fragments ? "a pass-through packet where a header was negotiated" : "";
-  if (!cache && !fragments) return "a header where none was negotiated";
-  if (plan.new_atoms > 0 && !cache) return "atom cache entries without a negotiated atom cache";
-  if (plan.fragments > 1 && !fragments) return "fragments that were not negotiated";
-  if (plan.fragments > 1 && plan.sequence == 0) return "a fragmented message with sequence 0";
-  return {};
-}
-
-packet_start begin_packet(etf::buffer& out, flags negotiated) {
-  if (const auto reason = lethal({}, negotiated); !reason.empty()) stop(reason);
-  const packet_start start{out.bytes().size(), out.size()};
-  std::byte* to = out.reserve(length_size + 1);
-  detail::store(to, std::uint32_t{0});
-  to[length_size] = pass_through_tag;
-  out.commit(length_size + 1);
-  return start;
-}
-
-bool end_packet(etf::buffer& out, packet_start start) {
-  const std::size_t length = out.size() - start.size - length_size;
-  if (length > longest_packet) return false;
-  out.patch_u32(start.offset, static_cast<std::uint32_t>(length));
-  return true;
-}
-
-void append_tick(etf::buffer& out) { out.append_u32(0); }
 
 }  // namespace ergo::inline v0::dist

@@ -2,7 +2,6 @@
 #include "signal_writer.hpp"
 
 #include <ergo/dist/control_encode.hpp>
-#include <ergo/dist/packet.hpp>
 #include <ergo/etf/codec.hpp>
 #include <ergo/etf/text.hpp>
 
@@ -15,7 +14,6 @@ namespace control = dist::control;
 using dist::flag;
 using dist::operation;
 
-constexpr std::uint8_t version = 131;
 constexpr std::uint8_t list_tag = 108;
 constexpr std::size_t longest_payload = (std::size_t{1} << 31) - (1U << 20);
 constexpr std::size_t worth_measuring = 16U << 20;  // smaller sizes are below any limit
@@ -76,17 +74,14 @@ void signal_writer::write(const outgoing& what, std::size_t size) {
 // ----- messages -----------------------------------------------------------------------------------------------------
 
 void signal_writer::begin(operation op, std::size_t arity) {
-  const auto start = dist::begin_packet(out_, wire_.negotiated);
-  begun_ = start.size;
-  begun_offset_ = start.offset;
+  start_ = dist::begin_packet(out_, wire_.negotiated);
   op_ = op;
-  out_.append_u8(version);
   etf::encode_tuple_header(out_, arity);
   etf::encode_integer(out_, static_cast<std::int64_t>(op));
 }
 
 // Payloads were measured before: every packet fits.
-void signal_writer::end() { (void)dist::end_packet(out_, {begun_offset_, begun_}); }
+void signal_writer::end() { (void)dist::end_packet(out_, start_, wire_.negotiated); }
 
 void signal_writer::begin_message(const outgoing& what) {
   const auto from = sender_of(*what.envelope);
@@ -104,7 +99,7 @@ void signal_writer::begin_message(const outgoing& what) {
     etf::encode_atom(out_, atom{});
     etf::encode_pid(out_, what.to.process());
   }
-  out_.append_u8(version);
+  dist::begin_payload(out_, start_, wire_.negotiated);
 }
 
 void signal_writer::message(const outgoing& what) {
@@ -149,7 +144,7 @@ void signal_writer::reply(const outgoing& what) {
     begin(operation::alias_send, 3);
     etf::encode_pid(out_, sender_of(*what.envelope));
     etf::encode_reference(out_, alias);
-    out_.append_u8(version);
+    dist::begin_payload(out_, start_, wire_.negotiated);
   } else {
     begin_message(what);
   }

@@ -4,6 +4,7 @@
 #include "carried.hpp"
 #include "wire.hpp"
 
+#include <ergo/dist/packet_writer.hpp>
 #include <ergo/etf/buffer.hpp>
 
 namespace ergo::inline v0::detail {
@@ -53,8 +54,8 @@ class signal_writer {
 
   const wire& wire_;
   etf::buffer& out_;
-  std::size_t begun_ = 0;         // size of the buffer before the packet
-  std::size_t begun_offset_ = 0;  // of its length field
+  std::size_t begun_ = 0;  // size of the buffer before the packet
+  dist::packet_start start_{};
   dist::operation op_{};
 };
 

@@ -5,8 +5,8 @@
 #include <ergo/dist/packet.hpp>
 #include <ergo/dist/peers.hpp>
 
-#include "control_fixture.hpp"
 #include "handshake_fixture.hpp"
+#include "packet_fixture.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -147,4 +147,63 @@ TEST_CASE("the connection table loses nothing when memory runs out") {
     live(table);
   });
   CHECK(failures >= 10);
+}
+
+TEST_CASE("what is written behind a header is whole when memory was short, and both ends know the same atoms") {
+  const auto first = etf::term{"memory_small"_atom};
+  const auto second = etf::tuple("memory_first"_atom, etf::binary(std::string(3'000, 'x')), "memory_second"_atom);
+  dist::packet_writer writer{with_both, {.fragment = 1'000}};
+  dist::packet_reader reader{with_both};
+  std::vector<etf::term> got;
+  std::size_t failures = 0;
+  // Does a step with each of its allocations failing before it succeeds, into a buffer without memory.
+  const auto step = [&](const auto& work) {
+    etf::buffer out;
+    bool clean = true;
+    failures += fail_each_allocation([&] {
+      try {
+        work(out);
+      } catch (const std::bad_alloc&) {
+        clean = clean && out.empty() && out.atoms() == nullptr;
+        throw;
+      }
+    });
+    CHECK(clean);
+    for (const auto& body : bodies(out.to_string())) {
+      const auto read = reader.read(view(body), nullptr);
+      REQUIRE(read.has_value());
+      if (!*read) continue;
+      const auto understood = understand(**read, with_both);
+      REQUIRE(understood.has_value());
+      got.push_back(understood->payload);
+    }
+  };
+  const auto send = [&writer](etf::buffer& out, const etf::term& payload) {
+    require(dist::encode(out, control::send{theirs, ours}, payload, writer).has_value(), "not written");
+  };
+  for (int round = 0; round < 2; ++round) {
+    step([&](etf::buffer& out) { send(out, first); });
+    step([&](etf::buffer& out) { send(out, second); });
+    auto large = writer.take_large();
+    REQUIRE(large.has_value());
+    while (large->left() != 0) step([&](etf::buffer& out) { large->next(out, writer); });
+  }
+  CHECK(got == std::vector{first, second, first, second});
+  CHECK(failures >= 12);
+}
+
+TEST_CASE("fragments are read without a loss when memory runs out") {
+  dist::packet_writer writer{with_both, {.fragment = 100}};
+  const auto term = etf::tuple("memory_first"_atom, etf::binary(std::string(3'000, 'x')));
+  const auto stream = bodies(written(writer, term));
+  static_cast<void>(fail_everywhere([&] {
+    dist::packet_reader reader{with_both};
+    std::optional<arrival> last;
+    for (const auto& body : stream) {
+      const auto got = reader.read(view(body), nullptr);
+      require(got.has_value(), "refused");
+      if (*got) last = understand(**got, with_both);
+    }
+    require(last && last->payload == term, "read wrongly");
+  }));
 }

@@ -1,9 +1,9 @@
-// From the bytes of a pass-through packet to a control message. Everything that the protocol forbids is refused here,
+// From the bytes of a message to a control message. Everything that the protocol forbids is refused here,
 // before anybody acts on any part of it (attack S14).
 #pragma once
 
 #include <ergo/dist/control.hpp>
-#include <ergo/dist/packet.hpp>
+#include <ergo/dist/packet_reader.hpp>
 #include <ergo/etf/codec.hpp>
 
 #include <cstdint>
@@ -56,8 +56,12 @@ struct received_control {
   bytes_view payload{};
 };
 
-/// Decodes the body of a packet (without its length). The operations that carry messages are read without building a
-/// term. Bytes behind the control message of an operation without payload are ignored, as OTP does.
+/// Decodes what a `packet_reader` gave out; `context.limits.cache` does not matter. The operations that carry messages
+/// are read without building a term. Bytes behind the control message of an operation without payload are ignored, as
+/// OTP does.
+[[nodiscard]] std::expected<received_control, control_error> decode_control(const framed_message& message,
+                                                                            const control_context& context);
+/// The same for the body of a pass-through packet (without its length).
 [[nodiscard]] std::expected<received_control, control_error> decode_control(bytes_view body,
                                                                             const control_context& context);
 

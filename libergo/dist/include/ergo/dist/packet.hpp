@@ -1,15 +1,12 @@
-// Packets after the handshake (protocol §3): cutting the byte stream at their lengths, and the pass-through form, which
-// is the one in force when neither the header atom cache nor fragments were negotiated.
+// Packets after the handshake (protocol §3): cutting the byte stream at their lengths, and the forms that they have.
 #pragma once
 
 #include <ergo/dist/flags.hpp>
-#include <ergo/etf/buffer.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
 
 namespace ergo::inline v0::dist {
 
@@ -81,36 +78,16 @@ class receive_buffer {
 /// packet.
 [[nodiscard]] bytes_view pass_through(bytes_view body);
 
+/// What all packets of a connection begin with.
 enum class packet_form : std::uint8_t {
-  pass_through,  ///< 112, no header.
-  header,        ///< 131 68 … 70, with a header.
+  pass_through,  ///< 112, then each term with its 131.
+  header,        ///< 131 and 68, 69 or 70, then terms without 131.
 };
 
-/// What a packet is going to look like, for `lethal`.
-struct header_plan {
-  packet_form form{packet_form::pass_through};
-  std::uint64_t sequence{};  ///< Of a fragmented message.
-  std::uint64_t fragments{1};
-  std::size_t new_atoms{};  ///< Entries for the receiver's atom cache.
-};
-
-/// The reason why a packet of this form would kill the receiving VM or close the connection; empty when it is safe.
-/// OTP 23 to 29 die of a fragmented message with sequence 0, and of cache entries where only fragments were negotiated
-/// (protocol §0.3). Every packet we encode passes through this, in every build.
-[[nodiscard]] std::string_view lethal(const header_plan& plan, flags negotiated);
-
-/// Where a packet began in a buffer.
-struct packet_start {
-  std::size_t offset;  // of the length, in the collected bytes
-  std::size_t size;    // of the buffer before it
-};
-
-/// Begins a pass-through packet: room for the length, 112. Follow with the terms, each with its 131, and `end_packet`.
-/// Aborts when another form was negotiated: that is a mistake of this program, and an expensive one for the peer.
-[[nodiscard]] packet_start begin_packet(etf::buffer& out, flags negotiated);
-/// Fills in the length. False when the packet is longer than any peer accepts (2^31 - 1 bytes): it must not be sent.
-[[nodiscard]] bool end_packet(etf::buffer& out, packet_start start);
-/// Appends a tick.
-void append_tick(etf::buffer& out);
+/// The form that is in force: a header as soon as the atom cache or fragments were negotiated.
+[[nodiscard]] constexpr packet_form form_of(flags negotiated) {
+  return negotiated.has(flag::dist_hdr_atom_cache) || negotiated.has(flag::fragments) ? packet_form::header
+                                                                                      : packet_form::pass_through;
+}
 
 }  // namespace ergo::inline v0::dist
