@@ -115,28 +115,23 @@ packet_reader::failure packet_reader::read_reference(bytes_view& rest, std::uint
 
 // ----- fragments ----------------------------------------------------------------------------------------------------
 
-packet_reader::sequence* packet_reader::find(std::uint64_t id) {
-  const auto found = std::ranges::find(sequences_, id, &sequence::id);
-  return found == sequences_.end() ? nullptr : &*found;
-}
-
 packet_reader::result packet_reader::begin(bytes_view rest, const std::shared_ptr<const void>* owner,
                                            const etf::decode_limits& limits) {
   detail::reader in{rest};
   const auto id = in.get<std::uint64_t>();
   const auto number = in.get<std::uint64_t>();
   if (!in.ok()) return bad(packet_errc::truncated);
-  if (find(id)) return bad(packet_errc::duplicate_start);
+  if (sequences_.contains(id)) return bad(packet_errc::duplicate_start);
   if (number == 0) return bad(packet_errc::wrong_order);
   rest = rest.last(in.left());
   if (const auto failed = read_atoms(rest, limits)) return std::unexpected{*failed};
   if (number == 1) return framed_message{packet_form::header, rest, {atoms_.data(), count_}, nullptr, owner};
   if (sequences_.size() >= options_.open_sequences) return bad(packet_errc::too_many_open);
   if (rest.size() > options_.open_bytes - open_bytes_) return bad(packet_errc::too_many_bytes);
-  sequence opened{id, number - 1};
+  sequence opened{number - 1};
   opened.bytes.append(rest);
   opened.atoms.assign(atoms_.begin(), atoms_.begin() + static_cast<std::ptrdiff_t>(count_));
-  sequences_.push_back(std::move(opened));
+  sequences_.emplace(id, std::move(opened));
   open_bytes_ += rest.size();
   return std::nullopt;
 }
@@ -146,32 +141,33 @@ packet_reader::result packet_reader::go_on(bytes_view rest) {
   const auto id = in.get<std::uint64_t>();
   const auto number = in.get<std::uint64_t>();
   if (!in.ok()) return bad(packet_errc::truncated);
-  auto* const open = find(id);
-  if (!open) return bad(packet_errc::unknown_sequence);
-  if (number != open->left) return bad(packet_errc::wrong_order);
+  const auto found = sequences_.find(id);
+  if (found == sequences_.end()) return bad(packet_errc::unknown_sequence);
+  auto& open = found->second;
+  if (number != open.left) return bad(packet_errc::wrong_order);
   rest = rest.last(in.left());
   if (rest.size() > options_.open_bytes - open_bytes_) return bad(packet_errc::too_many_bytes);
-  open->bytes.append(rest);
+  open.bytes.append(rest);
   open_bytes_ += rest.size();
-  if (--open->left > 0) return std::nullopt;
-  return finish(*open);
+  if (--open.left > 0) return std::nullopt;
+  return finish(found);
 }
 
-framed_message packet_reader::finish(sequence& whole) {
+framed_message packet_reader::finish(std::map<std::uint64_t, sequence>::iterator found) {
+  auto& whole = found->second;
   count_ = whole.atoms.size();
   std::ranges::copy(whole.atoms, atoms_.begin());
   const bytes_view terms{whole.bytes.data.get(), whole.bytes.size};
   auto memory = whole.bytes.take();
   const bytes_view moved{static_cast<const std::byte*>(memory.get()), terms.size()};
   open_bytes_ -= terms.size();
-  std::swap(whole, sequences_.back());
-  sequences_.pop_back();
+  sequences_.erase(found);
   return {packet_form::header, moved, {atoms_.data(), count_}, std::move(memory), nullptr};
 }
 
 std::size_t packet_reader::held() const {
   std::size_t bytes = 0;
-  for (const sequence& open : sequences_) bytes += open.bytes.capacity + open.atoms.capacity() * sizeof(etf::atom);
+  for (const auto& [id, open] : sequences_) bytes += open.bytes.capacity + open.atoms.capacity() * sizeof(etf::atom);
   return bytes;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <expected>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,8 +47,8 @@ struct packet_error {
 [[nodiscard]] std::string to_string(const packet_error& error);
 
 struct packet_reader_options {
-  /// Messages of which some fragments have arrived, at a time.
-  std::size_t open_sequences{64};
+  /// Messages of which some fragments have arrived, at a time. OTP may have one open for each of its processes.
+  std::size_t open_sequences{16U << 10};
   /// Bytes that have arrived of all of them, and thereby of one.
   std::size_t open_bytes{512U << 20};
 };
@@ -101,7 +102,6 @@ class packet_reader {
     [[nodiscard]] std::shared_ptr<const void> take();
   };
   struct sequence {
-    std::uint64_t id;
     std::uint64_t left;  // fragments that are missing
     growing bytes{};
     std::vector<etf::atom> atoms{};
@@ -114,15 +114,14 @@ class packet_reader {
   [[nodiscard]] result begin(bytes_view rest, const std::shared_ptr<const void>* owner,
                              const etf::decode_limits& limits);
   [[nodiscard]] result go_on(bytes_view rest);
-  [[nodiscard]] framed_message finish(sequence& whole);
-  [[nodiscard]] sequence* find(std::uint64_t id);
+  [[nodiscard]] framed_message finish(std::map<std::uint64_t, sequence>::iterator whole);
 
   flags negotiated_;
   packet_reader_options options_;
   std::vector<std::uint32_t> cache_;  // index + 1 of each slot's atom
   std::array<etf::atom, 255> atoms_;  // of the present message
   std::size_t count_{};
-  std::vector<sequence> sequences_;
+  std::map<std::uint64_t, sequence> sequences_;  // by number; the peer chooses these
   std::size_t open_bytes_{};
 };
 
