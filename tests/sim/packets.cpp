@@ -21,12 +21,15 @@ class packet_carriage final : public testing::carriage {
       : local_{local},
         peer_{peer},
         wire_{local, peer, negotiated, table_, trace_, pid{local.identity(), 1, 0}},
-        writer_{wire_, out_},
+        packets_{negotiated, {.fragment = 1000}},
+        writer_{wire_, packets_, out_},
         reader_{wire_, writer_, std::make_shared<detail::function_table>(), etf::decode_limits{}} {}
 
   void write(const destination& to, detail::signal* envelope,
              const std::function<void(testing::packet)>& send) override {
     writer_.write({envelope, to}, 0);
+    if (auto large = packets_.take_large())
+      while (large->left() > 0) large->next(out_, packets_);
     flush(send);
   }
 
@@ -59,6 +62,7 @@ class packet_carriage final : public testing::carriage {
   detail::crossing table_;
   detail::wire wire_;
   etf::buffer out_;
+  dist::packet_writer packets_;
   detail::signal_writer writer_;
   detail::signal_reader reader_;
   dist::receive_buffer in_;
@@ -72,6 +76,8 @@ testing::carriage_factory packets_between(dist::flags negotiated) {
   };
 }
 
-testing::carriage_factory carriage_under_test() { return packets_between(dist::pass_through_offer); }
+testing::carriage_factory carriage_under_test() {
+  return packets_between(dist::pass_through_offer.with(dist::flag::dist_hdr_atom_cache).with(dist::flag::fragments));
+}
 
 }  // namespace ergo::test

@@ -79,6 +79,10 @@ std::size_t size_of(const signal& packed) noexcept {
              : std::size_t{static_cast<std::uint16_t>(packed.weight & ~in_kilobytes)} << 10;
 }
 
+pid sender_of(const signal& packed) noexcept {
+  return (packed.flags & wrapped) != 0 ? pointer_in<signal>(packed.payload)->from : packed.from;
+}
+
 signal* pack(const destination& to, signal* envelope, std::size_t bytes) {
   auto* packed = envelope;
   if (needs_wrapping(*envelope)) {

@@ -22,6 +22,8 @@ struct outgoing {
 /// The reverse. `node` is the name of the peer, which destinations by name do not carry.
 [[nodiscard]] outgoing unpack(signal* packed, atom node) noexcept;
 
+/// The process that `pack` was given an envelope of.
+[[nodiscard]] pid sender_of(const signal& packed) noexcept;
 /// What `pack` was told, to within 1 KiB above 32 KiB, at most 32 MiB.
 [[nodiscard]] std::size_t size_of(const signal& packed) noexcept;
 /// `bytes` as `size_of` will give them back.

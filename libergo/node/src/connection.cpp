@@ -50,26 +50,48 @@ connection::~connection() = default;
 
 // ----- any thread ---------------------------------------------------------------------------------------------------
 
+// What is too long for one packet, and what its sender says while that is on its way, makes nobody else wait.
 void connection::accept(const destination& to, signal* envelope) noexcept {
+  const auto sender = envelope->from;
   const auto size = usual_overhead + (carries_payload(envelope->kind) ? etf::encoded_size(envelope->payload) : 0);
-  if (busy() && carries_payload(envelope->kind)) limit_flood(envelope->from, size);
+  if (carries_payload(envelope->kind) && busy(sender)) limit_flood(sender, size);
   const auto counted = rounded_size(size);
   auto* const packed = pack(to, envelope, counted);
-  queued_.fetch_add(counted, std::memory_order_relaxed);
+  const bool own = size > terms_.packets.fragment || accounts_.owed(sender) != 0;
+  if (own && accounts_.charge(sender, counted)) {
+    packed->flags |= own_account_flag;
+  } else {
+    queued_.fetch_add(counted, std::memory_order_relaxed);
+  }
   if (push_signal(*this, packed)) return;
-  queued_.fetch_sub(counted, std::memory_order_relaxed);
+  account(*packed);
   const auto news = undeliverable(to, unpack(packed, peer_).envelope);
   if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
 }
 
+// A signal that is not queued any more.
+void connection::account(const signal& packed) noexcept {
+  if ((packed.flags & own_account_flag) != 0) {
+    accounts_.settle(sender_of(packed), size_of(packed));
+  } else {
+    queued_.fetch_sub(size_of(packed), std::memory_order_seq_cst);
+  }
+}
+
+bool connection::is_full(const pid& sender, std::size_t limit) const noexcept {
+  return queued_.load(std::memory_order_seq_cst) + unsent_.load(std::memory_order_seq_cst) > limit ||
+         accounts_.owed(sender) > limit;
+}
+
 // One slice of one process cannot be made to wait; if it floods a busy connection all the same, it ends, and nobody
-// else.
+// else. One message of any size is no flood.
 void connection::limit_flood(const pid& sender, std::size_t bytes) noexcept {
   const auto slice = current_slice();
   if (slice == 0) return;
   if (flood.on != this || flood.sender != sender || flood.slice != slice) flood = {this, sender, slice, 0};
+  const bool first = flood.bytes == 0;
   flood.bytes += bytes;
-  if (flood.bytes <= terms_.limits.slice) return;
+  if (first || flood.bytes <= terms_.limits.slice) return;
   flood.bytes = 0;
   terms_.local.route_local(sender, make_signal(signal_kind::exit, sender, etf::tuple("system_limit"_atom, peer_)));
 }
@@ -96,7 +118,7 @@ void connection::wake_when_drained(const pid& waiting) noexcept {
     if (std::ranges::find(waiters_, waiting) == waiters_.end()) waiters_.push_back(waiting);
   }
   has_waiters_.store(true, std::memory_order_seq_cst);
-  if (!busy()) ring(bell::drained);
+  if (!busy(waiting)) ring(bell::drained);
 }
 
 void connection::attach(established_link link) { give(std::move(link)); }
@@ -154,9 +176,7 @@ std::uint8_t connection::collect() {
     if (received == &bell_) {
       rung = true;
     } else {
-      received->next = nullptr;
-      *last_link_ = received;
-      last_link_ = &received->next;
+      backlog_.push_back(received);
     }
     received = next;
   }
@@ -180,11 +200,8 @@ void connection::obey(command told) {
     retired_ = true;
     auto* rest = signals.close();
     while (rest != nullptr) {
-      auto* const next = std::exchange(rest->next, nullptr);
-      if (rest != &bell_) {
-        *last_link_ = rest;
-        last_link_ = &rest->next;
-      }
+      auto* const next = rest->next;
+      if (rest != &bell_) backlog_.push_back(rest);
       rest = next;
     }
     fail_backlog();
@@ -195,13 +212,13 @@ void connection::obey(command told) {
 // News for a peer that is not there reaches nobody, and is no reason to call it; what follows something that is must
 // wait for its turn.
 slice_end connection::offline_slice() {
-  while (first_ != nullptr && !asked_) {
-    if (connects(*first_)) {
+  while (!backlog_.empty() && !asked_) {
+    if (connects(*backlog_.first())) {
       asked_ = true;
       terms_.owner.wanted(*this);
       break;
     }
-    fail_first();
+    fail(backlog_.pop_front());
   }
   return slice_end::waiting;
 }
@@ -223,13 +240,6 @@ bool connection::connects(const signal& packed) noexcept {
   }
 }
 
-signal* connection::take_first() noexcept {
-  auto* const taken = first_;
-  first_ = taken->next;
-  if (first_ == nullptr) last_link_ = &first_;
-  return taken;
-}
-
 // Whether a signal is one of our own to this connection: of the others, none has these flags.
 bool connection::is_own(const signal& packed) noexcept {
   return (packed.flags & (watch_flag | unwatch_flag | fence_flag)) != 0;
@@ -249,12 +259,11 @@ bool connection::take_own(signal* packed) {
   return true;
 }
 
-bool connection::has_outgoing() const noexcept { return first_ != nullptr && !session_->fenced; }
+bool connection::has_outgoing() const noexcept { return !backlog_.empty() && !session_->fenced; }
 
-void connection::fail_first() {
-  auto* const packed = take_first();
+void connection::fail(signal* packed) {
   if (take_own(packed)) return;
-  queued_.fetch_sub(size_of(*packed), std::memory_order_seq_cst);
+  account(*packed);
   const auto what = unpack(packed, peer_);
   const auto news = undeliverable(what.to, what.envelope);
   if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
@@ -262,16 +271,20 @@ void connection::fail_first() {
 
 // Answers everything that waits for a peer that cannot be reached.
 void connection::fail_backlog() {
-  while (first_ != nullptr) fail_first();
+  while (!backlog_.empty()) fail(backlog_.pop_front());
   for (const auto& news : table_.unreachable(peer_)) terms_.local.route_local(news.to, news.envelope);
 }
 
 // Who disconnects does not lose what follows: that waits for the next session.
 void connection::fail_backlog_of(session& ended) {
-  while (first_ != nullptr && !ended.fenced) {
-    const bool fence = (first_->flags & fence_flag) != 0;
-    ended.fenced = fence && ended.is_meant(first_->payload);
-    fail_first();
+  while (auto lost = ended.large.drop()) {
+    accounts_.settle(lost->sender, lost->counted);
+    while (!lost->waiting.empty()) fail(lost->waiting.pop_front());
+  }
+  while (!backlog_.empty() && !ended.fenced) {
+    const auto* const first = backlog_.first();
+    ended.fenced = (first->flags & fence_flag) != 0 && ended.is_meant(first->payload);
+    fail(backlog_.pop_front());
   }
 }
 
@@ -293,13 +306,17 @@ void connection::lose(const dist::peer_reason& reason) {
 }
 
 void connection::wake_waiters() {
-  const auto held = queued_.load(std::memory_order_seq_cst) + unsent_.load(std::memory_order_seq_cst);
-  if (held > terms_.limits.busy / 2 && !retired_) return;
+  constexpr pid nobody{};
+  const auto enough = terms_.limits.busy / 2;
+  if (is_full(nobody, enough) && !retired_) return;
   std::vector<pid> woken;
   {
     const std::scoped_lock lock{mutex_};
-    woken.swap(waiters_);
-    has_waiters_.store(false, std::memory_order_seq_cst);
+    const auto drained =
+        std::ranges::partition(waiters_, [&](const pid& one) { return !retired_ && is_full(one, enough); });
+    woken.assign(drained.begin(), drained.end());
+    waiters_.erase(drained.begin(), drained.end());
+    has_waiters_.store(!waiters_.empty(), std::memory_order_seq_cst);
   }
   for (const auto& waiter : woken) terms_.local.route_local(waiter, make_signal(signal_kind::wake));
 }

@@ -5,6 +5,8 @@
 
 #include "carried.hpp"
 #include "functions.hpp"
+#include "send_accounts.hpp"
+#include "signal_chain.hpp"
 #include "signal_reader.hpp"
 #include "signal_writer.hpp"
 #include "stream.hpp"
@@ -50,6 +52,7 @@ struct connection_terms {
   std::shared_ptr<function_table> functions;
   node_limits limits;
   dist::liveness_options liveness;
+  dist::packet_writer_options packets = {};
   pid speaker = {};  ///< stands for senders that are no process; set before the first connection
 };
 
@@ -86,9 +89,8 @@ class connection final : public schedulable {
   void accept(const destination& to, signal* envelope) noexcept;
   void watch_node(const pid& watcher) noexcept { request_watch(watcher, watch_flag); }
   void unwatch_node(const pid& watcher) noexcept { request_watch(watcher, unwatch_flag); }
-  [[nodiscard]] bool busy() const noexcept {
-    return queued_.load(std::memory_order_relaxed) + unsent_.load(std::memory_order_relaxed) > terms_.limits.busy;
-  }
+  /// Whether `sender` has to wait: for what all have queued here, or for its own large messages.
+  [[nodiscard]] bool busy(const pid& sender) const noexcept { return is_full(sender, terms_.limits.busy); }
   void wake_when_drained(const pid& waiting) noexcept;
 
   void attach(established_link link);            ///< the peer is up over this socket
@@ -118,6 +120,7 @@ class connection final : public schedulable {
   static constexpr std::uint8_t watch_flag = 0x40;
   static constexpr std::uint8_t unwatch_flag = 0x20;
   static constexpr std::uint8_t fence_flag = 0x10;
+  static constexpr std::uint8_t own_account_flag = 0x08;
 
   slice_end run_slice(worker& on) override;
   void before_wait(core& /*on*/) override {}
@@ -127,20 +130,24 @@ class connection final : public schedulable {
   void give(command told);
   void request_watch(const pid& watcher, std::uint8_t flag) noexcept;
   void limit_flood(const pid& sender, std::size_t bytes) noexcept;
+  [[nodiscard]] bool is_full(const pid& sender, std::size_t limit) const noexcept;
 
   [[nodiscard]] static bool connects(const signal& packed) noexcept;
-  [[nodiscard]] signal* take_first() noexcept;
   [[nodiscard]] static bool is_own(const signal& packed) noexcept;
   [[nodiscard]] bool take_own(signal* packed);
   [[nodiscard]] bool has_outgoing() const noexcept;
-  void fail_first();
+  [[nodiscard]] bool has_work() const noexcept;
+  void fail(signal* packed);
   std::uint8_t collect();
   void obey(command told);
   void begin(established_link link);
   slice_end offline_slice();
   slice_end online_slice(std::uint8_t bells);
   void encode_backlog();
+  void encode_batch();
   void write_signal(signal* packed);
+  void write_fragment();
+  void account(const signal& packed) noexcept;
   void flush();
   void receive(std::size_t budget);
   void take_packets();
@@ -164,13 +171,14 @@ class connection final : public schedulable {
   etf::atom_budget budget_;
 
   // Any thread.
-  alignas(64) std::atomic<std::size_t> queued_{0};  // sizes of signals that are not encoded yet
+  alignas(64) std::atomic<std::size_t> queued_{0};  // sizes of signals that are not encoded yet and not in the accounts
   std::atomic<std::size_t> unsent_{0};              // encoded bytes that are not written yet
   std::atomic<std::uint8_t> bells_{0};
   std::atomic<std::uint64_t> current_{0};  // number of the session, for handlers of earlier ones
   std::atomic<bool> up_{false};
   std::atomic<bool> has_waiters_{false};
   signal bell_{};
+  send_accounts accounts_;
   std::mutex mutex_;
   std::vector<command> commands_;
   std::vector<pid> waiters_;
@@ -178,8 +186,7 @@ class connection final : public schedulable {
 
   // The slices.
   crossing table_;
-  signal* first_ = nullptr;  // signals that wait for the peer or for room, oldest first
-  signal** last_link_ = &first_;
+  signal_chain backlog_;         // what waits for the peer or for room
   std::size_t taken_sizes_ = 0;  // sizes encoded in this slice
   bool asked_ = false;           // a connection was asked for
   bool retired_ = false;

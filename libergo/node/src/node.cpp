@@ -70,6 +70,9 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
                 etf::binary("node_options::executor is not what core 0 of this runtime runs on: make the runtime with "
                             "ergo::networked(context, options)"));
   }
+  constexpr std::size_t smallest_fragment = 1'500;
+  if (options.fragment != 0 && options.fragment < smallest_fragment)
+    return fail(errc::badarg, etf::binary("node_options::fragment is 0 or at least 1,500 bytes"));
   auto name = detail::complete_name(options.name, options.names, detail::read_host_names());
   if (!name) return fail(errc::badarg, etf::binary(name.error()));
   auto cookie = cookie_of(options);

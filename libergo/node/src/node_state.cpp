@@ -33,6 +33,18 @@ constexpr auto accept_pause = std::chrono::milliseconds{50};  // when no descrip
 
 std::unexpected<error> refuse(std::string text) { return fail(errc::badarg, etf::binary(text)); }
 
+dist::flags offer_of(const node_options& options) {
+  auto offer = dist::pass_through_offer;
+  if (options.visibility == visibility::visible) offer = offer.with(dist::flag::published);
+  if (options.atom_cache) offer = offer.with(dist::flag::dist_hdr_atom_cache);
+  if (options.fragment != 0) offer = offer.with(dist::flag::fragments);
+  return offer;
+}
+
+dist::packet_writer_options packets_of(const node_options& options) {
+  return {.fragment = options.fragment == 0 ? SIZE_MAX : options.fragment};
+}
+
 // Waits until `over()` or `until`, looking now and then: the things waited for report to nobody.
 template <typename Condition>
 bool wait_until(clock::time_point until, Condition over) {
@@ -132,7 +144,7 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   identity who{.name = name_.text(),
                .creation = creation,
                .naming = name_.kind,
-               .visibility = options_.visibility,
+               .offer = offer_of(options_),
                .cookie = std::move(cookie),
                .peer_cookies = std::move(options_.peer_cookies),
                .allow = dist::allow_list{options_.allow}};
@@ -140,7 +152,8 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   const auto told = [this](const event& happened) { report(happened); };
   board_ = std::make_shared<switchboard>(context(), std::move(who), options_.limits, locate, told);
   const dist::liveness_options liveness{.tick_time = options_.net_ticktime, .intensity = options_.tick_intensity};
-  terms_.reset(new connection_terms{*local_, *board_, trace_, functions_, options_.limits, liveness});
+  terms_.reset(
+      new connection_terms{*local_, *board_, trace_, functions_, options_.limits, liveness, packets_of(options_)});
   ways_ = std::make_unique<router>(*terms_);
   board_->use(*ways_);
   local_->connect(ways_.get());

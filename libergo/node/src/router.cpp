@@ -78,9 +78,9 @@ void router::spawn_here(signal* request) {
   terms_.local.route_local(*made, make_signal(signal_kind::message, requester, term{"go"_atom}));
 }
 
-bool router::busy(atom node) const noexcept {
+bool router::busy(atom node, const pid& sender) const noexcept {
   const auto* const way = find(node);
-  return way != nullptr && way->busy();
+  return way != nullptr && way->busy(sender);
 }
 
 void router::wake_when_drained(atom node, const pid& waiting) noexcept {

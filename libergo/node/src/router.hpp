@@ -21,7 +21,7 @@ class router final : public outbound {
   ~router() override;
 
   void deliver(const destination& to, signal* envelope) noexcept override;
-  [[nodiscard]] bool busy(atom node) const noexcept override;
+  [[nodiscard]] bool busy(atom node, const pid& sender) const noexcept override;
   void wake_when_drained(atom node, const pid& waiting) noexcept override;
   void monitor_node(const pid& watcher, atom node) noexcept override;
   void demonitor_node(const pid& watcher, atom node) noexcept override;

@@ -14,6 +14,7 @@ using dist::peer_errc;
 
 constexpr std::size_t batch = 64U << 10;  // bytes gathered before a write
 constexpr std::size_t written_per_slice = 4U << 20;
+constexpr std::size_t written_beside_large = 256U << 10;
 constexpr std::size_t read_per_slice = 128U << 10;
 constexpr std::size_t no_budget = SIZE_MAX;
 
@@ -22,6 +23,10 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
 }
 
 dist::packet_options packets_of(const node_limits& limits) { return {.max_packet = limits.frame}; }
+
+dist::packet_reader_options arrivals_of(const node_limits& limits) {
+  return {.open_sequences = limits.open_messages, .open_bytes = limits.open_bytes};
+}
 
 // Like OTP, which treats a connection as hidden unless both ends are visible.
 dist::liveness_options liveness_of(dist::liveness_options options, dist::flags negotiated) {
@@ -43,8 +48,9 @@ connection::session::session(connection& of, established_link&& link, etf::decod
     : id{link.id},
       over{of.terms_.local, link.peer, link.negotiated, of.table_, of.terms_.trace, of.terms_.speaker},
       in{packets_of(of.terms_.limits)},
-      writer{over, out},
-      reader{over, writer, of.terms_.functions, limits},
+      packets{link.negotiated, of.terms_.packets},
+      writer{over, packets, out},
+      reader{over, writer, of.terms_.functions, limits, arrivals_of(of.terms_.limits)},
       liveness{liveness_of(of.terms_.liveness, link.negotiated), clock::now()},
       socket{of.reactor_, link.descriptor},
       timer{of.reactor_.context()} {
@@ -72,7 +78,7 @@ slice_end connection::online_slice(std::uint8_t bells) {
   if (session_->at != session::phase::open) {
     go_on_closing(bells);
     const bool more =
-        session_ != nullptr && session_->at == session::phase::draining && has_outgoing() && !session_->waits_to_write;
+        session_ != nullptr && session_->at == session::phase::draining && has_work() && !session_->waits_to_write;
     return more ? slice_end::again : slice_end::waiting;
   }
   if (heard(bell::tick)) check_liveness();
@@ -84,32 +90,53 @@ slice_end connection::online_slice(std::uint8_t bells) {
   // Those who got something run before this connection asks the system to wait: their answers leave first.
   if (session_->may_read || std::exchange(session_->handed_on, false)) return slice_end::again;
   wait_to_read();
-  return has_outgoing() && !session_->waits_to_write ? slice_end::again : slice_end::waiting;
+  return has_work() && !session_->waits_to_write ? slice_end::again : slice_end::waiting;
 }
 
 // ----- out ----------------------------------------------------------------------------------------------------------
 
+bool connection::has_work() const noexcept { return has_outgoing() || !session_->large.empty(); }
+
+// While large messages are on their way, slices are short: whoever comes meanwhile is next.
 void connection::encode_backlog() {
   std::size_t written = 0;
-  const auto before = taken_sizes_;
-  while (session_ != nullptr && !session_->waits_to_write && written < written_per_slice) {
-    while (has_outgoing() && session_->unsent() < batch) {
-      write_signal(take_first());
-    }
-    if (session_->unsent() == 0) break;
+  while (session_ != nullptr && !session_->waits_to_write) {
+    if (written >= (session_->large.empty() ? written_per_slice : written_beside_large)) return;
+    encode_batch();
+    if (session_->unsent() == 0) return;
     written += session_->unsent();
     flush();
   }
-  queued_.fetch_sub(taken_sizes_ - before, std::memory_order_seq_cst);
-  taken_sizes_ = before;
+}
+
+// What is short goes first, but never keeps a large message from going on.
+void connection::encode_batch() {
+  const auto before = std::exchange(taken_sizes_, 0);
+  while (has_outgoing() && session_->unsent() < batch) write_signal(backlog_.pop_front());
+  if (!session_->large.empty()) write_fragment();
+  queued_.fetch_sub(std::exchange(taken_sizes_, before), std::memory_order_seq_cst);
 }
 
 void connection::write_signal(signal* packed) {
   if (take_own(packed)) return;
+  const auto sender = sender_of(*packed);
+  if (session_->large.holds(sender)) return session_->large.wait(sender, packed);
   const auto size = size_of(*packed);
-  taken_sizes_ += size;
-  add(traffic_.packets_out, 1);
+  const bool own = (packed->flags & own_account_flag) != 0;
+  if (!own) taken_sizes_ += size;
   session_->writer.write(unpack(packed, peer_), size);
+  if (auto large = session_->packets.take_large())
+    return session_->large.add(sender, *std::move(large), own ? size : 0);
+  if (own) accounts_.settle(sender, size);
+  add(traffic_.packets_out, 1);
+}
+
+void connection::write_fragment() {
+  auto over = session_->large.next(session_->out, session_->packets);
+  add(traffic_.packets_out, 1);
+  if (!over) return;
+  accounts_.settle(over->sender, over->counted);
+  backlog_.put_in_front(std::move(over->waiting));
 }
 
 void connection::flush() {
@@ -137,7 +164,7 @@ void connection::wait_to_write() {
 }
 
 dist::send_queue connection::queue_state() const noexcept {
-  return session_->unsent() == 0 && !has_outgoing() ? dist::send_queue::empty : dist::send_queue::waiting;
+  return session_->unsent() == 0 && !has_work() ? dist::send_queue::empty : dist::send_queue::waiting;
 }
 
 // ----- in -----------------------------------------------------------------------------------------------------------
@@ -250,7 +277,7 @@ void connection::go_on_closing(std::uint8_t bells) {
     if (!s.waits_to_write) encode_backlog();
     if (session_ == nullptr) return;
     publish_unsent();
-    if (has_outgoing() || s.unsent() != 0) return;
+    if (has_work() || s.unsent() != 0) return;
     s.socket.finish_writing();
     s.at = session::phase::lingering;
     s.may_read = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "connection.hpp"
+#include "large_messages.hpp"
 
 #include <utility>
 
@@ -24,6 +25,8 @@ struct connection::session {
   std::size_t sent = 0;      // bytes of `out` that are written
   std::size_t answered = 0;  // bytes of `out` that answer the peer
   dist::receive_buffer in;
+  dist::packet_writer packets;
+  large_messages large;
   signal_writer writer;
   signal_reader reader;
   dist::liveness liveness;

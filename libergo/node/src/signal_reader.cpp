@@ -89,19 +89,28 @@ struct endpoints {
 }  // namespace
 
 signal_reader::signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions,
-                             const etf::decode_limits& limits)
+                             const etf::decode_limits& limits, const dist::packet_reader_options& packets)
     : wire_{over},
       answers_{answers},
       functions_{std::move(functions)},
       context_{over.peer.name(), over.negotiated, limits},
       limits_{limits},
+      packets_{over.negotiated, packets},
       identity_{over.local.identity()} {}
 
-std::expected<void, std::string> signal_reader::read(dist::bytes_view body, const std::shared_ptr<const void>* owner) {
-  auto decoded = dist::decode_control(body, context_);
+signal_reader::outcome signal_reader::read(dist::bytes_view body, const std::shared_ptr<const void>* owner) {
+  const auto message = packets_.read(body, owner, context_.limits);
+  if (!message) return bad(dist::to_string(message.error()));
+  if (!*message) return {};
+  return take(**message, (*message)->memory ? (*message)->terms.size() : body.size());
+}
+
+signal_reader::outcome signal_reader::take(const dist::framed_message& message, std::size_t bytes) {
+  auto decoded = dist::decode_control(message, context_);
   if (!decoded) return bad(dist::to_string(decoded.error()));
-  if (wire_.trace.on(trace_category::dist)) trace_in(*decoded, body.size());
-  limits_.aliased = owner;
+  if (wire_.trace.on(trace_category::dist)) trace_in(*decoded, bytes);
+  limits_.aliased = message.owner();
+  limits_.cache = message.atoms;
   current_ = &*decoded;
   return std::visit([this](const auto& signal) { return on(signal); }, decoded->message);
 }

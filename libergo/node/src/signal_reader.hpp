@@ -7,7 +7,7 @@
 #include "wire.hpp"
 
 #include <ergo/dist/control_decode.hpp>
-#include <ergo/dist/packet.hpp>
+#include <ergo/dist/packet_reader.hpp>
 #include <ergo/etf/codec.hpp>
 
 #include <expected>
@@ -20,14 +20,17 @@ class signal_reader {
  public:
   /// `limits` holds for control messages and payloads alike; answers go to `answers`.
   signal_reader(const wire& over, signal_writer& answers, std::shared_ptr<const function_table> functions,
-                const etf::decode_limits& limits);
+                const etf::decode_limits& limits, const dist::packet_reader_options& packets = {});
 
-  /// Acts on one packet. `owner` keeps its memory, or is null where its binaries are to be copied. A failure is the
-  /// sentence with which the connection is closed; then nobody has received any part of the packet.
+  /// Acts on the message that one packet completes, if it does. `owner` keeps the packet's memory, or is null where its
+  /// binaries are to be copied. A failure is the sentence with which the connection is closed; then nobody has received
+  /// any part of the message.
   [[nodiscard]] std::expected<void, std::string> read(dist::bytes_view body, const std::shared_ptr<const void>* owner);
 
  private:
   using outcome = std::expected<void, std::string>;
+
+  [[nodiscard]] outcome take(const dist::framed_message& message, std::size_t bytes);
   struct visitor;
 
   outcome on(const dist::control::send& signal);
@@ -59,6 +62,7 @@ class signal_reader {
   std::shared_ptr<const function_table> functions_;
   dist::control_context context_;
   etf::decode_limits limits_;
+  dist::packet_reader packets_;
   etf::node_id identity_;
   dist::received_control* current_ = nullptr;
 };

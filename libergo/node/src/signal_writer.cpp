@@ -42,8 +42,8 @@ std::string traced(const control::process_name& who) {
 template <typename From, typename To>
 void signal_writer::trace_out(operation op, const From& from, const To& to) const {
   if (!wire_.trace.on(trace_category::dist)) return;
-  wire_.trace.message(
-      {direction::out, wire_.peer.name(), dist::to_string(op), traced(from), traced(to), out_.size() - begun_});
+  wire_.trace.message({direction::out, wire_.peer.name(), dist::to_string(op), traced(from), traced(to),
+                       out_.size() - begun_ + packets_.large()});
 }
 
 void signal_writer::write(const outgoing& what, std::size_t size) {
@@ -74,14 +74,14 @@ void signal_writer::write(const outgoing& what, std::size_t size) {
 // ----- messages -----------------------------------------------------------------------------------------------------
 
 void signal_writer::begin(operation op, std::size_t arity) {
-  start_ = dist::begin_packet(out_, wire_.negotiated);
+  start_ = dist::begin_packet(out_, packets_);
   op_ = op;
   etf::encode_tuple_header(out_, arity);
   etf::encode_integer(out_, static_cast<std::int64_t>(op));
 }
 
 // Payloads were measured before: every packet fits.
-void signal_writer::end() { (void)dist::end_packet(out_, start_, wire_.negotiated); }
+void signal_writer::end() { (void)dist::end_packet(out_, start_, packets_); }
 
 void signal_writer::begin_message(const outgoing& what) {
   const auto from = sender_of(*what.envelope);
@@ -99,7 +99,7 @@ void signal_writer::begin_message(const outgoing& what) {
     etf::encode_atom(out_, atom{});
     etf::encode_pid(out_, what.to.process());
   }
-  dist::begin_payload(out_, start_, wire_.negotiated);
+  dist::begin_payload(out_, start_, packets_);
 }
 
 void signal_writer::message(const outgoing& what) {
@@ -144,7 +144,7 @@ void signal_writer::reply(const outgoing& what) {
     begin(operation::alias_send, 3);
     etf::encode_pid(out_, sender_of(*what.envelope));
     etf::encode_reference(out_, alias);
-    dist::begin_payload(out_, start_, wire_.negotiated);
+    dist::begin_payload(out_, start_, packets_);
   } else {
     begin_message(what);
   }
@@ -169,7 +169,7 @@ void signal_writer::link(const outgoing& what) {
   const auto from = what.envelope->from;
   const auto to = what.to.process();
   wire_.table.linked(from, to);
-  if (dist::encode(out_, control::link{from, to}, wire_.negotiated)) trace_out(operation::link, from, to);
+  if (dist::encode(out_, control::link{from, to}, packets_)) trace_out(operation::link, from, to);
 }
 
 // A peer of the old protocol acknowledges nothing, so the link is over at once.
@@ -178,7 +178,7 @@ void signal_writer::unlink(const outgoing& what) {
   const auto to = what.to.process();
   const auto id = unlink_id(what.envelope->payload);
   const bool with_id = wire_.negotiated.has(flag::unlink_id);
-  if (dist::encode(out_, control::unlink{id, from, to}, wire_.negotiated)) {
+  if (dist::encode(out_, control::unlink{id, from, to}, packets_)) {
     trace_out(with_id ? operation::unlink_id : operation::unlink, from, to);
   }
   if (with_id) return wire_.table.unlinking(from, to, id);
@@ -191,7 +191,7 @@ void signal_writer::monitor(const outgoing& what) {
   if (!ref) return;
   wire_.table.watching(*ref, {what.envelope->from, what.to});
   const control::monitor asked{what.envelope->from, target_of(what.to), *ref};
-  if (dist::encode(out_, asked, wire_.negotiated)) trace_out(operation::monitor_p, asked.from, asked.target);
+  if (dist::encode(out_, asked, packets_)) trace_out(operation::monitor_p, asked.from, asked.target);
 }
 
 void signal_writer::demonitor(const outgoing& what) {
@@ -199,7 +199,7 @@ void signal_writer::demonitor(const outgoing& what) {
   if (!ref || !wire_.table.watched_no_more(*ref))
     return;  // its down has arrived, or the connection it was made on is gone
   const control::demonitor told{what.envelope->from, target_of(what.to), *ref};
-  if (dist::encode(out_, told, wire_.negotiated)) trace_out(operation::demonitor_p, told.from, told.target);
+  if (dist::encode(out_, told, packets_)) trace_out(operation::demonitor_p, told.from, told.target);
 }
 
 void signal_writer::down(const outgoing& what) {
@@ -225,7 +225,7 @@ void signal_writer::spawn(const outgoing& what) {
                                        *asked[2].as_atom(),
                                        static_cast<std::uint32_t>(arguments.items().size()),
                                        asked[4]};
-  if (!dist::encode(out_, request, arguments, wire_.negotiated)) return refuse("system_limit"_atom);
+  if (!dist::encode(out_, request, arguments, packets_)) return refuse("system_limit"_atom);
   wire_.table.spawning(request.id, request.from);
   trace_out(operation::spawn_request, request.from, control::process_name{request.module});
 }
@@ -241,11 +241,10 @@ void signal_writer::control(const outgoing& what) {
   } else if (envelope.kind == signal_kind::unlink_ack) {
     unlink_ack(unlink_id(envelope.payload), from, to);
   } else if (envelope.kind == signal_kind::exit) {
-    if (dist::encode(out_, control::exit2{from, to}, envelope.payload, wire_.negotiated))
-      trace_out(operation::exit2, from, to);
+    if (dist::encode(out_, control::exit2{from, to}, envelope.payload, packets_)) trace_out(operation::exit2, from, to);
   } else if (envelope.kind == signal_kind::group_leader) {
     const auto leader = envelope.payload.as_pid();
-    if (leader && dist::encode(out_, control::group_leader{*leader, to}, wire_.negotiated)) {
+    if (leader && dist::encode(out_, control::group_leader{*leader, to}, packets_)) {
       trace_out(operation::group_leader, *leader, to);
     }
   }
@@ -256,28 +255,28 @@ void signal_writer::control(const outgoing& what) {
 void signal_writer::down(const control::process_name& target, const pid& watcher, const reference& ref,
                          const term& reason) {
   begun_ = out_.size();
-  if (dist::encode(out_, control::down{target, watcher, ref}, reason, wire_.negotiated)) {
+  if (dist::encode(out_, control::down{target, watcher, ref}, reason, packets_)) {
     trace_out(operation::payload_monitor_p_exit, target, watcher);
   }
 }
 
 void signal_writer::link_exit(const pid& from, const pid& to, const term& reason) {
   begun_ = out_.size();
-  if (dist::encode(out_, control::exit{from, to}, reason, wire_.negotiated)) {
+  if (dist::encode(out_, control::exit{from, to}, reason, packets_)) {
     trace_out(operation::payload_exit, from, to);
   }
 }
 
 void signal_writer::unlink_ack(std::uint64_t id, const pid& from, const pid& to) {
   begun_ = out_.size();
-  if (dist::encode(out_, control::unlink_ack{id, from, to}, wire_.negotiated)) {
+  if (dist::encode(out_, control::unlink_ack{id, from, to}, packets_)) {
     trace_out(operation::unlink_id_ack, from, to);
   }
 }
 
 void signal_writer::spawn_reply(const control::spawn_reply& reply) {
   begun_ = out_.size();
-  if (dist::encode(out_, reply, wire_.negotiated)) trace_out(operation::spawn_reply, reply.result, reply.to);
+  if (dist::encode(out_, reply, packets_)) trace_out(operation::spawn_reply, reply.result, reply.to);
 }
 
 // ----- the rest -----------------------------------------------------------------------------------------------------

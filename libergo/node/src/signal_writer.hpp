@@ -12,9 +12,11 @@ namespace ergo::inline v0::detail {
 /// Writes the signals of one connection into its buffer. Owned by the connection's slices.
 class signal_writer {
  public:
-  signal_writer(const wire& over, etf::buffer& out) noexcept : wire_{over}, out_{out} {}
+  signal_writer(const wire& over, dist::packet_writer& packets, etf::buffer& out) noexcept
+      : wire_{over}, packets_{packets}, out_{out} {}
 
-  /// Appends `what` (owned from now on), or answers it where the peer cannot receive it: its process is of an earlier
+  /// Appends `what` (owned from now on), leaves it with the packet writer when it is too long for one packet
+  /// (`dist::packet_writer::take_large`), or answers it where the peer cannot receive it: its process is of an earlier
   /// incarnation, or what it says was not negotiated. `size` is what it was packed with. A payload beyond 2^31 bytes
   /// ends its sender with `system_limit`.
   void write(const outgoing& what, std::size_t size);
@@ -53,6 +55,7 @@ class signal_writer {
   }
 
   const wire& wire_;
+  dist::packet_writer& packets_;
   etf::buffer& out_;
   std::size_t begun_ = 0;  // size of the buffer before the packet
   dist::packet_start start_{};

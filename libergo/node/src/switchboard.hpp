@@ -37,7 +37,7 @@ struct identity {
   std::string name;
   std::uint32_t creation = 0;
   dist::naming naming = dist::naming::any;
-  ergo::visibility visibility = ergo::visibility::hidden;
+  dist::flags offer = dist::pass_through_offer;
   std::string cookie;
   std::map<std::string, std::string, std::less<>> peer_cookies;
   dist::allow_list allow;

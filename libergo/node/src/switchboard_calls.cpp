@@ -63,7 +63,7 @@ dist::handshake_config switchboard::config_for(attempt& call) {
   dist::handshake_config config;
   config.name = who_.name;
   config.creation = who_.creation;
-  config.offer = who_.visibility == visibility::visible ? dist::visible_pass_through_offer : dist::pass_through_offer;
+  config.offer = who_.offer;
   config.names = who_.naming;
   config.challenge = challenge;
   config.md5 = &md5;

@@ -121,6 +121,7 @@ slice_end process_kernel::retire(process& self) noexcept {
   }
   self.last_link_ = &self.first_;
   self.extras_.reset();
+  self.held_up_ = false;
   self.ancestors_ = term{};
   self.initial_call_ = term{};
   self.life_ = process_state::life::unused;

@@ -42,6 +42,7 @@ struct process_extras {
   std::vector<timer_slot> timer_heap;
   boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;
   std::uint64_t next_unlink_id = 1;
+  std::vector<atom> busy_nodes;  // those it wrote to while their connections were busy
 };
 
 [[nodiscard]] inline process_extras& extras_of(process_state& self) {

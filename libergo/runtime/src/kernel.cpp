@@ -6,6 +6,8 @@
 
 #include <ergo/detail/core_api.hpp>
 
+#include <algorithm>
+
 namespace ergo::inline v0 {
 
 detail::slice_end process::run_slice(detail::worker& on) {
@@ -107,6 +109,8 @@ bool process_kernel::advance(process& self) {
     resume(self, suspended);
   } else if (self.root_) {
     if (self.root_started_) return false;
+  } else if (self.held_up_ && (self.first_ != nullptr || self.time_is_up_) && !drained(self)) {
+    return false;
   } else if (self.first_ != nullptr) {
     self.deadline_ = time_point::max();
     self.time_is_up_ = false;
@@ -130,6 +134,26 @@ bool process_kernel::advance(process& self) {
 bool process_kernel::take_arrived(process& self) {
   if (!self.signals.looks_empty()) take_signals(self);
   return self.life_ != process_state::life::dying;
+}
+
+// Whoever cannot wait where it writes, as a plain callback, waits before its next message instead.
+void process_kernel::note_busy(process& self, atom node) {
+  self.held_up_ = true;
+  auto& nodes = extras_of(self).busy_nodes;
+  if (std::ranges::find(nodes, node) == nodes.end()) nodes.push_back(node);
+}
+
+bool process_kernel::drained(process& self) {
+  if (!self.held_up_) return true;
+  auto* const way = self.node_->way_out();
+  auto& nodes = extras_of(self).busy_nodes;
+  std::erase_if(nodes, [&](atom node) { return way == nullptr || !way->busy(node, self.id_); });
+  if (!nodes.empty()) {
+    way->wake_when_drained(nodes.front(), self.id_);
+    return false;
+  }
+  self.held_up_ = false;
+  return true;
 }
 
 void process_kernel::resume(process& self, std::coroutine_handle<> suspended) {

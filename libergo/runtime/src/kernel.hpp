@@ -27,6 +27,11 @@ struct process_kernel {
   static void abandon_spawn(process& self, const call_record& record);
   static void answer_inspection(process& self, signal* received);
 
+  // Back-pressure.
+  static void note_busy(process& self, atom node);
+  /// Whether no connection is busy any more that was when the process wrote to it; else it is woken when that is so.
+  [[nodiscard]] static bool drained(process& self);
+
   // Time.
   static void look_at_clock(process& self);
   static void fire_own_timers(process& self);

@@ -40,14 +40,17 @@ detail::send_awaiter process::send_cast(const destination& to, term content) {
 detail::send_awaiter process::after_send(const destination& to) {
   const auto node = to.by_name() ? to.node() : (to.process().node == id_.node ? atom{} : to.process().node.name());
   if (node != atom{} && node != id_.node.name()) {
-    if (auto* const way = node_->way_out(); way != nullptr && way->busy(node)) return detail::send_awaiter{*this, node};
+    if (auto* const way = node_->way_out(); way != nullptr && way->busy(node, id_)) {
+      detail::process_kernel::note_busy(*this, node);
+      return detail::send_awaiter{*this, node};
+    }
   }
   return ++sent_ < sends_per_slice ? detail::send_awaiter{*this} : detail::send_awaiter{*this, atom{}};
 }
 
 result<void> process::try_send(const destination& to, term content) {
   const auto node = to.by_name() ? to.node() : to.process().node.name();
-  if (auto* const way = node_->way_out(); way != nullptr && node != atom{} && way->busy(node))
+  if (auto* const way = node_->way_out(); way != nullptr && node != atom{} && way->busy(node, id_))
     return fail(errc::busy, node);
   node_->route(to, make_signal(signal_kind::message, id_, std::move(content)));
   return {};

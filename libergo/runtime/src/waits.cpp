@@ -35,13 +35,7 @@ signal* waiting::take_seen() noexcept {
   return process_kernel::unlink_message(*self_, seen_);
 }
 
-bool send_awaiter::over(process& self) {
-  if (busy_node_ == atom{}) return true;
-  auto* const way = self.node().way_out();
-  if (way == nullptr || !way->busy(busy_node_)) return true;
-  way->wake_when_drained(busy_node_, self.id());
-  return false;
-}
+bool send_awaiter::over(process& self) { return busy_node_ == atom{} || process_kernel::drained(self); }
 
 void side_job::start(process& self) {
   auto& state = self.runtime().state();

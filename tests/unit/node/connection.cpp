@@ -1,196 +1,7 @@
-// A connection over a socket pair: the test is the peer.
-#include "connection.hpp"
+// A connection in pass-through form: queue, order, losses, back-pressure, the end.
+#include "connection_bench.hpp"
 
-#include "router.hpp"
-
-#include <ergo/dist/control_encode.hpp>
-#include <ergo/etf/text.hpp>
-#include <ergo/reactor.hpp>
-#include <ergo/runtime.hpp>
-
-#include <catch2/catch_test_macros.hpp>
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
-#include <chrono>
-#include <condition_variable>
-#include <string>
-#include <thread>
-#include <vector>
-
-using namespace ergo;
-using namespace ergo::detail;
-using namespace std::chrono_literals;
-namespace control = ergo::dist::control;
-
-namespace {
-
-using lines = std::vector<std::string>;
-constexpr auto patience = 20s;
-
-/// What several threads write and the test waits for.
-class journal {
- public:
-  void add(std::string line) {
-    // Tells under the lock: whoever waits may destroy this object as soon as it has the lock.
-    const std::scoped_lock lock{mutex_};
-    lines_.push_back(std::move(line));
-    changed_.notify_all();
-  }
-  [[nodiscard]] bool wait_for(const std::string& line, std::size_t times = 1) {
-    std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, patience,
-                             [&] { return static_cast<std::size_t>(std::ranges::count(lines_, line)) >= times; });
-  }
-  [[nodiscard]] std::size_t count(const std::string& line) {
-    const std::scoped_lock lock{mutex_};
-    return static_cast<std::size_t>(std::ranges::count(lines_, line));
-  }
-  [[nodiscard]] std::size_t size() {
-    const std::scoped_lock lock{mutex_};
-    return lines_.size();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  lines lines_;
-};
-
-class owner_stub final : public connection_owner {
- public:
-  void wanted(connection&) override { told.add("wanted"); }
-  void lost(connection&, dist::attempt_id, const dist::peer_reason& reason) override {
-    told.add("lost " + std::string{dist::to_string(reason.code)});
-  }
-  void report(const event& happened) override { told.add("report " + happened.text); }
-  journal told;
-};
-
-/// Traps exits and writes everything down; obeys `{link, Pid}`, `{monitor, Pid, _}`, `{watch, Node}`, `{send, To, M}`
-/// and `{flood, To, N, B}`.
-class scribe final : public behaviour {
- public:
-  explicit scribe(journal* to) : to_{to} {}
-  void start(process& self) override { self.trap_exits(exits::trapped); }
-  void receive(process& self, message received) override {
-    const auto content = received.to_term();
-    const auto part = content.elements();
-    if (etf::is_tagged(content, "link"_atom, 2)) return self.link(*part[1].as_pid());
-    if (etf::is_tagged(content, "monitor"_atom, 2)) return (void)self.monitor(*part[1].as_pid());
-    if (etf::is_tagged(content, "watch"_atom, 2)) return self.monitor_node(*part[1].as_atom());
-    if (etf::is_tagged(content, "send"_atom, 3)) return (void)self.send(*part[1].as_pid(), part[2]);
-    if (etf::is_tagged(content, "flood"_atom, 3)) {
-      const auto bulk = etf::binary(std::string(1U << 20, 'x'));
-      for (auto left = *part[2].as_integer(); left > 0; --left) (void)self.send(*part[1].as_pid(), bulk);
-      return;
-    }
-    to_->add(etf::is_tagged(content, "DOWN"_atom, 5) ? "DOWN " + etf::to_text(part[4]) : etf::to_text(content));
-  }
-  void task_ended(process&) override {}
-
- private:
-  journal* to_;
-};
-
-class bench {
- public:
-  explicit bench(node_limits limits = {}, dist::liveness_options liveness = {.tick_time = 60s})
-      : terms{local, owner, trace, std::make_shared<function_table>(), limits, liveness, {}}, way{terms} {
-    local.connect(&way);
-    terms.speaker = *runtime.spawn(local, spawn_options{}, std::make_unique<scribe>(&written));
-    scribe_id = *runtime.spawn(local, spawn_options{.name = "scribe"_atom}, std::make_unique<scribe>(&written));
-  }
-  ~bench() {
-    if (other >= 0) ::close(other);
-    way.retire();
-    runtime.stop(10ms);  // the scribes trap exits: they have to be killed
-    local.connect(nullptr);
-  }
-
-  connection& to_peer() { return *way.find_or_make("there@h"_atom); }
-  void attach(std::uint64_t number = 1) {
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    if (other >= 0) ::close(other);
-    other = ends[1];
-    to_peer().attach({dist::attempt_id{number}, ends[0], peer, dist::expand_digest(dist::pass_through_offer), {}});
-  }
-  void tell(const term& what) { runtime.send(scribe_id, what); }
-
-  /// The next packet that is no tick, as `control payload`; empty at the end of the stream.
-  std::string next() {
-    for (;;) {
-      const auto head = take(4);
-      if (head.size() < 4) return {};
-      std::size_t length = 0;
-      for (const char byte : head) length = length << 8 | static_cast<unsigned char>(byte);
-      if (length == 0) {
-        ++ticks;
-        continue;
-      }
-      const auto body = take(length);
-      auto rest = std::as_bytes(std::span{body}).subspan(1);
-      std::string line;
-      while (!rest.empty()) {
-        const auto part = etf::decode(rest);
-        REQUIRE(part);
-        line += (line.empty() ? "" : " ") + etf::to_text(part->value, {.limit = 200});
-        rest = rest.subspan(part->consumed);
-      }
-      return line;
-    }
-  }
-  void await_tick() { REQUIRE(take(4) == std::string(4, '\0')); }
-  template <typename Signal, typename... Payload>
-  void say(const Signal& signal, const Payload&... payload) {
-    etf::buffer packet;
-    REQUIRE(dist::encode(packet, signal, term(payload)..., dist::expand_digest(dist::pass_through_offer)));
-    say_bytes(packet.to_string());
-  }
-  void say_bytes(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto count = ::send(other, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      REQUIRE(count > 0);
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-  }
-
-  journal written;
-  owner_stub owner;
-  ergo::runtime runtime{networked({.cores = 2})};
-  etf::node_id here = etf::node_id::make(atom::of("here@h"), 7).value();
-  etf::node_id peer = etf::node_id::make(atom::of("there@h"), 9).value();
-  local_node& local = runtime.add_node(here);
-  tracer trace{trace_category::none, {}};
-  connection_terms terms;
-  router way;
-  pid scribe_id{};
-  pid remote{peer, 5, 1};
-  int other = -1;
-  std::size_t ticks = 0;
-
- private:
-  std::string take(std::size_t size) {
-    std::string got;
-    while (got.size() < size) {
-      pollfd ready{other, POLLIN, 0};
-      REQUIRE(::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds{patience}.count())) == 1);
-      std::array<char, 65536> room{};
-      const auto count = ::recv(other, room.data(), std::min(room.size(), size - got.size()), 0);
-      if (count <= 0) return got;
-      got.append(room.data(), static_cast<std::size_t>(count));
-    }
-    return got;
-  }
-};
-
-std::string text(const pid& who) { return etf::to_text(term{who}); }
-
-}  // namespace
+using namespace ergo_test;
 
 TEST_CASE("what is sent before there is a connection asks for one once, and leaves in order when it is there") {
   bench on;
@@ -312,26 +123,45 @@ TEST_CASE("a peer that does not read makes the connection busy, and wakes who wa
   bench on{node_limits{.busy = 1U << 20}};
   on.attach();
   on.tell(etf::tuple("flood"_atom, on.remote, 16));
-  on.runtime.send(on.scribe_id, "barrier"_atom);
-  REQUIRE(on.written.wait_for("barrier"));
-  CHECK(on.way.busy("there@h"_atom));
+  CHECK(on.becomes_busy(true));
   for (int message = 0; message < 16; ++message) CHECK_FALSE(on.next().empty());
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (on.way.busy("there@h"_atom) && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-  CHECK_FALSE(on.way.busy("there@h"_atom));
+  CHECK(on.becomes_busy(false));
+}
+
+TEST_CASE("a callback that wrote to a busy connection is not given its next message until that has drained") {
+  bench on{node_limits{.busy = 1U << 20}};
+  on.attach();
+  on.tell(etf::tuple("flood"_atom, on.remote, 16));
+  REQUIRE(on.becomes_busy(true));
+  on.runtime.send(on.scribe_id, "next"_atom);
+  on.runtime.send(on.terms.speaker, "of another"_atom);
+  REQUIRE(on.written.wait_for("'of another'"));
+  CHECK(on.written.count("next") == 0);
+  for (int message = 0; message < 16; ++message) CHECK_FALSE(on.next().empty());
+  CHECK(on.written.wait_for("next"));
+}
+
+TEST_CASE("a callback that waits for a busy connection goes on when that is lost") {
+  bench on{node_limits{.busy = 1U << 20}};
+  on.attach();
+  on.tell(etf::tuple("flood"_atom, on.remote, 16));
+  REQUIRE(on.becomes_busy(true));
+  on.runtime.send(on.scribe_id, "next"_atom);
+  ::close(std::exchange(on.other, -1));
+  CHECK(on.written.wait_for("next"));
 }
 
 TEST_CASE("only the process that floods a busy connection within one slice is told to end") {
   bench on{node_limits{.busy = 1U << 20, .slice = 4U << 20}};
   on.attach();
   on.tell(etf::tuple("flood"_atom, on.remote, 16));
-  CHECK(on.written.wait_for("{'EXIT'," + text(on.scribe_id) + ",{system_limit,there@h}}"));
   for (int message = 0; message < 16; ++message) CHECK_FALSE(on.next().empty());
+  CHECK(on.written.wait_for("{'EXIT'," + text(on.scribe_id) + ",{system_limit,there@h}}"));
   CHECK(on.to_peer().is_up());
 }
 
 TEST_CASE("what was sent before a disconnect is written before the end") {
-  bench on;
+  bench on{node_limits{.busy = 64U << 20}};
   on.attach();
   on.tell(etf::tuple("flood"_atom, on.remote, 8));
   on.tell(etf::tuple("send"_atom, on.remote, "last"_atom));
@@ -346,7 +176,7 @@ TEST_CASE("what was sent before a disconnect is written before the end") {
 }
 
 TEST_CASE("a disconnect does not wait for ever for a peer that reads nothing") {
-  bench on{node_limits{.drain = 100ms}};
+  bench on{node_limits{.busy = 64U << 20, .drain = 100ms}};
   on.attach();
   on.tell(etf::tuple("flood"_atom, on.remote, 8));
   on.runtime.send(on.scribe_id, "barrier"_atom);

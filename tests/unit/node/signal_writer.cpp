@@ -160,7 +160,7 @@ TEST_CASE("every control message that leaves is traced, without its payload") {
   lines traced;
   tracer loud{trace_category::dist, [&](std::string_view line) { traced.emplace_back(line); }};
   const wire over{on.local, on.peer, modern, on.table, loud, on.speaker()};
-  signal_writer writer{over, on.out};
+  signal_writer writer{over, on.packets, on.out};
   writer.write({make_signal(signal_kind::message, pid{on.here, 1, 0}, term{"secret"_atom}), to_name}, 100);
   writer.write({make_signal(signal_kind::link, pid{on.here, 1, 0}, term{}), on.remote}, 100);
   REQUIRE(traced.size() == 2);

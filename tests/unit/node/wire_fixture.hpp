@@ -51,7 +51,7 @@ class captured_way final : public outbound {
     for (auto& one : sent) release(one.envelope);
   }
   void deliver(const destination& to, signal* envelope) noexcept override { sent.push_back({envelope, to}); }
-  [[nodiscard]] bool busy(atom) const noexcept override { return false; }
+  [[nodiscard]] bool busy(atom, const pid&) const noexcept override { return false; }
   void wake_when_drained(atom, const pid&) noexcept override {}
   void monitor_node(const pid&, atom) noexcept override {}
   void demonitor_node(const pid&, atom) noexcept override {}
@@ -61,7 +61,10 @@ class captured_way final : public outbound {
 class wire_fixture {
  public:
   explicit wire_fixture(dist::flags negotiated = modern)
-      : over{local, peer, negotiated, table, trace, speaker()}, writer{over, out}, reader{over, writer, functions, {}} {
+      : over{local, peer, negotiated, table, trace, speaker()},
+        packets{negotiated},
+        writer{over, packets, out},
+        reader{over, writer, functions, {}} {
     local.connect(&way);
   }
   ~wire_fixture() { local.connect(nullptr); }
@@ -130,6 +133,7 @@ class wire_fixture {
   etf::buffer out;
   std::shared_ptr<function_table> functions = std::make_shared<function_table>();
   wire over;
+  dist::packet_writer packets;
   signal_writer writer;
   signal_reader reader;
   pid remote{peer, 5, 1};

@@ -220,7 +220,7 @@ class old_peer final : public outbound {
     }
     detail::release(envelope);
   }
-  [[nodiscard]] bool busy(atom /*node*/) const noexcept override { return false; }
+  [[nodiscard]] bool busy(atom /*node*/, const pid& /*sender*/) const noexcept override { return false; }
   void wake_when_drained(atom /*node*/, const pid& /*waiting*/) noexcept override {}
   void monitor_node(const pid& /*watcher*/, atom /*node*/) noexcept override {}
   void demonitor_node(const pid& /*watcher*/, atom /*node*/) noexcept override {}

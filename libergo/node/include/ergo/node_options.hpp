@@ -90,6 +90,8 @@ struct node_limits {
   std::size_t slice = 64U << 20;           ///< bytes that one slice of a process may put on a busy connection
   std::size_t unread_answers = 64U << 20;  ///< bytes of answers (noproc, acknowledgements) a peer may leave unread
   std::size_t atoms_per_peer = 100'000;    ///< new atoms that one peer (by name) may make
+  std::size_t open_messages = 16U << 10;   ///< messages of which a peer may have sent some fragments and not all
+  std::size_t open_bytes = 512U << 20;     ///< bytes of these, and thereby of each message that comes in fragments
   std::chrono::milliseconds drain{2'000};  ///< for writing what is queued when a connection is closed by us
 };
 
@@ -128,7 +130,12 @@ struct node_options {
 
   std::chrono::milliseconds net_ticktime{60'000};  ///< a peer silent for so long is down, within a quarter of it
   int tick_intensity = 4;                          ///< checks per tick time, at least 4
-  std::uint32_t creation = 0;                      ///< 0: what the port mapper gives, else a random one
+  /// Atoms that a peer has seen are sent to it as numbers, and the reverse. Peers that cannot do that are sent texts.
+  bool atom_cache = true;
+  /// Bytes of a message's payload from which it is sent in fragments, and of each of these; at least 1,500. Between two
+  /// fragments others have their turn, so that nobody waits behind another's large message. 0: never cut.
+  std::size_t fragment = 64U << 10;
+  std::uint32_t creation = 0;  ///< 0: what the port mapper gives, else a random one
   node_limits limits{};
 
   /// Lends a context of the program to core 0, so that a program of one thread gets a node without another one for it

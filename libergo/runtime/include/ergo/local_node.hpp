@@ -33,10 +33,10 @@ class outbound {
   /// `noconnection`.
   virtual void deliver(const destination& to, detail::signal* envelope) noexcept = 0;
 
-  /// Whether the connection to `node` is over its busy limit.
-  [[nodiscard]] virtual bool busy(atom node) const noexcept = 0;
-  /// Makes `waiting` runnable (a `wake` signal) when the connection to `node` is not busy any more; at once if it is
-  /// not busy now.
+  /// Whether the connection to `node` is over its busy limit for `sender`.
+  [[nodiscard]] virtual bool busy(atom node, const pid& sender) const noexcept = 0;
+  /// Makes `waiting` runnable (a `wake` signal) when the connection to `node` is not busy for it any more; at once if
+  /// it is not busy now.
   virtual void wake_when_drained(atom node, const pid& waiting) noexcept = 0;
 
   /// Watches a node for a process: a `node_down` signal follows when it goes or cannot be reached. Counted per process.

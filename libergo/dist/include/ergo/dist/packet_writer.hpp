@@ -112,6 +112,8 @@ class packet_writer {
   /// The message that `end` found too long for one packet, if there is one: `out` is then as before `begin`. To be
   /// taken before the next `begin`.
   [[nodiscard]] std::optional<fragmenter> take_large();
+  /// Bytes of the message that waits to be taken; 0 = there is none.
+  [[nodiscard]] std::size_t large() const { return large_ ? large_->size() : 0; }
 
  private:
   friend class fragmenter;

@@ -85,6 +85,7 @@ struct process_state : schedulable {
   bool now_known_ = false;
   bool time_is_up_ = false;  // of the present wait
   bool yields_ = false;      // ends the slice although there is more to do
+  bool held_up_ = false;     // wrote to a busy connection
   bool root_started_ = false;
 
   // Unread messages, oldest first.
