@@ -21,10 +21,12 @@ constexpr int most_dials = 2;
 constexpr attempt_id newest_possible{std::numeric_limits<std::uint64_t>::max()};
 
 // In the order of peer_errc.
-constexpr std::array<std::string_view, 10> names{"unreachable", "handshake",    "no_answer", "closed",     "silent",
-                                                 "protocol",    "disconnected", "replaced",  "superseded", "stopping"};
-constexpr std::array<std::string_view, 10> sentences{
+constexpr std::array<std::string_view, 11> names{"unreachable", "tls",        "handshake", "no_answer",
+                                                 "closed",      "silent",     "protocol",  "disconnected",
+                                                 "replaced",    "superseded", "stopping"};
+constexpr std::array<std::string_view, 11> sentences{
     "the node cannot be reached",
+    "TLS failed",
     "the handshake failed",
     "the node wanted to connect to us itself and did not",
     "the connection was closed",
@@ -47,6 +49,7 @@ std::string to_string(const peer_reason& reason) {
   std::string text{sentences[static_cast<std::size_t>(reason.code)]};
   if (reason.handshake) text += ": " + to_string(*reason.handshake);
   if (reason.system) text += ": " + reason.system.message();
+  if (!reason.detail.empty()) text += ": " + reason.detail;
   return text;
 }
 

@@ -24,19 +24,69 @@ handshake::event ended(const attempt& over) {
   return handshake::closed{};
 }
 
-asio::awaitable<handshake::event> do_write(std::shared_ptr<attempt> over, dist::bytes_view bytes) {
+bool is_over(const attempt& over) { return over.timed_out || over.cancelled; }
+
+asio::awaitable<bool> send(std::shared_ptr<attempt> over, std::span<const std::byte> bytes) {
   const auto data = asio::buffer(bytes.data(), bytes.size());
   const auto done = co_await asio::async_write(over->socket, data, use_tuple);
-  if (std::get<0>(done) || over->timed_out || over->cancelled) co_return ended(*over);
+  co_return !std::get<0>(done) && !is_over(*over);
+}
+
+asio::awaitable<bool> send_records(std::shared_ptr<attempt> over) {
+  const auto records = over->tls->outgoing();
+  if (records.empty()) co_return true;
+  const bool done = co_await send(over, records);
+  over->tls->sent(records.size());
+  co_return done;
+}
+
+asio::awaitable<std::size_t> receive(std::shared_ptr<attempt> over, std::span<std::byte> room) {
+  const auto done = co_await over->socket.async_read_some(asio::buffer(room.data(), room.size()), use_tuple);
+  if (std::get<0>(done) || is_over(*over)) co_return 0;
+  co_return std::get<1>(done);
+}
+
+asio::awaitable<handshake::event> do_write(std::shared_ptr<attempt> over, dist::bytes_view bytes) {
+  bool done = false;
+  if (over->tls == nullptr) {
+    done = co_await send(over, bytes);
+  } else if (over->tls->write(bytes) && over->tls->finish_record()) {
+    done = co_await send_records(over);
+  }
+  if (!done) co_return ended(*over);
   co_return handshake::event{handshake::sent{}};
 }
 
+// Two nodes of which only one has TLS do not understand each other; whoever looks at the first bytes does.
+bool is_foreign(attempt& over, dist::bytes_view bytes) {
+  if (std::exchange(over.heard, true) || !begins_tls(bytes)) return false;
+  over.trouble = over.incoming ? "the peer speaks TLS, and this node has none (node_options::tls)"
+                               : "the peer asks for TLS, and this node has none (node_options::tls)";
+  return true;
+}
+
 asio::awaitable<handshake::event> do_read(std::shared_ptr<attempt> over) {
-  const auto room = asio::buffer(over->input.data(), over->input.size());
-  const auto done = co_await over->socket.async_read_some(room, use_tuple);
-  if (std::get<0>(done) || over->timed_out || over->cancelled) co_return ended(*over);
-  const dist::bytes_view bytes{over->input.data(), std::get<1>(done)};
+  const auto count = co_await receive(over, over->input);
+  const auto bytes = std::span{over->input}.first(count);
+  if (count == 0 || is_foreign(*over, bytes)) co_return ended(*over);
   co_return handshake::event{handshake::received{bytes}};
+}
+
+// With TLS 1.3 a peer may refuse us after our part of the handshake: that is read here.
+asio::awaitable<handshake::event> do_read_within(std::shared_ptr<attempt> over) {
+  for (;;) {
+    const auto step = over->tls->read(over->input);
+    if (step.how == tls_session::end::progress)
+      co_return handshake::event{handshake::received{std::span{over->input}.first(step.count)}};
+    if (step.how == tls_session::end::failed) {
+      over->trouble = over->tls->reason();
+      (void)co_await send_records(over);
+    }
+    if (step.how != tls_session::end::wanting) co_return ended(*over);
+    const auto count = co_await receive(over, over->tls->room());
+    if (count == 0) co_return ended(*over);
+    over->tls->received(count);
+  }
 }
 
 // The answer usually is there already.
@@ -68,7 +118,11 @@ asio::awaitable<handshake_end> carry_machine(std::shared_ptr<attempt> over, Mach
     if (auto* const write = std::get_if<handshake::write>(&action)) {
       event = co_await do_write(over, write->bytes);
     } else if (std::holds_alternative<handshake::read>(action)) {
-      event = co_await do_read(over);
+      if (over->tls == nullptr) {
+        event = co_await do_read(over);
+      } else {
+        event = co_await do_read_within(over);
+      }
     } else if (auto* const question = std::get_if<handshake::ask>(&action)) {
       host.ask(*over, *question);
       event = co_await do_ask(over, &attempt::admitted);
@@ -118,6 +172,29 @@ void attempt::wake_everything() {
   if (socket.is_open()) socket.cancel(ignored);
   answer.cancel();
   stop.emit(asio::cancellation_type::terminal);
+}
+
+asio::awaitable<bool> secure(std::shared_ptr<attempt> over) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  for (;;) {
+    const auto how = over->tls->shake();
+    const bool sent = co_await send_records(over);
+    if (how == tls_session::end::failed || how == tls_session::end::closed) {
+      over->trouble = over->tls->reason();
+      co_return false;
+    }
+    if (how == tls_session::end::progress && sent) break;
+    std::size_t count = 0;
+    if (sent) count = co_await receive(over, over->tls->room());
+    if (count == 0) {
+      over->trouble = over->tls->reason_of_silence();
+      co_return false;
+    }
+    over->tls->received(count);
+  }
+  if (over->incoming) co_return true;
+  if (auto objection = over->tls->objection(over->peer)) over->trouble = *std::move(objection);
+  co_return over->trouble.empty();
 }
 
 asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host) {

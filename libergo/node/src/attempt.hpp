@@ -2,6 +2,8 @@
 // actions to the socket.
 #pragma once
 
+#include "tls_session.hpp"
+
 #include <ergo/dist/acceptor.hpp>
 #include <ergo/dist/connector.hpp>
 #include <ergo/dist/peers.hpp>
@@ -60,6 +62,9 @@ struct attempt : std::enable_shared_from_this<attempt> {
   boost::asio::cancellation_signal stop;
   std::chrono::steady_clock::time_point last_moment;
   std::array<std::byte, 2048> input{};
+  std::unique_ptr<tls_session> tls;  ///< null: in the clear
+  std::string trouble;               ///< what failed in TLS
+  bool heard = false;                ///< the peer has sent something
 
   std::string peer;  ///< as dialled or as claimed
   bool incoming = false;
@@ -77,6 +82,10 @@ struct attempt : std::enable_shared_from_this<attempt> {
 [[nodiscard]] inline auto keeping(std::shared_ptr<attempt> kept) {
   return [kept = std::move(kept)](const std::exception_ptr& /*thrown*/) {};
 }
+
+/// Does the handshake of TLS over the attempt's socket; false when it failed, or the peer is not the one that is
+/// called, for the reason in `attempt::trouble`. Never throws.
+[[nodiscard]] boost::asio::awaitable<bool> secure(std::shared_ptr<attempt> over);
 
 /// How a handshake ended.
 using handshake_end = std::variant<dist::handshake_result, dist::handshake_failure>;

@@ -62,7 +62,8 @@ struct established_link {
   int descriptor = -1;  ///< owned by the receiver of this
   etf::node_id peer;
   dist::flags negotiated;
-  dist::byte_buffer leftover;  ///< bytes received behind the handshake
+  dist::byte_buffer leftover;                  ///< bytes received behind the handshake
+  std::unique_ptr<tls_session> tls = nullptr;  ///< null: in the clear
 };
 
 /// What has passed over a connection since its session began.

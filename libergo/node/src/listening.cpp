@@ -115,7 +115,7 @@ std::expected<addresses, std::string> plan_addresses(const full_name& name, cons
   return list;
 }
 
-std::string listening_note(std::string_view host, const addresses& chosen, const addresses& others) {
+std::string listening_note(std::string_view host, const addresses& chosen, const addresses& others, carrier by) {
   const auto is_loopback = [](const ip::address& one) { return one.is_loopback(); };
   if (std::ranges::all_of(chosen, is_loopback)) {
     boost::system::error_code no_literal;
@@ -124,6 +124,7 @@ std::string listening_note(std::string_view host, const addresses& chosen, const
     return "listens on loopback only, because its host name resolves to nothing else, although this computer has other "
            "addresses; node_options::listen changes that";
   }
+  if (by == carrier::tls) return {};
   return "listens on the network without encryption: whoever reads its traffic can act as any node of the cluster";
 }
 

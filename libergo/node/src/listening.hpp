@@ -29,9 +29,13 @@ using resolve_function = std::function<addresses(const std::string& host)>;
 [[nodiscard]] std::expected<addresses, std::string> plan_addresses(const full_name& name,
                                                                    const std::vector<std::string>& wanted,
                                                                    const resolve_function& ask);
+/// How what passes is carried.
+enum class carrier : std::uint8_t { clear, tls };
+
 /// What a user should know about listening there: only reachable from this computer although it has other addresses, or
 /// open to the network without encryption. Empty for nothing, and where the name says loopback itself.
-[[nodiscard]] std::string listening_note(std::string_view host, const addresses& chosen, const addresses& others);
+[[nodiscard]] std::string listening_note(std::string_view host, const addresses& chosen, const addresses& others,
+                                         carrier by = carrier::clear);
 
 /// Listening sockets on all of `where`, at the first port from `first` to `last` that is free on all of them (0: the
 /// system's choice). An address that this computer does not have is an error.

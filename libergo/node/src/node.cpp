@@ -185,6 +185,9 @@ bool node::revoke(std::string_view module, std::string_view function, std::size_
   return of && name && state_->functions().remove({*of, *name, arity});
 }
 
+result<void> node::reload_tls() { return state_->reload_tls(nullptr); }
+result<void> node::reload_tls(const tls_options& next) { return state_->reload_tls(&next); }
+
 void node::trace(trace_category categories) noexcept { state_->trace().enable(categories); }
 void node::untrace(trace_category categories) noexcept { state_->trace().disable(categories); }
 

@@ -81,11 +81,32 @@ void node_state::note(log_level level, std::string text) const {
 // ----- start --------------------------------------------------------------------------------------------------------
 
 result<void> node_state::start(std::string cookie) {
+  if (auto done = prepare_tls(); !done) return done;
   if (auto done = open_sockets(); !done) return done;
   const auto creation = enroll();
   if (!creation) return std::unexpected{creation.error()};
   if (auto done = become(*creation, std::move(cookie)); !done) return done;
   begin_accepting();
+  return {};
+}
+
+result<void> node_state::prepare_tls() {
+  if (!options_.tls) return {};
+  const auto setup = tls_setup::make(*options_.tls);
+  if (!setup) return refuse(setup.error());
+  for (const auto& warning : (*setup)->warnings()) note(log_level::warning, warning);
+  tls_ = std::make_shared<tls_keeper>(*setup);
+  return {};
+}
+
+result<void> node_state::reload_tls(const tls_options* next) {
+  const std::scoped_lock lock{tls_mutex_};
+  if (tls_ == nullptr) return refuse("the node was started without node_options::tls");
+  const auto setup = tls_setup::make(next != nullptr ? *next : *options_.tls);
+  if (!setup) return refuse(setup.error());
+  if (next != nullptr) options_.tls = *next;
+  for (const auto& warning : (*setup)->warnings()) note(log_level::warning, warning);
+  tls_->replace(*setup);
   return {};
 }
 
@@ -98,7 +119,8 @@ result<void> node_state::open_sockets() {
   if (!opened) return refuse(opened.error());
   listeners_ = *std::move(opened);
   port_ = listeners_.front().local_endpoint().port();
-  if (const auto text = listening_note(name_.host, *own, outside_addresses()); !text.empty())
+  const auto by = tls_ == nullptr ? carrier::clear : carrier::tls;
+  if (const auto text = listening_note(name_.host, *own, outside_addresses(), by); !text.empty())
     note(log_level::warning, text);
   const auto environment = epmd::read_environment();
   if (!environment && options_.epmd_port == 0) return refuse("ERL_EPMD_PORT is not a port number");
@@ -147,7 +169,8 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
                .offer = offer_of(options_),
                .cookie = std::move(cookie),
                .peer_cookies = std::move(options_.peer_cookies),
-               .allow = dist::allow_list{options_.allow}};
+               .allow = dist::allow_list{options_.allow},
+               .tls = tls_};
   const auto locate = [link = epmd_](std::string peer) { return link->locate(std::move(peer)); };
   const auto told = [this](const event& happened) { report(happened); };
   board_ = std::make_shared<switchboard>(context(), std::move(who), options_.limits, locate, told);

@@ -49,9 +49,12 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   /// Whether no coroutine is under way any more that a stop has ended; asked on the reactor's thread.
   [[nodiscard]] bool at_rest() const noexcept;
   void report(const event& happened) const;
+  /// Takes other certificates for connections that begin from now on; null: reads the files again.
+  [[nodiscard]] result<void> reload_tls(const tls_options* next);
 
  private:
   [[nodiscard]] result<void> open_sockets();
+  [[nodiscard]] result<void> prepare_tls();
   [[nodiscard]] result<std::uint32_t> enroll();
   [[nodiscard]] result<void> become(std::uint32_t creation, std::string cookie);
   void begin_accepting();
@@ -72,6 +75,8 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   tracer trace_;
   std::shared_ptr<function_table> functions_;
   local_node* local_ = nullptr;
+  std::shared_ptr<tls_keeper> tls_;
+  std::mutex tls_mutex_;  // around options_.tls
   std::unique_ptr<connection_terms> terms_;
   std::unique_ptr<router> ways_;
   std::shared_ptr<switchboard> board_;

@@ -15,7 +15,7 @@ namespace ergo::inline v0::detail {
 
 void rights_policy::met(atom node, nearness where) {
   const std::unique_lock lock{mutex_};
-  if (where == nearness::this_computer) {
+  if (where != nearness::elsewhere) {
     near_.insert(node);
   } else {
     near_.erase(node);

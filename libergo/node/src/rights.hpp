@@ -11,8 +11,12 @@
 
 namespace ergo::inline v0::detail {
 
-/// Where a peer's connection comes from.
-enum class nearness : std::uint8_t { elsewhere, this_computer };
+/// Where a peer's connection comes from, or how its name was proven.
+enum class nearness : std::uint8_t {
+  elsewhere,
+  this_computer,
+  verified,  ///< by a certificate
+};
 
 /// The rights of nodes. Any thread.
 class rights_policy {
@@ -24,7 +28,7 @@ class rights_policy {
   /// A connection to `node` is up.
   void met(atom node, nearness where);
   /// What a connected node may have done: what was granted, else everything but `manage`, and that too for a node of
-  /// this computer.
+  /// this computer or one with a certificate.
   [[nodiscard]] right of(atom node) const;
 
  private:

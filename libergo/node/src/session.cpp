@@ -52,7 +52,7 @@ connection::session::session(connection& of, established_link&& link, etf::decod
       writer{over, packets, out},
       reader{over, writer, of.terms_.functions, limits, arrivals_of(of.terms_.limits)},
       liveness{liveness_of(of.terms_.liveness, link.negotiated), clock::now()},
-      socket{of.reactor_, link.descriptor},
+      socket{of.reactor_, link.descriptor, std::move(link.tls)},
       timer{of.reactor_.context()} {
   in.feed(link.leftover);
 }
@@ -61,7 +61,8 @@ void connection::begin(established_link link) {
   if (session_ != nullptr) lose({.code = peer_errc::replaced, .handshake = {}, .system = {}});
   asked_ = false;
   traffic_.clear();
-  terms_.functions->policy().met(peer_, nearness_of(link.descriptor));
+  const bool verified = link.tls != nullptr && link.tls->verified();
+  terms_.functions->policy().met(peer_, verified ? nearness::verified : nearness_of(link.descriptor));
   current_.store(static_cast<std::uint64_t>(link.id), std::memory_order_release);
   session_ = std::make_unique<session>(*this, std::move(link), decoding(terms_.limits, budget_));
   up_.store(true, std::memory_order_relaxed);

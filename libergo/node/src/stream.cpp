@@ -1,4 +1,4 @@
-// recv and sendmsg.
+// recv and sendmsg, and what TLS puts between them and the node.
 #include "stream.hpp"
 
 #include <sys/socket.h>
@@ -7,11 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace ergo::inline v0::detail {
 namespace {
 
 constexpr std::size_t most_parts = 64;
+constexpr std::size_t most_answers = 1U << 20;     // bytes that TLS may want to say while the peer does not read
+constexpr std::size_t sealed_at_once = 64U << 10;  // bytes that become records before these are sent
 
 /// The parts of a buffer behind `sent`, in order.
 class part_list {
@@ -28,6 +31,7 @@ class part_list {
 
   [[nodiscard]] iovec* data() noexcept { return parts_.data(); }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::span<const iovec> all() const noexcept { return std::span{parts_}.first(count_); }
   [[nodiscard]] std::size_t bytes() const noexcept { return total_; }
 
  private:
@@ -51,12 +55,13 @@ bool would_block(int code) noexcept { return code == EAGAIN || code == ENOBUFS |
 
 }  // namespace
 
-stream::stream(reactor& on, int descriptor) : use_{on}, socket_{on.context(), descriptor} {
+stream::stream(reactor& on, int descriptor, std::unique_ptr<tls_session> within)
+    : use_{on}, socket_{on.context(), descriptor}, within_{std::move(within)} {
   boost::system::error_code ignored;
   socket_.native_non_blocking(true, ignored);
 }
 
-transfer stream::read(std::span<std::byte> room) noexcept {
+transfer stream::receive(std::span<std::byte> room) noexcept {
   for (;;) {
     const auto count = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
     if (count > 0) {
@@ -70,7 +75,7 @@ transfer stream::read(std::span<std::byte> room) noexcept {
   }
 }
 
-transfer stream::write(const etf::buffer& out, std::size_t sent) noexcept {
+transfer stream::send(const etf::buffer& out, std::size_t sent) noexcept {
   transfer done;
   while (sent + done.count < out.size()) {
     part_list parts{out, sent + done.count};
@@ -97,6 +102,94 @@ transfer stream::write(const etf::buffer& out, std::size_t sent) noexcept {
   return done;
 }
 
-void stream::finish_writing() noexcept { ::shutdown(socket_.native_handle(), SHUT_WR); }
+void stream::finish_writing() noexcept {
+  if (within_ != nullptr) {
+    within_->close();
+    (void)send_records();  // a socket that is full as ever gets the end of the stream alone, which says the same
+  }
+  ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+// ----- within TLS ---------------------------------------------------------------------------------------------------
+
+transfer stream::read_within(std::span<std::byte> room) noexcept {
+  const auto done = open_records(room);
+  if (within_->outgoing().empty()) return done;
+  (void)send_records();  // answers to changes of keys, or the reason of a failure; what is left goes with the next
+  if (within_->outgoing().size() <= most_answers) return done;
+  return {transfer::end::failed, done.count, std::make_error_code(std::errc::no_buffer_space)};
+}
+
+transfer stream::open_records(std::span<std::byte> room) noexcept {
+  using end = tls_session::end;
+  std::size_t count = 0;
+  while (count < room.size()) {
+    const auto step = within_->read(room.subspan(count));
+    count += step.count;
+    if (step.how == end::progress) continue;
+    if (step.how != end::wanting) {
+      if (count != 0) break;  // the next call meets the end again
+      if (step.how == end::closed) return {transfer::end::closed};
+      return {transfer::end::failed, 0, within_->failure()};
+    }
+    if (std::exchange(drained_, false)) return {transfer::end::blocked, count};
+    const auto raw = receive(within_->room());
+    if (raw.count == 0) {
+      if (count != 0 && raw.how != transfer::end::blocked) break;
+      return {raw.how, count, raw.failure};
+    }
+    within_->received(raw.count);
+    drained_ = raw.how == transfer::end::blocked;
+  }
+  return {transfer::end::progress, count};
+}
+
+// Bytes count as written when the records that hold them are: a record cannot be taken back, and must not be sent
+// twice.
+transfer stream::write_within(const etf::buffer& out, std::size_t sent) noexcept {
+  transfer done;
+  for (;;) {
+    const auto records = send_records();
+    if (records.how != transfer::end::progress) {
+      done.how = records.how;
+      done.failure = records.failure;
+      return done;
+    }
+    done.count += std::exchange(sealed_, 0);
+    if (sent + done.count == out.size()) return done;
+    sealed_ = seal(out, sent + done.count);
+    if (sealed_ != 0) continue;
+    done.how = transfer::end::failed;
+    done.failure = within_->failure();
+    return done;
+  }
+}
+
+transfer stream::send_records() noexcept {
+  for (auto left = within_->outgoing(); !left.empty(); left = within_->outgoing()) {
+    const auto count = ::send(socket_.native_handle(), left.data(), left.size(), MSG_NOSIGNAL);
+    if (count >= 0) {
+      within_->sent(static_cast<std::size_t>(count));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (would_block(errno)) return {transfer::end::blocked};
+    return {transfer::end::failed, 0, {errno, std::generic_category()}};
+  }
+  return {};
+}
+
+// Some bytes from `from` on, or 0 when TLS has failed.
+std::size_t stream::seal(const etf::buffer& out, std::size_t from) noexcept {
+  std::size_t count = 0;
+  const part_list parts{out, from};
+  for (const auto& part : parts.all()) {
+    const std::span whole{static_cast<const std::byte*>(part.iov_base), part.iov_len};
+    const auto taken = whole.first(std::min(whole.size(), sealed_at_once - count));
+    if (!within_->write(taken)) return 0;
+    count += taken.size();
+  }
+  return within_->finish_record() ? count : 0;
+}
 
 }  // namespace ergo::inline v0::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "reactor_parker.hpp"
+#include "tls_session.hpp"
 
 #include <ergo/etf/buffer.hpp>
 
@@ -9,6 +10,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <system_error>
 
@@ -27,16 +29,22 @@ struct transfer {
   std::error_code failure = {};
 };
 
-/// A non-blocking stream socket on a reactor. Used by one thread at a time; handlers run on the reactor.
+/// A non-blocking stream socket on a reactor, in the clear or within TLS. Used by one thread at a time; handlers run on
+/// the reactor.
 class stream {
  public:
-  /// Takes `descriptor` over.
-  stream(reactor& on, int descriptor);
+  /// Takes `descriptor` over, and the session whose handshake was done there.
+  stream(reactor& on, int descriptor, std::unique_ptr<tls_session> within = nullptr);
 
   /// Reads what is there, up to `room`.
-  [[nodiscard]] transfer read(std::span<std::byte> room) noexcept;
-  /// Writes the bytes and pieces of `out` behind its first `sent` bytes, in one gather write after the other.
-  [[nodiscard]] transfer write(const etf::buffer& out, std::size_t sent) noexcept;
+  [[nodiscard]] transfer read(std::span<std::byte> room) noexcept {
+    return within_ == nullptr ? receive(room) : read_within(room);
+  }
+  /// Writes the bytes and pieces of `out` behind its first `sent` bytes, in one gather write after the other. Within
+  /// TLS, what was not counted yet must stand there again the next time.
+  [[nodiscard]] transfer write(const etf::buffer& out, std::size_t sent) noexcept {
+    return within_ == nullptr ? send(out, sent) : write_within(out, sent);
+  }
   /// Says that nothing more will be written.
   void finish_writing() noexcept;
 
@@ -58,8 +66,19 @@ class stream {
   }
 
  private:
+  [[nodiscard]] transfer receive(std::span<std::byte> room) noexcept;
+  [[nodiscard]] transfer send(const etf::buffer& out, std::size_t sent) noexcept;
+  [[nodiscard]] transfer read_within(std::span<std::byte> room) noexcept;
+  [[nodiscard]] transfer open_records(std::span<std::byte> room) noexcept;
+  [[nodiscard]] transfer write_within(const etf::buffer& out, std::size_t sent) noexcept;
+  [[nodiscard]] transfer send_records() noexcept;
+  [[nodiscard]] std::size_t seal(const etf::buffer& out, std::size_t from) noexcept;
+
   reactor_use use_;
   boost::asio::posix::stream_descriptor socket_;
+  std::unique_ptr<tls_session> within_;
+  std::size_t sealed_ = 0;  // bytes of the node in records that are not sent to the last byte
+  bool drained_ = false;    // the socket held no more than was received last
 };
 
 }  // namespace ergo::inline v0::detail

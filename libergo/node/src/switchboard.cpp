@@ -196,7 +196,8 @@ void switchboard::on(peering::nodeup& command) {
     return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
   }
   call->up = way;
-  way->attach({call->id, descriptor, *node, call->result->negotiated, std::move(call->result->leftover)});
+  way->attach(
+      {call->id, descriptor, *node, call->result->negotiated, std::move(call->result->leftover), std::move(call->tls)});
 }
 
 void switchboard::on(peering::nodedown& command) {

@@ -41,6 +41,7 @@ struct identity {
   std::string cookie;
   std::map<std::string, std::string, std::less<>> peer_cookies;
   dist::allow_list allow;
+  std::shared_ptr<tls_keeper> tls;  ///< null: in the clear
 };
 
 class switchboard final : public connection_owner,
@@ -98,6 +99,7 @@ class switchboard final : public connection_owner,
   boost::asio::awaitable<bool> reach(std::shared_ptr<attempt> call, std::error_code& failed);
   boost::asio::awaitable<void> answer(std::shared_ptr<attempt> call);
   boost::asio::awaitable<void> wait_for_peer(std::string peer, std::uint64_t ticket);
+  boost::asio::awaitable<bool> encrypt(std::shared_ptr<attempt> call);
   void finish(const std::shared_ptr<attempt>& call, handshake_end end);
   void give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason);
   void finish_stop();
@@ -106,7 +108,9 @@ class switchboard final : public connection_owner,
   [[nodiscard]] const std::string& cookie_for(std::string_view peer) const;
   [[nodiscard]] std::shared_ptr<attempt> find(dist::attempt_id id) const;
   void tell(const node_event& news);
+  [[nodiscard]] bool is_believed(attempt& by, std::string_view node);
   void report_failure(const attempt& call, const dist::handshake_failure& failure);
+  void report_refusal(const attempt& call, std::string_view peer, std::string_view why);
   void note(log_level level, std::string text);
 
   boost::asio::io_context& context_;

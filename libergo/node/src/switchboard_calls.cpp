@@ -41,6 +41,14 @@ std::string random_name() {
   return name;
 }
 
+// Why TLS kept an attempt from its end.
+dist::peer_reason trouble_of(const attempt& call) {
+  if (call.cancelled) return {*call.cancelled};
+  dist::peer_reason reason{dist::peer_errc::tls};
+  reason.detail = call.trouble;
+  return reason;
+}
+
 void set_up(tcp::socket& socket) {
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay{true}, ignored);
@@ -65,6 +73,7 @@ dist::handshake_config switchboard::config_for(attempt& call) {
   config.creation = who_.creation;
   config.offer = who_.offer;
   config.names = who_.naming;
+  if (call.tls != nullptr) config.prefix = dist::length_prefix::four_bytes;
   config.challenge = challenge;
   config.md5 = &md5;
   config.issued_here = [weak = weak_from_this()](std::uint32_t number) {
@@ -74,13 +83,20 @@ dist::handshake_config switchboard::config_for(attempt& call) {
   return config;
 }
 
+// Whether a peer may call itself so, judged by its certificate.
+bool switchboard::is_believed(attempt& by, std::string_view node) {
+  if (by.tls == nullptr) return true;
+  if (auto objection = by.tls->objection(node)) by.trouble = *std::move(objection);
+  return by.trouble.empty();
+}
+
 // A peer that wants to be named gets a name that nobody else has, as OTP gives it.
 void switchboard::ask(attempt& by, const handshake::ask& question) {
   handshake::admission refusal;
   refusal.verdict = handshake::decision::not_allowed;
   if (question.wants_name) {
     const auto given = random_name() + "@" + std::string{question.name};
-    if (stopping_ || !who_.allow.permits(given)) {
+    if (stopping_ || !who_.allow.permits(given) || !is_believed(by, "@" + std::string{question.name})) {
       by.admitted = std::move(refusal);
       return;
     }
@@ -93,7 +109,7 @@ void switchboard::ask(attempt& by, const handshake::ask& question) {
     return;
   }
   by.peer = question.name;
-  if (stopping_ || !who_.allow.permits(question.name)) {
+  if (stopping_ || !who_.allow.permits(question.name) || !is_believed(by, question.name)) {
     by.admitted = std::move(refusal);
     return;
   }
@@ -122,6 +138,8 @@ asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
   }
   set_up(call->socket);
   call->new_step();
+  const bool encrypted = co_await encrypt(call);
+  if (!encrypted) co_return;
   dist::connector machine{config_for(*call), call->peer, cookie_for(call->peer)};
   auto end = co_await carry(call, std::move(machine), *this);
   finish(call, std::move(end));
@@ -170,6 +188,8 @@ asio::awaitable<void> switchboard::answer(std::shared_ptr<attempt> call) {
   co_await asio::this_coro::throw_if_cancelled(false);
   set_up(call->socket);
   call->new_step();
+  const bool encrypted = co_await encrypt(call);
+  if (!encrypted) co_return;
   dist::acceptor machine{config_for(*call)};
   auto end = co_await carry(call, std::move(machine), *this);
   const auto* const failure = std::get_if<dist::handshake_failure>(&end);
@@ -186,10 +206,33 @@ asio::awaitable<void> switchboard::answer(std::shared_ptr<attempt> call) {
   finish(call, std::move(end));
 }
 
+// ----- TLS ----------------------------------------------------------------------------------------------------------
+
+asio::awaitable<bool> switchboard::encrypt(std::shared_ptr<attempt> call) {
+  const auto self = shared_from_this();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  if (who_.tls == nullptr) co_return true;
+  const auto role = call->incoming ? tls_role::callee : tls_role::caller;
+  call->tls = std::make_unique<tls_session>(who_.tls->get(), role, call->peer);
+  const bool done = co_await secure(call);
+  if (!done) {
+    if (call->incoming) report_refusal(*call, {}, call->trouble);
+    give_up(call, trouble_of(*call));
+    co_return false;
+  }
+  progressed(*call);
+  call->new_step();
+  co_return true;
+}
+
 // ----- ends ---------------------------------------------------------------------------------------------------------
 
 void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end) {
   if (const auto* const failure = std::get_if<dist::handshake_failure>(&end)) {
+    if (!call->trouble.empty()) {
+      if (call->incoming) report_refusal(*call, failure->peer, call->trouble);
+      return give_up(call, trouble_of(*call));
+    }
     if (call->incoming) report_failure(*call, *failure);
     dist::peer_reason reason{dist::peer_errc::handshake};
     reason.handshake = *failure;
@@ -225,10 +268,15 @@ asio::awaitable<void> switchboard::wait_for_peer(std::string peer, std::uint64_t
   if (!stopping_) handle(peering::waited_out{peer, ticket});
 }
 
-// One line per second: a flood of strangers must not become a flood of lines.
 void switchboard::report_failure(const attempt& call, const dist::handshake_failure& failure) {
   using dist::handshake_errc;
-  if (call.cancelled || failure.code == handshake_errc::yielded || failure.code == handshake_errc::superseded) return;
+  if (failure.code == handshake_errc::yielded || failure.code == handshake_errc::superseded) return;
+  report_refusal(call, failure.peer, dist::to_string(failure));
+}
+
+// One line per second: a flood of strangers must not become a flood of lines.
+void switchboard::report_refusal(const attempt& call, std::string_view peer, std::string_view why) {
+  if (call.cancelled) return;
   const auto now = clock::now();
   if (now - last_report_ < report_interval) {
     ++suppressed_;
@@ -238,8 +286,7 @@ void switchboard::report_failure(const attempt& call, const dist::handshake_fail
   boost::system::error_code ignored;
   const auto from = call.socket.remote_endpoint(ignored);
   auto text = "refused a connection from " + from.address().to_string() +
-              (failure.peer.empty() ? "" : " as " + printable(failure.peer)) + ": " +
-              printable(dist::to_string(failure));
+              (peer.empty() ? "" : " as " + printable(peer)) + ": " + printable(why);
   if (suppressed_ != 0) text += " (and " + std::to_string(std::exchange(suppressed_, 0)) + " more)";
   note(log_level::warning, std::move(text));
 }

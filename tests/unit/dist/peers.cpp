@@ -432,6 +432,8 @@ TEST_CASE("every reason has a name and a sentence") {
   }
   const peer_reason deep{peer_errc::unreachable, {}, std::make_error_code(std::errc::connection_refused)};
   CHECK(dist::to_string(deep) == "the node cannot be reached: Connection refused");
+  const peer_reason secret{peer_errc::tls, {}, {}, "the peer does not speak TLS"};
+  CHECK(dist::to_string(secret) == "TLS failed: the peer does not speak TLS");
   const peer_reason shaken{peer_errc::handshake,
                            dist::handshake_failure{handshake_errc::timeout, dist::handshake_step::status, {}, "x@h"}};
   CHECK(dist::to_string(shaken) == "the handshake failed: the peer took too long (handshake step: status)");

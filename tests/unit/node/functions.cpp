@@ -125,7 +125,9 @@ TEST_CASE("what needs a right that the caller lacks is not run, and says so in e
   CHECK_FALSE(on.table->remove({"m"_atom, "manage"_atom, 0}));
 }
 
-TEST_CASE("the first pattern that matches decides about rights; else a peer of this computer may manage") {
+TEST_CASE(
+    "the first pattern that matches decides about rights; else a peer of this computer, or with a certificate, may "
+    "manage") {
   rights_policy policy{{{"ops@*", right::all}, {"*@far", right::talk}, {"ops2@far", right::all}}};
   CHECK(policy.of("ops@far"_atom) == right::all);
   CHECK(policy.of("ops2@far"_atom) == right::talk);
@@ -136,6 +138,8 @@ TEST_CASE("the first pattern that matches decides about rights; else a peer of t
   CHECK(policy.of("any@far"_atom) == right::talk);
   policy.met("any@near"_atom, nearness::elsewhere);
   CHECK(policy.of("any@near"_atom) == (right::observe | right::call));
+  policy.met("any@near"_atom, nearness::verified);
+  CHECK(policy.of("any@near"_atom) == right::all);
 }
 
 TEST_CASE("an answer in an exit reason is no crash; the end of a spawned process without its function is") {

@@ -51,6 +51,7 @@ TEST_CASE("the user is told about addresses that cannot be reached, and about th
   CHECK(listening_note("localhost", loopback, outside).empty());
   CHECK(listening_note("127.0.0.1", {make_address("127.0.0.1")}, outside).empty());
   CHECK(listening_note("db1", outside, outside).find("without encryption") != std::string::npos);
+  CHECK(listening_note("db1", outside, outside, carrier::tls).empty());
 }
 
 TEST_CASE("all listeners have one port") {

@@ -129,6 +129,13 @@ class node {
   /// The same by name; false for what the program has not provided.
   bool revoke(std::string_view module, std::string_view function, std::size_t arity);
 
+  /// Reads the files of `node_options::tls` again, for the connections that begin from now on; those that are up stay.
+  ///
+  /// Blocks on the files; any thread. Errors: `badarg` with a sentence as context, and everything stays as it was.
+  result<void> reload_tls();
+  /// The same with other options instead of those that the node has.
+  result<void> reload_tls(const tls_options& next);
+
   /// Traces what is named, in addition; see `node_options::on_trace`.
   void trace(trace_category categories) noexcept;
   /// Traces no longer what is named.

@@ -3,12 +3,14 @@
 
 #include <ergo/clock.hpp>
 #include <ergo/events.hpp>
+#include <ergo/tls_options.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -113,9 +115,13 @@ struct node_options {
   std::vector<std::string> allow;
 
   /// Who may have what done here; the first entry whose pattern matches decides. A node that none matches may observe
-  /// and call, and manage too if it is connected from a loopback address. What is refused is answered with
-  /// `permission_denied`.
+  /// and call, and manage too if it is connected from a loopback address or has shown a certificate. What is refused is
+  /// answered with `permission_denied`.
   std::vector<grant> grants;
+
+  /// Encrypts every connection, as Erlang's `-proto_dist inet_tls`; with nodes that do not there is none. Empty: in the
+  /// clear.
+  std::optional<tls_options> tls;
 
   epmd_mode epmd = epmd_mode::embedded;
   std::uint16_t epmd_port = 0;  ///< 0: ERL_EPMD_PORT, else 4369

@@ -28,6 +28,7 @@ enum class waiter_id : std::uint64_t {};
 /// Why there is no connection (any more).
 enum class peer_errc : std::uint8_t {
   unreachable,   ///< Nobody answers under that name: epmd, resolver or connect failed (`system`).
+  tls,           ///< There is no private channel with the peer (`detail`).
   handshake,     ///< The handshake failed (`handshake`).
   no_answer,     ///< The peer said it would connect to us itself, and did not.
   closed,        ///< The peer closed, or the carrier failed (`system`).
@@ -44,6 +45,7 @@ struct peer_reason {
   peer_errc code;
   std::optional<handshake_failure> handshake{};
   std::error_code system{};
+  std::string detail{};  ///< what else is known, as a clause; empty for nothing
 };
 
 [[nodiscard]] std::string_view to_string(peer_errc code);
