@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 #include <string_view>
@@ -23,8 +24,10 @@ po::options_description described() {
       ("cookie-file", po::value<std::string>(),
        "file with the secret (default: ERGO_COOKIE_FILE, ~/.erlang.cookie)")  //
       ("epmd-port", po::value<std::uint16_t>()->default_value(0),
-       "port of the port mapper (default: ERL_EPMD_PORT, 4369)")                                                //
-      ("listen-port", po::value<std::uint16_t>()->default_value(0), "port for other nodes (default: any)")      //
+       "port of the port mapper (default: ERL_EPMD_PORT, 4369)")                                            //
+      ("listen-port", po::value<std::uint16_t>()->default_value(0), "port for other nodes (default: any)")  //
+      ("tls", po::value<std::string>(),
+       "encrypt, with the certificates that ergo-cert has left in this folder: NAME.pem, else node.pem")        //
       ("visible", "be a visible node")("hidden", "be a hidden node (the default)")                              //
       ("tick-time", po::value<unsigned>()->default_value(60), "seconds of silence after which a peer is down")  //
       ("trace", po::value<std::string>()->default_value(""),
@@ -41,6 +44,16 @@ void hide_cookie(int argc, char** argv) {
     if (word.starts_with("--cookie=")) secret = argv[index] + 9;
     if (secret != nullptr) std::fill_n(secret, std::strlen(secret), 'x');
   }
+}
+
+ergo::tls_options read_tls(const std::filesystem::path& folder, const std::string& node) {
+  const auto name = node.substr(0, node.find('@'));
+  const auto stem = std::filesystem::exists(folder / (name + ".pem")) ? name : "node";
+  ergo::tls_options found;
+  found.certificate.file = (folder / (stem + ".pem")).string();
+  found.key.file = (folder / (stem + ".key")).string();
+  found.authorities.file = (folder / "ca.pem").string();
+  return found;
 }
 
 ergo::trace_category read_trace(const std::string& words) {
@@ -83,6 +96,7 @@ std::optional<options> read_options(int argc, char** argv) {
   if (given.contains("cookie-file")) read.node.cookie_file = given["cookie-file"].as<std::string>();
   read.node.epmd_port = given["epmd-port"].as<std::uint16_t>();
   read.node.listen_port_min = given["listen-port"].as<std::uint16_t>();
+  if (given.contains("tls")) read.node.tls = read_tls(given["tls"].as<std::string>(), read.node.name);
   if (given.contains("visible")) read.node.visibility = ergo::visibility::visible;
   read.node.net_ticktime = std::chrono::seconds{given["tick-time"].as<unsigned>()};
   read.node.trace = read_trace(given["trace"].as<std::string>());

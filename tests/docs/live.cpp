@@ -157,6 +157,25 @@ TEST_CASE("the README's process calls Erlang, watches it, and tells failures apa
   CHECK(auditor.process().finish().exit_code == 0);  // not killed, so that a sanitizer has its say
 }
 
+TEST_CASE("the README's options for TLS take what ergo-cert leaves in a folder", "[docs]") {
+  const auto certified = program_from("ERGO_PROGRAM_DOCS_CERTIFIED");
+  const auto maker = program_from("ERGO_PROGRAM_CERT");
+  auto folder = (std::filesystem::temp_directory_path() / "ergo-docs-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const auto before = ergo::test::run({certified, "cpp@localhost", folder});
+  CHECK(before.exit_code == 1);
+  CHECK(before.err.find("tls_options::certificate names " + folder + "/node.pem") != std::string::npos);
+  const auto made = ergo::test::run({maker, folder});
+  INFO(made.err);
+  CHECK(made.exit_code == 0);
+  CHECK(made.out.find("erl -proto_dist inet_tls -ssl_dist_optfile " + folder + "/node.conf") != std::string::npos);
+  const auto after = ergo::test::run({certified, "cpp@localhost", folder});
+  INFO(after.err);
+  CHECK(after.exit_code == 0);
+  CHECK(after.out == "ready\n");
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("the demo prints what the README shows", "[docs][live]") {
   const auto demo = program_from("ERGO_PROGRAM_DEMO");
   static_cast<void>(erl());

@@ -24,6 +24,7 @@ const std::vector<std::string> blocks_with_a_test{
     "README.md: #include <ergo/node.hpp>",
     "README.md: gen_server:call({bank, cpp@localhost}",
     "README.md: ergo::task<> auditor(",
+    "README.md: ergo::tls_options certified(",
     "README.md: cmake/run test --only",
     "libergo/ARCHITECTURE.md:         std ",
     "libergo/ARCHITECTURE.md: #include <ergo/otp/call.hpp>",
