@@ -64,7 +64,7 @@ std::string hint(const handshake_failure& failure) {
     return text;
   }
   if (failure.code == handshake_errc::closed && failure.step == handshake_step::status)
-    return ": OTP 22 and older do so when they are called by the name of a newer handshake";
+    return ": nodes that ask for TLS do so when they are called without it, and OTP 22 and older at a newer handshake";
   return {};
 }
 
