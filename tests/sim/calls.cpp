@@ -85,5 +85,49 @@ TEST_CASE("late answers never reach the mailbox of who no longer waits for them"
   });
 }
 
+TEST_CASE("what is sent over an alias to another node arrives in order until it is dropped", "[A6]") {
+  check_seeds(50, [](sim& world) -> std::string {
+    const auto names = start_nodes(world, 2);
+    constexpr int sent = 50;
+    int taken = 0;
+    bool in_order = true;
+    const auto collector = world.spawn(
+        names[0],
+        [](process& self, int* count, bool* ordered) -> task<> {
+          const auto asker = co_await self.receive<pid>();
+          const auto alias = self.make_alias();
+          self.send(*asker, alias);
+          while (*count < sent / 2) {
+            const auto got = co_await self.receive<int>();
+            *ordered = *ordered && *got == *count;
+            ++*count;
+          }
+          self.drop_alias(alias);
+          while (self.unread() != 0) {  // those that had come before
+            const auto got = co_await self.receive<int>();
+            *ordered = *ordered && *got == *count;
+            ++*count;
+          }
+          (void)co_await self.receive_any();
+          *ordered = false;
+        },
+        &taken, &in_order);
+    world.spawn(
+        names[1],
+        [](process& self, pid to) -> task<> {
+          self.send(to, self.id());
+          const auto alias = co_await self.receive<reference>();
+          for (int number = 0; number < sent; ++number) {
+            self.send(*alias, number);
+            if (number % 5 == 0) co_await self.sleep(1ms);
+          }
+        },
+        collector);
+    world.run_for(60s);
+    if (taken < sent / 2) return "only " + std::to_string(taken) + " arrived";
+    return in_order ? "" : "out of order, or after the alias was dropped";
+  });
+}
+
 }  // namespace
 }  // namespace ergo::test

@@ -94,7 +94,8 @@ signal* pack(const destination& to, signal* envelope, std::size_t bytes) {
     envelope->name = atom::from_index(static_cast<std::uint32_t>(bits));
     envelope->to_serial = static_cast<std::uint32_t>(bits >> 32);
     envelope->tag = as_term(to);
-  } else if (envelope->kind != signal_kind::reply && envelope->kind != signal_kind::spawn_request) {
+  } else if (envelope->kind != signal_kind::reply && envelope->kind != signal_kind::spawn_request &&
+             !envelope->goes_over_alias()) {
     envelope->tag = as_term(to);
   }
   packed->weight = weight_of(bytes);
@@ -108,7 +109,7 @@ outgoing unpack(signal* packed, atom node) noexcept {
     return found;
   }
   const auto kind = packed->kind;
-  if (kind == signal_kind::reply) return {packed, destination{pid{}}};
+  if (kind == signal_kind::reply || packed->goes_over_alias()) return {packed, destination{pid{}}};
   if (kind == signal_kind::spawn_request) return {packed, destination{atom{}, node}};
   if (kind == signal_kind::monitor || kind == signal_kind::demonitor) {
     return {packed, as_destination(std::exchange(packed->payload, term{}), node)};

@@ -54,6 +54,7 @@ struct endpoints {
   void operator()(const control::exit2& s) {
     from = traced(s.from);
     if (const auto* const process = std::get_if<pid>(&s.to)) to = traced(*process);
+    if (const auto* const alias = std::get_if<reference>(&s.to)) to = traced(term{*alias});
   }
   void operator()(const control::monitor& s) {
     from = traced(s.from);
@@ -159,11 +160,18 @@ signal_reader::outcome signal_reader::on(const control::reg_send& signal) {
   return {};
 }
 
-// The only aliases of ours are the references of calls.
+// Aliases of ours are the references of calls, over which only their answers come, and those that processes have made.
 signal_reader::outcome signal_reader::on(const control::alias_send& signal) {
-  if (signal.alias.node != identity_ || !local_node::is_call(signal.alias)) return {};
+  if (signal.alias.node != identity_) return {};
   auto content = payload();
   if (!content) return bad(std::move(content.error()));
+  if (!local_node::is_call(signal.alias)) {
+    auto* const envelope = make_signal(signal_kind::message, signal.from, term{signal.alias}, *std::move(content));
+    envelope->flags |= detail::signal::over_alias;
+    envelope->name = wire_.peer.name();
+    wire_.local.route_over(signal.alias, envelope);
+    return {};
+  }
   if (!content->is_tuple(2) || etf::reference_in_tag(content->elements()[0]) != signal.alias) return {};
   (void)take_answer(signal.from, *content);
   return {};
@@ -219,6 +227,13 @@ bool signal_reader::protects(const pid& target) const noexcept {
 signal_reader::outcome signal_reader::on(const control::exit2& signal) {
   auto reason = payload();
   if (!reason) return bad(std::move(reason.error()));
+  if (const auto* const alias = std::get_if<reference>(&signal.to)) {
+    if (alias->node != identity_ || local_node::is_call(*alias)) return {};
+    auto* const envelope = make_signal(signal_kind::exit, signal.from, term{*alias}, *std::move(reason));
+    envelope->flags |= detail::signal::over_alias;
+    wire_.local.route_over(*alias, envelope);
+    return {};
+  }
   auto target = std::optional<pid>{};
   if (const auto* const process = std::get_if<pid>(&signal.to)) target = *process;
   if (const auto* const name = std::get_if<atom>(&signal.to)) target = wire_.local.whereis(*name);

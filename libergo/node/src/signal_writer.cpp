@@ -15,6 +15,8 @@ using dist::flag;
 using dist::operation;
 
 constexpr std::uint8_t list_tag = 108;
+constexpr std::int64_t with_priority = 1;  // flags of ALTACT_SIG_SEND
+constexpr std::int64_t to_alias = 4;
 constexpr std::size_t longest_payload = (std::size_t{1} << 31) - (1U << 20);
 constexpr std::size_t worth_measuring = 16U << 20;  // smaller sizes are below any limit
 constexpr etf::encode_options gathering{.gather_from = 32U << 10};
@@ -102,11 +104,31 @@ void signal_writer::begin_message(const outgoing& what) {
   dist::begin_payload(out_, start_, packets_);
 }
 
+// OTP 28 and later have one operation for all that goes to an alias.
+void signal_writer::begin_alias(const signal& envelope, const reference& alias) {
+  const bool newer = wire_.negotiated.has(flag::altact_sig);
+  begin(newer ? operation::altact_sig_send : operation::alias_send, newer ? 4 : 3);
+  if (newer) etf::encode_integer(out_, (envelope.flags & signal::urgent) != 0 ? to_alias | with_priority : to_alias);
+  etf::encode_pid(out_, sender_of(envelope));
+  etf::encode_reference(out_, alias);
+  dist::begin_payload(out_, start_, packets_);
+}
+
 void signal_writer::message(const outgoing& what) {
+  if (what.envelope->goes_over_alias()) return message_over_alias(*what.envelope);
   begin_message(what);
   etf::encode_bare(out_, what.envelope->payload, gathering);
   end();
   trace_out(op_, what.envelope->from, target_of(what.to));
+}
+
+// Nobody has an alias on a node that knows none.
+void signal_writer::message_over_alias(const signal& envelope) {
+  if (!wire_.negotiated.has(flag::alias) && !wire_.negotiated.has(flag::altact_sig)) return;
+  begin_alias(envelope, envelope.tag.as_reference().value_or(reference{}));
+  etf::encode_bare(out_, envelope.payload, gathering);
+  end();
+  trace_out(op_, envelope.from, envelope.tag);
 }
 
 void signal_writer::cast(const outgoing& what) {
@@ -139,12 +161,9 @@ void signal_writer::call(const outgoing& what) {
 // {Tag, Answer}, to the alias where the tag has one and the peer knows aliases.
 void signal_writer::reply(const outgoing& what) {
   const auto& tag = what.envelope->tag;
-  if (has_alias(tag) && wire_.negotiated.has(flag::alias)) {
-    const auto alias = etf::reference_in_tag(tag).value_or(reference{});
-    begin(operation::alias_send, 3);
-    etf::encode_pid(out_, sender_of(*what.envelope));
-    etf::encode_reference(out_, alias);
-    dist::begin_payload(out_, start_, packets_);
+  const bool over_alias = has_alias(tag) && wire_.negotiated.has(flag::alias);
+  if (over_alias) {
+    begin_alias(*what.envelope, etf::reference_in_tag(tag).value_or(reference{}));
   } else {
     begin_message(what);
   }
@@ -152,7 +171,7 @@ void signal_writer::reply(const outgoing& what) {
   etf::encode_bare(out_, tag);
   etf::encode_bare(out_, what.envelope->payload, gathering);
   end();
-  if (op_ == operation::alias_send) {
+  if (over_alias) {
     trace_out(op_, what.envelope->from, tag);
   } else {
     trace_out(op_, what.envelope->from, what.to.process());
@@ -234,6 +253,7 @@ void signal_writer::control(const outgoing& what) {
   const auto& envelope = *what.envelope;
   const auto from = sender_of(envelope);
   if (what.to.by_name()) return;
+  if (envelope.goes_over_alias()) return exit_over_alias(envelope);
   const auto to = what.to.process();
   if (envelope.kind == signal_kind::link_exit) {
     wire_.table.broken(from, to);
@@ -248,6 +268,14 @@ void signal_writer::control(const outgoing& what) {
       trace_out(operation::group_leader, *leader, to);
     }
   }
+}
+
+// Before OTP 28 there are no exit signals to aliases; what was not negotiated is not sent.
+void signal_writer::exit_over_alias(const signal& envelope) {
+  const auto alias = envelope.tag.as_reference().value_or(reference{});
+  const auto how = (envelope.flags & signal::urgent) != 0 ? control::urgency::priority : control::urgency::ordinary;
+  if (dist::encode(out_, control::exit2{sender_of(envelope), alias, how}, envelope.payload, packets_))
+    trace_out(operation::altact_sig_send, envelope.from, envelope.tag);
 }
 
 // ----- answers ------------------------------------------------------------------------------------------------------
@@ -288,6 +316,8 @@ bool signal_writer::stale(const outgoing& what) const noexcept {
   if (what.envelope->kind == signal_kind::reply && has_alias(what.envelope->tag)) {
     return etf::reference_in_tag(what.envelope->tag).value_or(reference{}).node != wire_.peer;
   }
+  if (what.envelope->goes_over_alias())
+    return what.envelope->tag.as_reference().value_or(reference{}).node != wire_.peer;
   return what.to.process().node != wire_.peer;
 }
 

@@ -30,6 +30,7 @@ class signal_writer {
 
  private:
   void message(const outgoing& what);
+  void message_over_alias(const signal& envelope);
   void cast(const outgoing& what);
   void call(const outgoing& what);
   void reply(const outgoing& what);
@@ -40,12 +41,14 @@ class signal_writer {
   void down(const outgoing& what);
   void spawn(const outgoing& what);
   void control(const outgoing& what);
+  void exit_over_alias(const signal& envelope);
 
   [[nodiscard]] bool stale(const outgoing& what) const noexcept;
   void answer_stale(const outgoing& what);
   [[nodiscard]] bool too_long(const signal& envelope, std::size_t size) const;
   void begin(dist::operation op, std::size_t arity);
   void begin_message(const outgoing& what);
+  void begin_alias(const signal& envelope, const reference& alias);
   void end();
   void tell(const crossing::notice& news) const noexcept;
   template <typename From, typename To>

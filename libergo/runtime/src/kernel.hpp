@@ -16,6 +16,7 @@ struct process_kernel {
   // Signals.
   static void take_signals(process& self);
   static void act(process& self, signal* received);
+  [[nodiscard]] static bool has_alias(process& self, signal& received);
   static void append(process& self, signal* unread);
   [[nodiscard]] static signal* unlink_message(process& self, signal** link) noexcept;
   static void take_exit(process& self, signal* received);

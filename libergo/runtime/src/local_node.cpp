@@ -118,6 +118,13 @@ void local_node::route_local(const pid& to, detail::signal* envelope) noexcept {
   detail::bounce(*this, to, envelope, "noproc"_atom);
 }
 
+void local_node::route_over(const reference& alias, detail::signal* envelope) noexcept {
+  auto* const home = alias.node == identity() ? this : runtime_.find_node(alias.node);
+  if (home == nullptr) return route(destination{pid{alias.node, 0, 0}}, envelope);
+  if (const auto owner = home->owner_of(alias)) return home->route_local(*owner, envelope);
+  detail::release(envelope);
+}
+
 reference local_node::make_ref() noexcept {
   return detail::reference_of(identity(), next_ref_.fetch_add(1, std::memory_order_relaxed) & detail::counter_mask);
 }

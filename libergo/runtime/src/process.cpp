@@ -14,6 +14,10 @@ using detail::signal_kind;
 
 namespace {
 constexpr std::uint32_t sends_per_slice = 2000;
+
+constexpr std::uint8_t alias_flags(urgency how) noexcept {
+  return detail::signal::over_alias | (how == urgency::priority ? detail::signal::urgent : 0);
+}
 }  // namespace
 
 ergo::runtime& process::runtime() const noexcept { return node_->owner(); }
@@ -29,6 +33,13 @@ time_point process::now() {
 detail::send_awaiter process::send_term(const destination& to, term content) {
   node_->route(to, make_signal(signal_kind::message, id_, std::move(content)));
   return after_send(to);
+}
+
+detail::send_awaiter process::send_over(const reference& alias, term content, urgency how) {
+  auto* const envelope = make_signal(signal_kind::message, id_, term{alias}, std::move(content));
+  envelope->flags |= alias_flags(how);
+  node_->route_over(alias, envelope);
+  return after_send(destination{pid{alias.node, 0, 0}});
 }
 
 detail::send_awaiter process::send_cast(const destination& to, term content) {
@@ -75,6 +86,27 @@ void process::stop(exit_reason reason) noexcept {
 
 void process::exit(const pid& target, exit_reason reason) {
   node_->route(target, make_signal(signal_kind::exit, id_, reason.value()));
+}
+
+void process::exit(const reference& alias, exit_reason reason, urgency how) {
+  auto* const envelope = make_signal(signal_kind::exit, id_, term{alias}, reason.value());
+  envelope->flags |= alias_flags(how);
+  node_->route_over(alias, envelope);
+}
+
+void process::group_leader(const pid& leader, const pid& of) {
+  if (of == id_) return group_leader(leader);
+  node_->route(of, make_signal(signal_kind::group_leader, id_, term{leader}));
+}
+
+reference process::make_alias(alias_use use) {
+  const auto made = make_ref();
+  extras_of(*this).aliases.emplace(detail::value_of(made), use);
+  return made;
+}
+
+bool process::drop_alias(const reference& alias) noexcept {
+  return extras_ && alias.node == id_.node && extras_->aliases.erase(detail::value_of(alias)) != 0;
 }
 
 void process::link(const pid& other) {

@@ -6,7 +6,20 @@
 
 namespace ergo::inline v0::detail {
 
+// Whether the alias over which `received` came is active; then the signal is like any other from here on.
+bool process_kernel::has_alias(process& self, signal& received) {
+  if (!self.extras_) return false;
+  const auto found = self.extras_->aliases.find(value_of(received.tag));
+  if (found == self.extras_->aliases.end()) return false;
+  if (received.kind == signal_kind::message && found->second == alias_use::one_message)
+    self.extras_->aliases.erase(found);
+  received.tag = term{};
+  received.flags &= static_cast<std::uint8_t>(~(signal::over_alias | signal::urgent));
+  return true;
+}
+
 void process_kernel::act(process& self, signal* received) {
+  if (received->goes_over_alias() && !has_alias(self, *received)) return release(received);
   switch (received->kind) {
     case signal_kind::message:
     case signal_kind::cast:

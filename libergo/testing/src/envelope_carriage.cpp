@@ -60,6 +60,10 @@ class envelope_carriage final : public carriage {
 
   std::string read(packet received, const std::function<void(packet)>& send) override {
     auto* const envelope = std::exchange(received.envelope, nullptr);
+    if (envelope->goes_over_alias()) {
+      local_.route_over(envelope->tag.as_reference().value_or(reference{}), envelope);
+      return {};
+    }
     auto target = received.to.process();
     if (received.to.by_name()) {
       const auto found = local_.whereis(received.to.name());

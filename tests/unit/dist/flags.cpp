@@ -62,8 +62,8 @@ TEST_CASE("our offer is accepted by every release from 23 to 29 and by ourselves
   for (int release = 23; release <= 29; ++release)
     CHECK(dist::missing(dist::pass_through_offer, required_by(release)).empty());
   CHECK(dist::missing(dist::pass_through_offer, dist::required_of_peers).empty());
-  CHECK(dist::pass_through_offer.bits() == 0xD075F5FBC);
-  CHECK(dist::visible_pass_through_offer.bits() == 0xD075F5FBD);
+  CHECK(dist::pass_through_offer.bits() == 0x6D075F5FBC);
+  CHECK(dist::visible_pass_through_offer.bits() == 0x6D075F5FBD);
 }
 
 TEST_CASE("our offer asks for neither the header atom cache nor fragments") {
@@ -103,7 +103,8 @@ TEST_CASE("negotiation keeps what both ends offer") {
   const flags with_29 = dist::negotiate(dist::pass_through_offer, offered_by(29));
   CHECK(with_29.has(flag::unlink_id));
   CHECK(with_29.has(flag::alias));
-  CHECK_FALSE(with_29.has(flag::altact_sig));
+  CHECK(with_29.has(flag::altact_sig));
+  CHECK(with_29.has(flag::native_records));
   CHECK_FALSE(with_29.has(flag::fragments));
 }
 

@@ -69,6 +69,18 @@ TEST_CASE("an answer to an alias needs no destination beside it") {
   release(out.envelope);
 }
 
+TEST_CASE("what goes over an alias of a process keeps the alias, and its urgency") {
+  const auto kind = GENERATE(signal_kind::message, signal_kind::exit);
+  auto* const made = make_signal(kind, sender, term{own_ref}, term{42});
+  made->flags |= signal::over_alias | signal::urgent;
+  auto* const packed = pack(destination{pid{there, 0, 0}}, made, 1);
+  CHECK(packed == made);
+  const auto out = unpack(packed, "there@h"_atom);
+  CHECK(out.envelope->tag == term{own_ref});
+  CHECK(out.envelope->flags == (signal::over_alias | signal::urgent));
+  release(out.envelope);
+}
+
 TEST_CASE("only the two shapes of OTP are aliases") {
   const reference ref{there, 3, {1, 2, 3}};
   CHECK(has_alias(alias_tag(ref)));

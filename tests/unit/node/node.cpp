@@ -257,6 +257,39 @@ TEST_CASE("a node that is not on the allow list is refused") {
   CHECK(b.events.wait_for("allow"));
 }
 
+namespace {
+
+task<exit_reason> hear_over_alias(process& self, pid speaker) {
+  self.trap_exits(exits::trapped);
+  const auto alias = self.make_alias();
+  self.send(speaker, alias);
+  auto first = co_await self.receive<std::int64_t>(patience);
+  auto second = co_await self.receive<std::int64_t>(patience);
+  auto ended = co_await self.receive<exit_message>(patience);
+  if (!first || !second || !ended) co_return exit_reason{"something_missing"_atom};
+  co_return exit_reason{etf::tuple(*first, *second, ended->reason.value())};
+}
+
+task<> speak_over_alias(process& self) {
+  const auto alias = co_await self.receive<reference>(patience);
+  self.send(*alias, 1);
+  self.send(*alias, 2, urgency::priority);
+  self.exit(*alias, exit_reason{"why"_atom}, urgency::priority);
+}
+
+}  // namespace
+
+TEST_CASE("messages and exit signals over an alias cross to another node, urgent ones too") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  const auto speaker = b.self->spawn(speak_over_alias);
+  REQUIRE(speaker);
+  CHECK(run(a, hear_over_alias, *speaker).value() == etf::tuple(1, 2, "why"_atom));
+}
+
 TEST_CASE("a second node of the same name is refused, and the first one is untouched") {
   const auto epmd = free_port();
   member a{"a@localhost", epmd};

@@ -113,6 +113,24 @@ TEST_CASE("what comes over an alias is an answer with that alias, or nothing") {
   CHECK(on.lines.empty());
 }
 
+TEST_CASE("what comes over an alias that a process made reaches it until it is dropped") {
+  wire_fixture on;
+  const auto self = on.spawn();
+  REQUIRE(on.receive(control::send{on.remote, self}, "make_alias"_atom));
+  const auto alias = scribe::alias;
+  on.lines.clear();
+  CHECK(on.receive(control::alias_send{on.remote, alias}, 1));
+  CHECK(on.receive(control::alias_send{on.remote, alias, control::urgency::priority}, 2));
+  CHECK(on.receive(control::exit2{on.remote, alias}, "hurt"_atom));
+  CHECK(on.receive(control::alias_send{on.remote, reference{on.peer, 3, {1, 2, 3}}}, 4));
+  CHECK(on.lines == lines{"1", "2", "{'EXIT',<there@h.5.1>,hurt}"});
+  REQUIRE(on.receive(control::send{on.remote, self}, "drop_alias"_atom));
+  on.lines.clear();
+  CHECK(on.receive(control::alias_send{on.remote, alias}, 5));
+  CHECK(on.receive(control::exit2{on.remote, alias, control::urgency::priority}, "hurt"_atom));
+  CHECK(on.lines.empty());
+}
+
 TEST_CASE("a link is made, booked, and broken by the peer's end") {
   wire_fixture on;
   const auto self = on.spawn();

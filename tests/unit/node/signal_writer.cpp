@@ -58,6 +58,9 @@ TEST_CASE("a peer without aliases gets the bare reference") {
 TEST_CASE("an answer goes to the alias where the tag has one, else to the process") {
   wire_fixture on;
   CHECK(write(on, signal_kind::reply, on.remote, term{42}, their_alias(on)) ==
+        lines{"{37,4,<here@h.1.0>,#Ref<there@h.6.5.4>} {[alias|#Ref<there@h.6.5.4>],42}"});
+  wire_fixture older{before_28};
+  CHECK(write(older, signal_kind::reply, older.remote, term{42}, their_alias(older)) ==
         lines{"{33,<here@h.1.0>,#Ref<there@h.6.5.4>} {[alias|#Ref<there@h.6.5.4>],42}"});
   const term plain{reference{on.peer, 2, {7, 8}}};
   CHECK(write(on, signal_kind::reply, on.remote, term{42}, plain) ==
@@ -68,6 +71,35 @@ TEST_CASE("an answer to an alias goes to the process where aliases were not nego
   wire_fixture on{old_release};
   CHECK(write(on, signal_kind::reply, on.remote, term{42}, their_alias(on)) ==
         lines{"{22,<here@h.1.0>,<there@h.5.1>} {[alias|#Ref<there@h.6.5.4>],42}"});
+}
+
+TEST_CASE("what is sent over an alias is ALTACT_SIG_SEND, or ALIAS_SEND before OTP 28, or nothing before OTP 24") {
+  const auto over_alias = [](dist::flags negotiated, signal_kind kind, std::uint8_t more) {
+    wire_fixture on{negotiated};
+    auto* const envelope =
+        make_signal(kind, pid{on.here, 1, 0}, term{reference{on.peer, 3, {4, 5, 6}}}, term{"hi"_atom});
+    envelope->flags |= signal::over_alias | more;
+    on.writer.write({envelope, destination{pid{}}}, 100);
+    return on.written();
+  };
+  const std::string ends = "<here@h.1.0>,#Ref<there@h.6.5.4>} hi";
+  CHECK(over_alias(modern, signal_kind::message, 0) == lines{"{37,4," + ends});
+  CHECK(over_alias(modern, signal_kind::message, signal::urgent) == lines{"{37,5," + ends});
+  CHECK(over_alias(modern, signal_kind::exit, 0) == lines{"{37,20," + ends});
+  CHECK(over_alias(modern, signal_kind::exit, signal::urgent) == lines{"{37,21," + ends});
+  CHECK(over_alias(before_28, signal_kind::message, signal::urgent) == lines{"{33," + ends});
+  CHECK(over_alias(before_28, signal_kind::exit, 0).empty());
+  CHECK(over_alias(old_release, signal_kind::message, 0).empty());
+}
+
+TEST_CASE("nothing is sent over an alias of an earlier incarnation of the peer") {
+  wire_fixture on;
+  const auto former = etf::node_id::make("there@h"_atom, 1).value();
+  auto* const envelope =
+      make_signal(signal_kind::message, pid{on.here, 1, 0}, term{reference{former, 3, {4, 5, 6}}}, term{1});
+  envelope->flags |= signal::over_alias;
+  on.writer.write({envelope, destination{pid{}}}, 100);
+  CHECK(on.written().empty());
 }
 
 TEST_CASE("links are booked until they break") {

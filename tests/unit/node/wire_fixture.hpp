@@ -22,12 +22,13 @@ using namespace ergo::detail;
 namespace control = ergo::dist::control;
 
 inline const dist::flags modern{dist::expand_digest(dist::pass_through_offer)};
-inline const dist::flags old_release = modern.without(dist::flag::unlink_id)
+inline const dist::flags before_28 = modern.without(dist::flag::altact_sig).without(dist::flag::native_records);
+inline const dist::flags old_release = before_28.without(dist::flag::unlink_id)
                                            .without(dist::flag::alias)
                                            .without(dist::flag::v4_nc)
                                            .without(dist::flag::exit_payload);
 
-/// Writes every message down, traps exits, and does what `{do, …}` says.
+/// Writes every message down, traps exits, and does what it is told: `{link, Pid}`, `{exit, Reason}`, `make_alias`.
 class scribe final : public behaviour {
  public:
   explicit scribe(std::vector<std::string>* lines) : lines_{lines} {}
@@ -36,9 +37,13 @@ class scribe final : public behaviour {
     const auto content = received.to_term();
     if (etf::is_tagged(content, "link"_atom, 2)) return self.link(*content.elements()[1].as_pid());
     if (etf::is_tagged(content, "exit"_atom, 2)) return self.stop(exit_reason{content.elements()[1]});
+    if (content.is("make_alias"_atom)) alias = self.make_alias();
+    if (content.is("drop_alias"_atom)) (void)self.drop_alias(alias);
     lines_->push_back((received.is_call() ? "call " : received.is_cast() ? "cast " : "") + etf::to_text(content));
   }
   void task_ended(process&) override {}
+
+  inline static reference alias{};  ///< that was made last
 
  private:
   std::vector<std::string>* lines_;

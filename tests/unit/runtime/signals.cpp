@@ -141,6 +141,32 @@ TEST_CASE("the kill of a linked process travels as killed, and a link exit with 
   CHECK(seen.log == log_lines{"EXIT P kill"});
 }
 
+TEST_CASE("a process gives another one and itself a group leader") {
+  manual_world world;
+  const auto led = idle_process(world);
+  bool own = false;
+  const auto leader = world.spawn(
+      [](process& self, pid other, bool* led_itself) -> task<> {
+        self.group_leader(self.id(), other);
+        self.group_leader(other, self.id());
+        *led_itself = self.group_leader() == other;
+        (void)co_await self.receive_any();
+      },
+      led, &own);
+  world.run();
+  CHECK(own);
+  term found;
+  world.spawn(
+      [](process& self, pid who, term* seen) -> task<> {
+        const auto facts = co_await process_info(self, who);
+        for (const auto& fact : facts->items())
+          if (fact.elements()[0].is("group_leader"_atom)) *seen = fact.elements()[1];
+      },
+      led, &found);
+  world.run();
+  CHECK(found == term{leader});
+}
+
 TEST_CASE("linking twice is one link: one exit signal, and one unlink ends it") {
   manual_world world;
   observer seen{world};

@@ -81,6 +81,10 @@ class local_node {
   /// The same, to a process of this program only; what finds nobody is answered through `route`.
   void route_local(const pid& to, detail::signal* envelope) noexcept;
 
+  /// Sends a message or exit signal (owned from now on) that has `alias` in its tag to whoever has it; nobody is told
+  /// when nobody has.
+  void route_over(const reference& alias, detail::signal* envelope) noexcept;
+
   /// A reference that is unique while this node lives, for callers that are no process.
   [[nodiscard]] reference make_ref() noexcept;
   /// The process that a reference made by `process::make_ref` or a call belongs to, when it is one of this node's.

@@ -44,6 +44,16 @@ struct timer_ref {
   reference ref;
 };
 
+/// How long an alias holds.
+enum class alias_use : std::uint8_t {
+  until_dropped,  ///< until `drop_alias`, as `erlang:alias/0`
+  one_message,    ///< until its first message, as `erlang:alias([reply])`
+};
+
+/// What a sender asks of whoever has an alias. A process of OTP 28 that made it with `alias([priority])` reads a
+/// `priority` message before the ordinary ones; everybody else takes it as ordinary.
+enum class urgency : std::uint8_t { ordinary, priority };
+
 /// Whether exit signals end this process or arrive as `exit_message`.
 enum class exits : std::uint8_t { deadly, trapped };
 
@@ -102,6 +112,12 @@ class process final : public detail::process_state {
   detail::send_awaiter send(const destination& to, const T& content) {
     return send_term(to, detail::as_term(content));
   }
+  /// Sends to whoever has an alias: a process of any node, or nobody any more, then the message is dropped. Otherwise
+  /// as above.
+  template <typename T>
+  detail::send_awaiter send(const reference& alias, const T& content, urgency how = urgency::ordinary) {
+    return send_over(alias, detail::as_term(content), how);
+  }
   /// As `send`, for a message wrapped as `gen_server:cast/2` does.
   detail::send_awaiter send_cast(const destination& to, term content);
   /// As `send`, but refuses with `busy` when the connection to `to` is over its busy limit.
@@ -113,6 +129,8 @@ class process final : public detail::process_state {
   [[noreturn]] void exit(exit_reason reason);
   /// Sends an exit signal, as `exit/2`: `kill` cannot be trapped and becomes `killed`.
   void exit(const pid& target, exit_reason reason);
+  /// Sends an exit signal to whoever has an alias.
+  void exit(const reference& alias, exit_reason reason, urgency how = urgency::ordinary);
   /// Chooses whether exit signals are deadly (the default) or trapped; returns what it was.
   exits trap_exits(exits mode) noexcept { return std::exchange(exits_, mode); }
 
@@ -126,6 +144,12 @@ class process final : public detail::process_state {
   void monitor_node(atom node);
   /// Takes one `monitor_node` of that node back.
   void demonitor_node(atom node);
+
+  /// A reference by which any process of any node can send to this one until it is dropped: what comes later, however
+  /// late, never reaches the mailbox. Its messages keep their place among those sent to the pid, urgent ones too.
+  [[nodiscard]] reference make_alias(alias_use use = alias_use::until_dropped);
+  /// Takes an alias of this process back; false when it was not active any more.
+  bool drop_alias(const reference& alias) noexcept;
 
   /// A reference that is unique while this node lives.
   [[nodiscard]] reference make_ref();
@@ -202,6 +226,8 @@ class process final : public detail::process_state {
 
   [[nodiscard]] const pid& group_leader() const noexcept { return group_leader_; }
   void group_leader(const pid& leader) noexcept { group_leader_ = leader; }
+  /// Gives another process, here or on another node, a group leader, as `erlang:group_leader/2`.
+  void group_leader(const pid& leader, const pid& of);
   [[nodiscard]] const term& ancestors() const noexcept { return ancestors_; }        ///< pids or names, parent first
   [[nodiscard]] const term& initial_call() const noexcept { return initial_call_; }  ///< `{M, F, A}`
   [[nodiscard]] std::size_t unread() const noexcept { return unread_; }  ///< messages in the mailbox that nobody took
@@ -240,6 +266,7 @@ class process final : public detail::process_state {
   friend class ergo::runtime;
 
   detail::send_awaiter send_term(const destination& to, term content);
+  detail::send_awaiter send_over(const reference& alias, term content, urgency how);
   detail::send_awaiter after_send(const destination& to);
   void adopt_root(std::coroutine_handle<> root, detail::promise_base& promise) noexcept;
   detail::slice_end run_slice(detail::worker& on) override;

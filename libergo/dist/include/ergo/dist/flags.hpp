@@ -103,7 +103,7 @@ inline constexpr flags required_of_peers = mandatory_23 | flags{flag::handshake_
 
 /// The offer of a hidden node that speaks pass-through packets only (no header atom cache, no
 /// fragments): every OTP from 23 to 29 accepts it.
-inline constexpr flags pass_through_offer{0xD'075F'5FBC};
+inline constexpr flags pass_through_offer{0x6D'075F'5FBC};
 /// The same as a visible node.
 inline constexpr flags visible_pass_through_offer = pass_through_offer.with(flag::published);
 

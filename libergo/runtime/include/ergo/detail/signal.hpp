@@ -50,9 +50,16 @@ struct signal {
   term tag;
   term payload;
 
-  static constexpr std::uint8_t embedded = 1;  ///< not from the pool: `release` leaves it alone
-  static constexpr std::uint8_t linked = 2;    ///< spawn_reply: the new process has a link to the receiver
-  static constexpr std::uint8_t watched = 4;   ///< spawn_reply: the new process is monitored by the receiver
+  static constexpr std::uint8_t embedded = 1;    ///< not from the pool: `release` leaves it alone
+  static constexpr std::uint8_t linked = 2;      ///< spawn_reply: the new process has a link to the receiver
+  static constexpr std::uint8_t watched = 4;     ///< spawn_reply: the new process is monitored by the receiver
+  static constexpr std::uint8_t over_alias = 2;  ///< message, exit: for whoever has the alias in `tag`, if anybody has
+  static constexpr std::uint8_t urgent = 4;      ///< message, exit over an alias: asks to be read before others
+  // 8 and above belong to the node.
+
+  [[nodiscard]] bool goes_over_alias() const noexcept {
+    return (flags & over_alias) != 0 && (kind == signal_kind::message || kind == signal_kind::exit);
+  }
 };
 
 static_assert(sizeof(signal) == 64);
