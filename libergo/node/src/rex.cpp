@@ -2,11 +2,13 @@
 #include "rex.hpp"
 
 #include "net_kernel.hpp"
+#include "stdout_leader.hpp"
 
 #include <ergo/runtime.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -19,10 +21,15 @@ term bad_rpc(const term& reason) { return etf::tuple("badrpc"_atom, etf::tuple("
 struct asker {
   std::optional<caller> calling;
   std::optional<pid> raw;
+  std::optional<pid> printer = {};  ///< the group leader that sends a C node what is printed, and then the value
 
   void answer(process& self, term value) const {
     if (calling) return self.reply(*calling, std::move(value));
-    if (raw) self.send(*raw, etf::tuple("rex"_atom, value));
+    if (printer) {
+      self.send(*printer, etf::tuple("answer"_atom, value));
+    } else if (raw) {
+      self.send(*raw, etf::tuple("rex"_atom, value));
+    }
   }
 };
 
@@ -51,6 +58,12 @@ class rex final : public behaviour {
   void receive(process& self, message received) override {
     if (const auto ended = received.as<down>()) return worker_ended(self, *ended);
     if (const auto told = received.as<exit_message>()) return end_with_node(self, *told);
+    if (!blocked_by_) return serve(self, received);
+    later_.push_back(std::move(received));
+  }
+
+ private:
+  void serve(process& self, const message& received) {
     const auto from = received.get()->name;
     const auto held = from == atom{} ? right::all : functions_->policy().of(from);
     const auto& content = received.payload();
@@ -59,12 +72,17 @@ class rex final : public behaviour {
     if (received.kind() == signal_kind::message) take_plain(self, content, from, held);
   }
 
- private:
-  void take_call(process& self, const term& content, const asker& who, right held) {
-    if (!etf::is_tagged(content, "call"_atom, 5) && !etf::is_tagged(content, "block_call"_atom, 5))
-      return who.answer(self, bad_rpc(term{"notsup"_atom}));
-    const auto wanted = read_request(content);
+  void take_call(process& self, const term& content, asker who, right held) {
+    const bool blocks = etf::is_tagged(content, "block_call"_atom, 5);
+    if (!blocks && !etf::is_tagged(content, "call"_atom, 5)) return who.answer(self, bad_rpc(term{"notsup"_atom}));
+    auto wanted = read_request(content);
     if (!wanted) return who.answer(self, bad_rpc(term{"badarg"_atom}));
+    if (who.raw && content.elements()[4].is("send_stdout_to_caller"_atom)) {
+      const auto printer = self.try_spawn({}, make_stdout_leader(*who.raw));
+      if (!printer) return who.answer(self, bad_rpc(printer.error().reason()));
+      wanted->leader = *printer;
+      who.printer = *printer;
+    }
     const auto answering = [who](process& worker, const outcome& how) {
       who.answer(worker, how.as_rpc_answer());
       return exit_reason::normal();
@@ -73,6 +91,7 @@ class rex final : public behaviour {
     if (!worker) return who.answer(self, bad_rpc(worker.error().reason()));
     const auto watch = self.monitor(*worker);
     waiting_.emplace(watch.ref, who);
+    if (blocks) blocked_by_ = watch.ref;
   }
 
   void take_cast(process& self, const term& content, right held) {
@@ -133,10 +152,23 @@ class rex final : public behaviour {
     if (found == waiting_.end()) return;
     if (!ended.reason.is_normal()) found->second.answer(self, bad_rpc(ended.reason.value()));
     waiting_.erase(found);
+    if (blocked_by_ == ended.ref) go_on(self);
+  }
+
+  // What came while a `block_call` ran, up to the next one.
+  void go_on(process& self) {
+    blocked_by_.reset();
+    while (!blocked_by_ && !later_.empty()) {
+      const auto next = std::move(later_.front());
+      later_.pop_front();
+      serve(self, next);
+    }
   }
 
   std::shared_ptr<const function_table> functions_;
   boost::unordered_flat_map<reference, asker, std::hash<reference>> waiting_;
+  std::optional<reference> blocked_by_;  // the monitor of a `block_call`: rex serves nobody else until it has ended
+  std::deque<message> later_;
 };
 
 }  // namespace

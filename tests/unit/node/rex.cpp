@@ -27,6 +27,13 @@ task<> collect(process& self, std::shared_ptr<std::promise<std::string>> told) {
   told->set_value(etf::to_text(got.to_term().elements()[1]));
 }
 
+/// Says which process it is, and lasts until it is sent something.
+task<term> hold(process& self, std::shared_ptr<std::promise<pid>> told) {
+  told->set_value(self.id());
+  (void)co_await self.receive_any();
+  co_return term{"held"_atom};
+}
+
 void provide_some(node& on) {
   REQUIRE(on.provide("m", "add", [](std::int64_t left, std::int64_t right) { return left + right; }));
   REQUIRE(on.provide("m", "leave", [](process& self) -> term { self.exit(exit_reason{"bye"_atom}); }));
@@ -74,6 +81,101 @@ TEST_CASE("rex answers C nodes: calls, features, sends to names") {
   on.self->send(rex, etf::tuple(*on.self->whereis("rex"_atom), etf::parse("{send,here,hello}").value()));
   REQUIRE(got.wait_for(patience) == std::future_status::ready);
   CHECK(got.get() == "hello");
+}
+
+namespace {
+
+/// Calls `prints` over rex as a C node that wants to see the output; what it gets, up to the value.
+task<term> see_output(process& self, destination rex, term output) {
+  const auto request =
+      etf::tuple("call"_atom, "m"_atom, "prints"_atom, etf::list(output), "send_stdout_to_caller"_atom);
+  self.send(rex, etf::tuple(self.id(), request));
+  std::vector<term> seen;
+  for (;;) {
+    const message got = co_await self.receive_any();
+    seen.push_back(got.to_term());
+    if (etf::is_tagged(seen.back(), "rex"_atom, 2)) co_return etf::make_list(seen);
+  }
+}
+
+/// Asks its group leader for something, waits for no answer, and returns the leader's answer to one more request.
+task<term> print(process& self, term output) {
+  const destination leader{self.group_leader()};
+  const auto request = [&](const term& what) {
+    self.send(leader, etf::tuple("io_request"_atom, self.id(), self.make_ref(), what));
+  };
+  request(output);
+  const auto answer = co_await self.receive<term>();
+  request(etf::parse("{put_chars,unicode,\"last\"}").value());
+  co_return answer->elements()[2];
+}
+
+}  // namespace
+
+TEST_CASE("a C node sees what its call prints, and then the value") {
+  caller_node on{lonely()};
+  REQUIRE(on.self->provide("m", "prints", print));
+  const auto seen = [&](std::string_view output) {
+    return on.run(see_output, destination{"rex"_atom}, etf::parse(output).value());
+  };
+  const auto printed = [](const std::string& text) {
+    return "[{rex_stdout,<<" + text + ">>},{rex_stdout,<<\"last\">>},{rex,ok}]";
+  };
+  CHECK(seen("{put_chars,unicode,[\"a\",<<\"b\">>,[[99]|<<\"d\">>]]}") == printed("\"abcd\""));
+  CHECK(seen("{put_chars,unicode,[228,955,128512]}") == printed("\"äλ😀\"/utf8"));
+  CHECK(seen("{put_chars,latin1,[228,<<228>>]}") == printed("\"ää\"/utf8"));
+  CHECK(seen("{put_chars,\"old\"}") == printed("\"old\""));
+  CHECK(seen("{requests,[{put_chars,unicode,\"one\"},{put_chars,unicode,\"two\"}]}") ==
+        "[{rex_stdout,<<\"one\">>},{rex_stdout,<<\"two\">>},{rex_stdout,<<\"last\">>},{rex,ok}]");
+  const auto refused = [](const std::string& why) { return "[{rex_stdout,<<\"last\">>},{rex,{error," + why + "}}]"; };
+  CHECK(seen("{put_chars,unicode,[55296]}") == refused("put_chars"));
+  CHECK(seen("{put_chars,latin1,[256]}") == refused("put_chars"));
+  CHECK(seen("{put_chars,unicode,[text]}") == refused("put_chars"));
+  CHECK(seen("{put_chars,unicode,io_lib,format,[\"~p\",[1]]}") == refused("format"));
+  CHECK(seen("{get_line,unicode,\"> \"}") == refused("enotsup"));
+  CHECK(seen("{requests,[{requests,[]}]}") == refused("request"));
+}
+
+TEST_CASE("what a C node waits for comes also when its call dies") {
+  caller_node on{lonely()};
+  provide_some(*on.self);
+  const destination rex{"rex"_atom};
+  CHECK(on.run(ask_raw, rex, std::string{"{call,m,die,[],send_stdout_to_caller}"}) == "{rex,{badrpc,{'EXIT',killed}}}");
+}
+
+namespace {
+
+/// Asks rex for a block_call that lasts until it is let go, and then for others; the order of their answers.
+task<term> blocked(process& self, destination rex, std::shared_ptr<std::promise<pid>> blocker) {
+  auto running = blocker->get_future();
+  const auto ask = [&](std::string_view request) {
+    self.send(rex, etf::tuple(self.id(), etf::parse(request).value()));
+  };
+  ask("{block_call,m,hold,[],user}");
+  while (running.wait_for(std::chrono::seconds{0}) != std::future_status::ready) co_await self.yield();
+  ask("{block_call,m,add,[1,2],user}");
+  ask("{block_call,m,add,[3,4],user}");
+  ask("features_request");
+  (void)co_await process_info(self, *self.node().whereis("rex"_atom));
+  const auto early = self.unread();
+  self.send(running.get(), "go"_atom);
+  std::vector<term> answers{term{early}};
+  for (int count = 0; count < 4; ++count) {
+    const message got = co_await self.receive_any();
+    answers.push_back(got.to_term());
+  }
+  co_return etf::make_list(answers);
+}
+
+}  // namespace
+
+TEST_CASE("a block_call holds up everything that rex is asked later") {
+  caller_node on{lonely()};
+  provide_some(*on.self);
+  const auto blocker = std::make_shared<std::promise<pid>>();
+  REQUIRE(on.self->provide("m", "hold", [blocker](process& self) -> task<term> { return hold(self, blocker); }));
+  CHECK(on.run(blocked, destination{"rex"_atom}, blocker) ==
+        "[0,{rex,held},{rex,3},{rex,7},{features_reply,alone@localhost,[erpc]}]");
 }
 
 TEST_CASE("a cast through rex runs, and says nothing") {
