@@ -1,0 +1,501 @@
+// Two nodes of this program whose connection is cut, reset, stalled, dribbled or late: R02 to R05, R09, R24, R31.
+#include <ergo/node.hpp>
+#include <ergo/rpc.hpp>
+
+#include "lone_node.hpp"
+
+#include <ergo/calls.hpp>
+#include <ergo/etf/text.hpp>
+#include <ergo/spawn.hpp>
+#include <ergo_test/fault_proxy.hpp>
+#include <ergo_test/sanitizers.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <malloc.h>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+using namespace ergo;
+using namespace ergo_test;
+using namespace std::chrono_literals;
+using ergo::test::ending;
+using ergo::test::endpoint;
+using ergo::test::fault_proxy;
+using ergo::test::way;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto name_a = "a@127.0.0.1";
+constexpr auto name_b = "b@127.0.0.2";
+
+/// `usual` rounds, or `all` of them where ERGO_TEST_LONG is set.
+int rounds(int usual, int all) { return std::getenv("ERGO_TEST_LONG") == nullptr ? usual : all; }
+
+/// Bytes that the program has from `malloc`; 0 where a sanitizer has its own.
+std::size_t memory_in_use() { return mallinfo2().uordblks; }
+
+node_options plain_options(const std::string& name, std::uint16_t peers) {
+  node_options options;
+  options.name = name;
+  options.cookie = "secret";
+  options.epmd = epmd_mode::none;
+  options.peer_port = peers;
+  options.on_event = [](const event&) {};
+  return options;
+}
+
+std::unique_ptr<node> started(node_options options) {
+  auto made = node::start(std::move(options), runtime_options{.cores = 2});
+  REQUIRE(made);
+  return *std::move(made);
+}
+
+/// Node a reaches node b through a proxy only, and b does not reach a.
+struct stage {
+  explicit stage(std::chrono::milliseconds tick_time = 60s, trace_sink trace_of_b = {})
+      : port{free_port()}, behind{free_port()}, proxy{endpoint{0x7F00'0002, port}, endpoint{0x7F00'0002, behind}} {
+    auto options = plain_options(name_b, free_port());
+    options.listen_port_min = behind;
+    options.net_ticktime = tick_time;
+    if (trace_of_b) options.trace = trace_category::dist;
+    options.on_trace = std::move(trace_of_b);
+    b = started(std::move(options));
+    options = plain_options(name_a, port);
+    options.net_ticktime = tick_time;
+    a = started(std::move(options));
+  }
+  [[nodiscard]] bool both_connected() const { return a->is_connected(name_b) && b->is_connected(name_a); }
+  [[nodiscard]] bool both_alone() const { return !a->is_connected(name_b) && !b->is_connected(name_a); }
+
+  std::uint16_t port;
+  std::uint16_t behind;
+  fault_proxy proxy;
+  std::unique_ptr<node> a;
+  std::unique_ptr<node> b;
+};
+
+task<> echo(process& self) {
+  for (;;) {
+    message got = co_await self.receive_any();
+    if (got.is_call()) self.reply(got.from(), got.payload());
+  }
+}
+
+task<> call_and_tell(process& self, destination to, term request, std::shared_ptr<std::promise<term>> told) {
+  const auto answer = co_await call(self, to, request, 15s);
+  told->set_value(answer ? *answer : answer.error().reason());
+}
+
+/// What a call from a process of `on` gives.
+term call_from(node& on, const destination& to, const term& request) {
+  const auto told = std::make_shared<std::promise<term>>();
+  auto got = told->get_future();
+  REQUIRE(on.spawn(call_and_tell, to, request, told));
+  REQUIRE(got.wait_for(patience) == std::future_status::ready);
+  return got.get();
+}
+
+void start_echo(node& on) { REQUIRE(on.spawn(spawn_options{.name = "echo"_atom}, make_body(echo))); }
+
+const destination echo_at_b{"echo"_atom, atom::of(name_b)};
+
+}  // namespace
+
+TEST_CASE("nodes meet and talk over a connection that dribbles, or is late") {
+  stage on;
+  start_echo(*on.b);
+  const auto content = etf::binary(std::string(20'000, 'x'));
+  on.proxy.dribble(way::forward, 1);
+  on.proxy.dribble(way::backward, 3);
+  CHECK(call_from(*on.a, echo_at_b, content) == content);
+  CHECK(on.proxy.writes(way::forward) > 20'000);
+  on.proxy.end_all(ending::close);
+  REQUIRE(eventually([&] { return on.both_alone(); }));
+  on.proxy.dribble(way::forward, 0);
+  on.proxy.delay(way::backward, 20ms);
+  const auto began = steady::now();
+  CHECK(call_from(*on.a, echo_at_b, content) == content);
+  CHECK(steady::now() - began >= 60ms);  // status, proof and answer
+}
+
+// ----- R03 ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Numbers whose text came whole, and messages that were anything else.
+struct collected {
+  std::atomic<int> whole{0};
+  std::atomic<int> other{0};
+};
+
+const std::string& large_text() {
+  static const std::string text(150'000, 'x');  // three fragments
+  return text;
+}
+
+task<> collect(process& self, std::shared_ptr<collected> into) {
+  for (;;) {
+    message got = co_await self.receive_any();
+    if (got.is_call()) {
+      self.reply(got.from(), term{"seen"_atom});
+    } else if (got.payload().is_tuple(2) && got.payload().elements()[1].bytes() == large_text()) {
+      ++into->whole;
+    } else {
+      ++into->other;
+    }
+  }
+}
+
+/// Sends the large message whenever it is told to.
+task<> send_large(process& self, destination to) {
+  const auto content = etf::tuple("large"_atom, etf::binary(large_text()));
+  for (;;) {
+    (void)co_await self.receive_any();
+    self.send(to, content);
+  }
+}
+
+std::size_t number_at(const std::string& bytes, std::size_t at, std::size_t size) {
+  std::size_t number = 0;
+  for (std::size_t index = 0; index < size; ++index)
+    number = number << 8 | static_cast<unsigned char>(bytes[at + index]);
+  return number;
+}
+
+/// Where to cut what a caller said: in each of the first bytes of every packet behind its two handshake messages, and
+/// here and there in between.
+std::vector<std::uint64_t> cuts_of(const std::string& said) {
+  constexpr std::size_t header = 48;
+  constexpr std::size_t step = 4099;
+  std::size_t at = 0;
+  for (int message = 0; message < 2; ++message) at += 2 + number_at(said, at, 2);
+  std::vector<std::uint64_t> cuts;
+  while (at + 4 <= said.size()) {
+    const auto end = at + 4 + number_at(said, at, 4);
+    for (auto cut = at; cut < std::min(end, at + header); ++cut) cuts.push_back(cut);
+    for (auto cut = at + header; cut < end; cut += step) cuts.push_back(cut);
+    if (end > at + header) cuts.push_back(end - 1);
+    at = end;
+  }
+  cuts.push_back(said.size());
+  return cuts;
+}
+
+}  // namespace
+
+TEST_CASE("a large message that is reset at any byte arrives whole or not at all, and leaves no memory behind",
+          "[R03]") {
+  stage on;
+  const auto seen = std::make_shared<collected>();
+  REQUIRE(on.b->spawn(spawn_options{.name = "collector"_atom}, make_body(collect, seen)));
+  const destination collector{"collector"_atom, atom::of(name_b)};
+  const auto sender = on.a->spawn(send_large, collector);
+  REQUIRE(sender);
+  on.a->send(*sender, "now"_atom);
+  REQUIRE(eventually([&] { return seen->whole == 1; }));
+  const auto said = on.proxy.passed(way::forward);
+  const auto cuts = cuts_of(said);
+  REQUIRE(said.size() > large_text().size());
+  REQUIRE(cuts.size() > 80);
+  on.proxy.end_all(ending::reset);
+  REQUIRE(eventually([&] { return on.both_alone(); }));
+  std::size_t baseline = 0;
+  std::size_t done = 0;
+  for (const auto cut : cuts) {
+    seen->whole = 0;
+    on.proxy.cut_after(way::forward, cut, ending::reset);
+    const auto before = on.proxy.connections();
+    on.a->send(*sender, "now"_atom);
+    REQUIRE(eventually([&] { return on.proxy.connections() > before && on.proxy.open() == 0; }));
+    REQUIRE(on.proxy.passed(way::forward).size() == cut);
+    REQUIRE(eventually([&] { return on.both_alone(); }));
+    CHECK(call_from(*on.b, destination{"collector"_atom}, term{"seen"_atom}).is("seen"_atom));
+    INFO("cut after byte " << cut << " of " << said.size());
+    CHECK(seen->whole <= (cut == said.size() ? 1 : 0));
+    CHECK(seen->other == 0);
+    if (++done == 20) baseline = memory_in_use();
+  }
+  CHECK(memory_in_use() < baseline + large_text().size());
+  on.proxy.cut_never();
+  on.a->send(*sender, "now"_atom);
+  seen->whole = 0;
+  CHECK(eventually([&] { return seen->whole == 1; }));
+}
+
+// ----- R02 ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What went wrong in a stream of numbers, and how far it has come.
+struct stream_log {
+  std::atomic<int> received{0};
+  std::atomic<int> disordered{0};  ///< not above the one before: out of order, or twice
+  std::atomic<int> lost_in_session{0};
+  std::atomic<int> gaps{0};
+  std::atomic<bool> stop{false};
+};
+
+task<> stream_numbers(process& self, destination to, std::shared_ptr<stream_log> log) {
+  for (int number = 1; !log->stop; ++number) {
+    const term content{number};
+    co_await self.send(to, content);
+    if (number % 100 == 0) co_await self.sleep(1ms);
+  }
+}
+
+/// Numbers, and `down` from the node's observer, which comes after all of a session and before all of the next one.
+task<> check_numbers(process& self, std::shared_ptr<stream_log> log) {
+  std::int64_t last = 0;
+  bool was_down = false;
+  for (;;) {
+    message got = co_await self.receive_any();
+    const auto number = got.payload().as_integer();
+    if (!number) {
+      was_down = true;
+      continue;
+    }
+    if (*number <= last) ++log->disordered;
+    if (*number > last + 1) {
+      ++log->gaps;
+      if (!was_down) ++log->lost_in_session;
+    }
+    last = *number;
+    was_down = false;
+    ++log->received;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a stream that is reset 200 times is in order, has nothing twice, and loses only what a nodedown explains",
+          "[R02]") {
+  stage on;
+  const auto log = std::make_shared<stream_log>();
+  const auto checker = on.b->spawn(spawn_options{.name = "checker"_atom}, make_body(check_numbers, log));
+  REQUIRE(checker);
+  const auto watch = on.b->subscribe([&](const node_event& news) {
+    if (news.what == node_event::kind::down) on.b->send(*checker, "down"_atom);
+  });
+  REQUIRE(on.a->spawn(stream_numbers, destination{"checker"_atom, atom::of(name_b)}, log));
+  const int resets = rounds(200, 2000);
+  for (int reset = 0; reset < resets; ++reset) {
+    const int before = log->received;
+    const int wanted = 20 + reset % 7 * 40;
+    REQUIRE(eventually([&] { return log->received >= before + wanted; }));
+    on.proxy.end_all(ending::reset);
+  }
+  const int before = log->received;
+  REQUIRE(eventually([&] { return log->received > before + 100; }));
+  log->stop = true;
+  CHECK(log->disordered == 0);
+  CHECK(log->lost_in_session == 0);
+  CHECK(log->gaps <= resets);
+  CHECK(on.proxy.connections() > static_cast<std::size_t>(resets));
+}
+
+// ----- R24 ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int mortals = 200;
+constexpr int friends = 50;
+
+/// What came to b while, and after, the way from a was full.
+struct control_log {
+  std::atomic<bool> armed{false};
+  std::atomic<int> downs{0};
+  std::atomic<int> exits{0};
+  std::atomic<int> spawned{0};
+  std::atomic<int> acknowledged{0};
+};
+
+task<> wait_for_end(process& self) { (void)co_await self.receive_any(); }
+
+/// Monitors the first processes, links to the second and third, and unlinks from the third when it is told to.
+task<> watch_them(process& self, std::vector<pid> watched, std::vector<pid> linked, std::vector<pid> unlinked,
+                  std::shared_ptr<control_log> log) {
+  self.trap_exits(exits::trapped);
+  for (const auto& one : watched) (void)self.monitor(one);
+  for (const auto& one : linked) self.link(one);
+  for (const auto& one : unlinked) self.link(one);
+  const destination there{"echo"_atom, watched.front().node.name()};
+  const term hello{"hello"_atom};
+  (void)co_await call(self, there, hello, 15s);
+  log->armed = true;
+  (void)co_await self.receive<atom>();
+  for (const auto& one : unlinked) self.unlink(one);
+  for (;;) {
+    message got = co_await self.receive_any();
+    if (got.as<down>()) ++log->downs;
+    if (got.as<exit_message>()) ++log->exits;
+  }
+}
+
+task<> spawn_there(process& self, atom node, std::shared_ptr<control_log> log) {
+  const rpc::at where{node, 20s};
+  const auto made = co_await rpc::spawn(self, where, "m", "wait");
+  if (made) ++log->spawned;
+}
+
+/// Sends until the connection is full, and says so.
+task<> fill(process& self, destination to, std::shared_ptr<std::promise<void>> full) {
+  const auto content = etf::binary(std::string(100'000, 'x'));
+  while (self.try_send(to, content)) {
+  }
+  full->set_value();
+  co_return;
+}
+
+std::vector<pid> spawn_many(node& on, int count) {
+  std::vector<pid> made;
+  for (int one = 0; one < count; ++one) made.push_back(on.spawn(wait_for_end).value());
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("no exit, down, acknowledgement or spawn reply is lost while the connection is full", "[R24]") {
+  const auto log = std::make_shared<control_log>();
+  stage on{60s, [log](std::string_view line) {
+             if (line.starts_with("dist in") && line.find(" UNLINK_ID_ACK ") != std::string_view::npos)
+               ++log->acknowledged;
+           }};
+  start_echo(*on.a);
+  REQUIRE(on.a->provide("m", "wait", wait_for_end).has_value());
+  REQUIRE(on.a->connect(name_b));
+  const auto watched = spawn_many(*on.a, mortals);
+  const auto linked = spawn_many(*on.a, mortals);
+  const auto unlinked = spawn_many(*on.a, friends);
+  const auto watcher = on.b->spawn(watch_them, watched, linked, unlinked, log);
+  REQUIRE(watcher);
+  REQUIRE(eventually([&] { return log->armed.load(); }));
+
+  on.proxy.stall(way::forward);
+  const auto full = std::make_shared<std::promise<void>>();
+  REQUIRE(on.a->spawn(fill, destination{"nobody"_atom, atom::of(name_b)}, full));
+  REQUIRE(full->get_future().wait_for(patience) == std::future_status::ready);
+  for (const auto& one : watched) on.a->send(one, "end"_atom);
+  for (const auto& one : linked) on.a->send(one, "end"_atom);
+  const auto arrived = [&] { return on.a->counters(name_b).value_or(connection_counters{}).packets_in; };
+  const auto before = arrived();
+  on.b->send(*watcher, "unlink"_atom);
+  for (int one = 0; one < friends; ++one) REQUIRE(on.b->spawn(spawn_there, atom::of(name_a), log));
+  REQUIRE(eventually([&] { return arrived() >= before + 2 * friends; }));
+  CHECK(log->downs + log->exits + log->spawned + log->acknowledged == 0);
+
+  on.proxy.resume(way::forward);
+  CHECK(eventually([&] { return log->downs == mortals; }));
+  CHECK(eventually([&] { return log->exits == mortals; }));
+  CHECK(eventually([&] { return log->acknowledged == friends; }));
+  CHECK(eventually([&] { return log->spawned == friends; }));
+  CHECK(on.both_connected());
+}
+
+// ----- R04, R05, R09, R31 -------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Whether what a subscriber sees alternates, and how often it saw the other node come and go.
+class alternation {
+ public:
+  explicit alternation(node& on)
+      : watch_{on.subscribe([this](const node_event& news) {
+          const bool up = news.what == node_event::kind::up;
+          if (up == up_.exchange(up)) ++twice_;
+          ++(up ? ups_ : downs_);
+        })} {}
+  [[nodiscard]] int ups() const { return ups_; }
+  [[nodiscard]] int downs() const { return downs_; }
+  [[nodiscard]] int twice() const { return twice_; }
+
+ private:
+  std::atomic<bool> up_{false};
+  std::atomic<int> ups_{0};
+  std::atomic<int> downs_{0};
+  std::atomic<int> twice_{0};
+  subscription watch_;
+};
+
+}  // namespace
+
+TEST_CASE("nodeup and nodedown alternate on both sides through many connections", "[R04]") {
+  stage on;
+  const alternation at_a{*on.a};
+  const alternation at_b{*on.b};
+  const int times = rounds(1'000, 10'000);
+  for (int round = 0; round < times; ++round) {
+    REQUIRE(on.a->connect(name_b));
+    REQUIRE(eventually([&] { return on.both_connected(); }));
+    if (round % 3 == 0) {
+      on.proxy.end_all(round % 2 == 0 ? ending::reset : ending::close);
+    } else {
+      (void)(round % 3 == 1 ? on.a : on.b)->disconnect(round % 3 == 1 ? name_b : name_a);
+    }
+    REQUIRE(eventually([&] { return on.both_alone(); }));
+  }
+  CHECK(eventually([&] { return at_a.downs() == times && at_b.downs() == times; }));
+  CHECK(at_a.ups() == times);
+  CHECK(at_b.ups() == times);
+  CHECK(at_a.twice() + at_b.twice() == 0);
+}
+
+TEST_CASE("a peer from which nothing comes any more is down within its tick time, whatever that is", "[R05]") {
+  for (const auto tick_time : {1000ms, 2000ms}) {
+    stage on{tick_time};
+    REQUIRE(on.a->connect(name_b));
+    const auto ticks = [&] {
+      const auto counted = on.a->counters(name_b);
+      return counted ? counted->ticks_in : 0;
+    };
+    REQUIRE(eventually([&] { return ticks() >= 3; }));
+    const auto last = ticks();
+    REQUIRE(eventually([&] { return ticks() > last; }));
+    const auto silent = steady::now();
+    on.proxy.stall(way::forward);
+    on.proxy.stall(way::backward);
+    REQUIRE(eventually([&] { return !on.a->is_connected(name_b); }));
+    const auto took = steady::now() - silent;
+    const auto slack = 200ms;  // for the scheduling of this computer
+    CHECK(took > tick_time * 3 / 4 - slack);
+    CHECK(took < tick_time * 5 / 4 + slack);
+  }
+}
+
+TEST_CASE("processes of a peer that restarts again and again never match those of the next", "[R09]") {
+  const auto port = free_port();
+  const auto a = started(plain_options(name_a, port));
+  std::optional<pid> former;
+  const int times = rounds(200, 1'000);
+  for (int round = 0; round < times; ++round) {
+    const auto b = started(plain_options(name_b, port));
+    start_echo(*b);
+    INFO("round " << round);
+    CHECK(call_from(*a, echo_at_b, term{round}) == term{round});
+    if (former) CHECK(call_from(*a, *former, term{round}).is("noproc"_atom));
+    former = b->whereis("echo"_atom);
+    REQUIRE(former);
+  }
+}
+
+TEST_CASE("looking for a node that is absent again and again costs no memory", "[R31]") {
+  const auto a = started(plain_options(name_a, free_port()));
+  const auto try_often = [&](int times) {
+    for (int round = 0; round < times; ++round) {
+      const auto outcome = a->connect("gone@127.0.0.3");
+      REQUIRE_FALSE(outcome);
+      REQUIRE(outcome.error() == errc::nodedown);
+    }
+  };
+  try_often(500);
+  const auto baseline = memory_in_use();
+  try_often(rounds(5'000, 100'000));
+  CHECK(memory_in_use() < baseline + 100'000);
+}
