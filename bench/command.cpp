@@ -78,18 +78,17 @@ background::~background() {
   close(output_);
 }
 
-void background::wait_for_line(const std::string& expected) {
+std::string background::read_line() {
   std::string line;
-  for (char letter = 0; read(output_, &letter, 1) == 1;) {
-    if (letter != '\n') {
-      line += letter;
-    } else if (line == expected) {
-      return;
-    } else {
-      line.clear();
-    }
+  for (char letter = 0; read(output_, &letter, 1) == 1; line += letter) {
+    if (letter == '\n') return line;
   }
   throw std::runtime_error{"a peer ended before it was ready"};
+}
+
+void background::wait_for_line(const std::string& expected) {
+  while (read_line() != expected) {
+  }
 }
 
 }  // namespace ergo_bench

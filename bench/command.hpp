@@ -27,6 +27,8 @@ class background {
 
   /// Reads its standard output until a line is `expected`; throws when it ends first.
   void wait_for_line(const std::string& expected);
+  /// The next line; throws when it ends first.
+  [[nodiscard]] std::string read_line();
 
  private:
   pid_t process_ = -1;

@@ -101,6 +101,7 @@ class runner {
   }
 
   outcome reference(const workload& work, std::uint64_t operations) {
+    if (plan_.against == "raw") return raw(work, operations);
     const std::vector<std::string> task{"-run", "ergo_bench", "main", std::string{work.id}, std::to_string(operations)};
     if (!work.needs_peer) return parse(run_command(module_->erl(plan_.cores, task)));
     const auto peer = next_name("beam");
@@ -111,6 +112,12 @@ class runner {
   }
 
  private:
+  outcome raw(const workload& work, std::uint64_t operations) {
+    background server{{self(), "--serve-raw"}};
+    const auto port = server.read_line();
+    return parse(run_command({self(), "--child", std::string{work.id}, "--raw", "--operations",
+                              std::to_string(operations), "--peer", port}));
+  }
   std::string next_name(const std::string& stem) {
     return stem + std::to_string(getpid()) + "x" + std::to_string(++names_) + "@localhost";
   }
@@ -191,7 +198,7 @@ double series::quantile(double share) const {
 
 bool run_plan(const plan& wanted) {
   const bool compared = !wanted.against.empty();
-  const auto version = compared ? beam_version() : std::string{};
+  const auto version = wanted.against == "beam" ? beam_version() : wanted.against;
   std::printf("ergo-bench: %u repetitions, %u cores each%s%s\n", wanted.repetitions, wanted.cores,
               compared ? ", against " : "", version.c_str());
   runner with{wanted};

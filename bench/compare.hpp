@@ -11,7 +11,7 @@ namespace ergo_bench {
 /// What to compare, and how often.
 struct plan {
   std::vector<workload> chosen;
-  std::string against;  ///< "beam" or ""
+  std::string against;  ///< "beam", "raw" or ""
   unsigned repetitions = 5;
   unsigned cores = 2;
   double scale = 1.0;  ///< multiplies the operations of each run

@@ -24,6 +24,9 @@ std::span<const workload> workloads() {
       workload{"net-call-seq", "gen_server calls between two OS processes, one pair", 20'000, true,
                net_call_sequential},
       workload{"net-call-120", "gen_server calls between two OS processes, 120 pairs", 240'000, true, net_call_many},
+      workload{"net-beside-large",
+               "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth", 4'000, true,
+               net_beside_large, raw_beside_large},
   };
   return all;
 }
@@ -34,9 +37,10 @@ namespace po = boost::program_options;
 
 po::options_description described() {
   po::options_description text{"ergo-bench [ID…] [options]"};
-  text.add_options()("help", "this text and the workloads")("vs", po::value<std::string>()->default_value(""),
-                                                            "beam: beside a real erl")(
-      "reps", po::value<unsigned>()->default_value(5), "repetitions, each in fresh processes")(
+  text.add_options()("help", "this text and the workloads")(
+      "vs", po::value<std::string>()->default_value(""),
+      "beam: beside a real erl; raw: beside sockets without a runtime")("reps", po::value<unsigned>()->default_value(5),
+                                                                        "repetitions, each in fresh processes")(
       "cores", po::value<unsigned>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
       "cores of our runtime, schedulers of the reference")("scale", po::value<double>()->default_value(1.0),
                                                            "multiplies the operations of each run")(
@@ -44,6 +48,7 @@ po::options_description described() {
       "child", po::value<std::string>(), "run one workload in this process")(
       "operations", po::value<std::uint64_t>()->default_value(0), "of --child")(
       "peer", po::value<std::string>()->default_value(""), "of --child: the other node")(
+      "raw", "of --child: without a runtime")("serve-raw", "be the other end of that")(
       "serve", po::value<std::string>(), "be the other node")("id", po::value<std::vector<std::string>>(),
                                                               "workloads; all without one");
   return text;
@@ -62,9 +67,14 @@ int run(const po::variables_map& given) {
     serve_peer(given["serve"].as<std::string>(), where);
     return 0;
   }
+  if (given.contains("serve-raw")) {
+    serve_raw();
+    return 0;
+  }
   if (given.contains("child")) {
-    const auto took = find(given["child"].as<std::string>())
-                          .run(given["operations"].as<std::uint64_t>(), where, given["peer"].as<std::string>());
+    const auto& work = find(given["child"].as<std::string>());
+    const auto took = (given.contains("raw") ? work.raw : work.run)(given["operations"].as<std::uint64_t>(), where,
+                                                                    given["peer"].as<std::string>());
     std::printf("ns %lld ops %llu\n", static_cast<long long>(took.took.count()),
                 static_cast<unsigned long long>(took.operations));
     return 0;
@@ -75,12 +85,16 @@ int run(const po::variables_map& given) {
               .cores = where.cores,
               .scale = given["scale"].as<double>(),
               .json_file = given["json"].as<std::string>()};
-  if (!wanted.against.empty() && wanted.against != "beam") throw std::runtime_error{"--vs knows beam"};
+  if (!wanted.against.empty() && wanted.against != "beam" && wanted.against != "raw")
+    throw std::runtime_error{"--vs knows beam and raw"};
   if (given.contains("id")) {
     for (const auto& id : given["id"].as<std::vector<std::string>>()) wanted.chosen.push_back(find(id));
   } else {
     wanted.chosen.assign(workloads().begin(), workloads().end());
   }
+  if (wanted.against == "raw" &&
+      std::erase_if(wanted.chosen, [](const workload& one) { return one.raw == nullptr; }) > 0)
+    std::cout << "only workloads with a raw counterpart are run\n";
   return run_plan(wanted) ? 0 : 1;
 }
 

@@ -1,4 +1,5 @@
 // The workloads between two nodes in two OS processes.
+#include "nodes.hpp"
 #include "servers.hpp"
 #include "workload.hpp"
 
@@ -13,11 +14,8 @@
 #include <string>
 
 namespace ergo_bench {
-namespace {
 
 using namespace ergo;
-
-constexpr unsigned pairs = 120;
 
 std::unique_ptr<node> start_node(const std::string& name, const placement& where) {
   node_options options;
@@ -35,6 +33,10 @@ atom echo_name(unsigned number) { return atom::of("echo_" + std::to_string(numbe
 void connect(node& from, const std::string& peer) {
   if (const auto done = from.connect(peer); !done) throw std::runtime_error{done.error().message()};
 }
+
+namespace {
+
+constexpr unsigned pairs = 120;
 
 measurement call_over_network(std::uint64_t operations, unsigned callers, const placement& where,
                               const std::string& peer) {

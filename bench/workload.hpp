@@ -32,6 +32,8 @@ struct workload {
   std::uint64_t operations;  ///< per run
   bool needs_peer;           ///< a second node in another OS process
   measurement (*run)(std::uint64_t operations, const placement& where, const std::string& peer);
+  /// The same without a runtime, if there is such a thing, for `--vs raw`.
+  measurement (*raw)(std::uint64_t operations, const placement& where, const std::string& peer) = nullptr;
 };
 
 /// All workloads, in the order of the printed table.
@@ -46,6 +48,13 @@ measurement etf_encode(std::uint64_t operations, const placement& where, const s
 measurement etf_decode(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement net_call_sequential(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement net_call_many(std::uint64_t operations, const placement& where, const std::string& peer);
+
+measurement net_beside_large(std::uint64_t operations, const placement& where, const std::string& peer);
+/// The same traffic without a runtime, through two sockets; `port` is what `serve_raw` printed.
+measurement raw_beside_large(std::uint64_t operations, const placement& where, const std::string& port);
+
+/// Serves `raw_beside_large` once. Prints its port.
+void serve_raw();
 
 /// Serves the 120 echo servers of the net workloads until standard input closes. Prints "ready" when it can be called.
 void serve_peer(const std::string& name, const placement& where);

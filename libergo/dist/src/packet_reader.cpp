@@ -158,7 +158,7 @@ framed_message packet_reader::finish(std::map<std::uint64_t, sequence>::iterator
   count_ = whole.atoms.size();
   std::ranges::copy(whole.atoms, atoms_.begin());
   const bytes_view terms{whole.bytes.data.get(), whole.bytes.size};
-  auto memory = whole.bytes.take();
+  auto memory = whole.bytes.take(options_.give_back);
   const bytes_view moved{static_cast<const std::byte*>(memory.get()), terms.size()};
   open_bytes_ -= terms.size();
   sequences_.erase(found);
@@ -187,9 +187,10 @@ void packet_reader::growing::resize(std::size_t wanted) {
   capacity = wanted;
 }
 
-std::shared_ptr<const void> packet_reader::growing::take() {
+std::shared_ptr<const void> packet_reader::growing::take(void (*give_back)(std::byte*, std::size_t)) {
   if (size > 0 && capacity - size > size / 8) resize(size);
-  return std::shared_ptr<std::byte>{std::move(data)};
+  return std::shared_ptr<std::byte>{data.release(),
+                                    [give_back, bytes = size](std::byte* block) { give_back(block, bytes); }};
 }
 
 }  // namespace ergo::inline v0::dist

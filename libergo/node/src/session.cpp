@@ -1,8 +1,16 @@
 // The socket side of a connection: encode and write, read and hand on, keep alive, close.
 #include "session.hpp"
 
+#include "reclaim.hpp"
+
 #include <ergo/etf/codec.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <climits>
 #include <utility>
 
 namespace ergo::inline v0::detail {
@@ -25,7 +33,18 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
 dist::packet_options packets_of(const node_limits& limits) { return {.max_packet = limits.frame}; }
 
 dist::packet_reader_options arrivals_of(const node_limits& limits) {
-  return {.open_sequences = limits.open_messages, .open_bytes = limits.open_bytes};
+  return {.open_sequences = limits.open_messages, .open_bytes = limits.open_bytes, .give_back = &reclaim};
+}
+
+// What waits inside the system cannot be overtaken any more. Between nodes of one computer nothing is gained by a long
+// queue; between others its length is the system's business.
+void keep_queues_short(int descriptor, nearness where, const node_limits& limits) noexcept {
+  const auto set = [descriptor](int level, int option, std::size_t bytes) {
+    const auto value = static_cast<int>(std::min<std::size_t>(bytes, INT_MAX));
+    (void)::setsockopt(descriptor, level, option, &value, sizeof value);
+  };
+  if (limits.system_unsent != 0) set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, limits.system_unsent);
+  if (limits.system_unread != 0 && where == nearness::this_computer) set(SOL_SOCKET, SO_RCVBUF, limits.system_unread);
 }
 
 // Like OTP, which treats a connection as hidden unless both ends are visible.
@@ -61,8 +80,10 @@ void connection::begin(established_link link) {
   if (session_ != nullptr) lose({.code = peer_errc::replaced, .handshake = {}, .system = {}});
   asked_ = false;
   traffic_.clear();
+  const auto where = nearness_of(link.descriptor);
   const bool verified = link.tls != nullptr && link.tls->verified();
-  terms_.functions->policy().met(peer_, verified ? nearness::verified : nearness_of(link.descriptor));
+  terms_.functions->policy().met(peer_, verified ? nearness::verified : where);
+  keep_queues_short(link.descriptor, where, terms_.limits);
   current_.store(static_cast<std::uint64_t>(link.id), std::memory_order_release);
   session_ = std::make_unique<session>(*this, std::move(link), decoding(terms_.limits, budget_));
   up_.store(true, std::memory_order_relaxed);

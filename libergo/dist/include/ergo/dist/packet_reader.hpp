@@ -51,6 +51,9 @@ struct packet_reader_options {
   std::size_t open_sequences{16U << 10};
   /// Bytes that have arrived of all of them, and thereby of one.
   std::size_t open_bytes{512U << 20};
+  /// Frees the memory of a message that came in fragments: a block from `malloc`. Called by whoever lets go of the
+  /// message last; must not throw.
+  void (*give_back)(std::byte* block, std::size_t size){[](std::byte* block, std::size_t) { std::free(block); }};
 };
 
 /// Control message and payload in one piece. Terms and atoms are valid until the next `read`, the terms longer with
@@ -99,7 +102,7 @@ class packet_reader {
 
     void append(bytes_view bytes);
     void resize(std::size_t wanted);
-    [[nodiscard]] std::shared_ptr<const void> take();
+    [[nodiscard]] std::shared_ptr<const void> take(void (*give_back)(std::byte*, std::size_t));
   };
   struct sequence {
     std::uint64_t left;  // fragments that are missing
