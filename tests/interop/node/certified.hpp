@@ -35,6 +35,9 @@ class certified {
   std::filesystem::path folder_;
 };
 
+/// What the nodes of a run have that encrypt (`over_tls`).
+[[nodiscard]] const certified& everybody();
+
 /// Options of a node of ours that begins to encrypt.
 [[nodiscard]] ergo::node_options with_tls(ergo::tls_options tls);
 

@@ -1,6 +1,7 @@
 // What every interop test stands on.
 #include "harness.hpp"
 
+#include "certified.hpp"
 #include "scoreboard.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -62,11 +63,17 @@ std::uint16_t free_port() {
   }
 }
 
+bool over_tls() {
+  const char* const carrier = std::getenv("ERGO_INTEROP_CARRIER");
+  return carrier != nullptr && std::string_view{carrier} == "tls";
+}
+
 ergo::node_options options_for(const std::string& name, std::uint16_t epmd_port) {
   ergo::node_options options;
   options.name = name + "@localhost";
   options.cookie = "interop";
   options.epmd_port = epmd_port;
+  if (over_tls()) options.tls = everybody().ours();
   return options;
 }
 
@@ -141,6 +148,7 @@ peer_options peer_at(const release& otp, std::uint16_t epmd_port, const std::str
   peer_options options{.otp = otp, .name = fresh_name("erl") + "@" + host};
   options.epmd_port = epmd_port;
   options.long_names = host.find('.') != std::string::npos;
+  if (over_tls()) options.more = everybody().erlang();
   return options;
 }
 
@@ -152,7 +160,8 @@ world::world(const release& of, ergo::node_options options, const std::vector<st
   options.name = defaults.name;
   options.cookie = defaults.cookie;
   options.epmd_port = defaults.epmd_port;
-  peer_options_.more = more;
+  if (!options.tls) options.tls = defaults.tls;
+  peer_options_.more.insert(peer_options_.more.end(), more.begin(), more.end());
   ours_ = std::make_unique<our_node>(std::move(options), std::move(runtime));
   peer_ = std::make_unique<erlang_peer>(peer_options_);
   peer_atom_ = parsed(atom_text(peer_->name())).as_atom().value();
@@ -189,6 +198,7 @@ demo_node::demo_node(const std::string& name, std::uint16_t epmd_port, const std
                                        name_,
                                        "--epmd-port",
                                        std::to_string(epmd_port)};
+        if (over_tls()) words.insert(words.end(), {"--tls", everybody().folder().string()});
         words.insert(words.end(), more.begin(), more.end());
         return words;
       }()} {
@@ -221,6 +231,8 @@ bool passes(const std::string& scenario, const std::string& column, const std::f
   return failed.empty();
 }
 
+std::string column_of(const release& otp) { return "OTP " + otp.number + (over_tls() ? " TLS" : ""); }
+
 std::vector<release> wanted_releases() {
   auto found = releases();
   if (found.empty()) SKIP("no such Erlang/OTP release on this machine");
@@ -232,7 +244,7 @@ std::vector<release> wanted_releases() {
 void in_every_world(const std::string& scenario, const std::function<void(world&)>& body) {
   for (const auto& otp : wanted_releases()) {
     for (const bool they_first : {true, false}) {
-      const bool passed = passes(scenario, "OTP " + otp.number, [&] {
+      const bool passed = passes(scenario, column_of(otp), [&] {
         auto& shared = shared_world(otp);
         try {
           shared.connect(they_first);
@@ -249,13 +261,13 @@ void in_every_world(const std::string& scenario, const std::function<void(world&
 
 void for_every_release(const std::string& scenario, const std::function<void(const release&)>& body) {
   for (const auto& otp : wanted_releases()) {
-    passes(scenario, "OTP " + otp.number, [&] { body(otp); });
+    passes(scenario, column_of(otp), [&] { body(otp); });
   }
 }
 
 void for_installed(const std::string& scenario, const std::function<void(const release&)>& body) {
   for (const auto& otp : wanted_releases()) {
-    if (otp.installed()) passes(scenario, "OTP " + otp.number, [&] { body(otp); });
+    if (otp.installed()) passes(scenario, column_of(otp), [&] { body(otp); });
   }
 }
 

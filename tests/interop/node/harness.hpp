@@ -45,6 +45,9 @@ void eventually(std::string_view what, const std::function<bool()>& condition, s
 /// A port below the ephemeral ones at which nobody listens.
 [[nodiscard]] std::uint16_t free_port();
 
+/// Whether all nodes of this run encrypt: ERGO_INTEROP_CARRIER=tls.
+[[nodiscard]] bool over_tls();
+
 /// Options of a node of ours in these tests: `name` on localhost, cookie `interop`, a port mapper at `epmd_port`.
 [[nodiscard]] ergo::node_options options_for(const std::string& name, std::uint16_t epmd_port);
 

@@ -39,7 +39,7 @@ struct tls_options {
   tls_check callers = tls_check::host;  ///< of nodes that call this one; Erlang's need a certificate for that
                                         ///< in the `client` list of their options
 
-  tls_version minimum = tls_version::tls_1_2;  ///< OTP before 28 offers nothing newer unless told to
+  tls_version minimum = tls_version::tls_1_2;  ///< OTP 23 to 27 offer nothing newer unless told to
   /// For TLS 1.2, in OpenSSL's words. The default is what keeps earlier traffic secret when a key is lost
   /// later, with authenticated encryption.
   std::string ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
