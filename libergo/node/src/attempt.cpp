@@ -194,7 +194,8 @@ asio::awaitable<bool> secure(std::shared_ptr<attempt> over) {
   }
   if (over->incoming) co_return true;
   if (auto objection = over->tls->objection(over->peer)) over->trouble = *std::move(objection);
-  co_return over->trouble.empty();
+  const bool believed = over->trouble.empty();
+  co_return believed;
 }
 
 asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host) {

@@ -63,6 +63,8 @@ void refused(world& in, std::string_view when_we_call, std::string_view when_the
   expect(in.node().nodes(ergo::node_set::all).empty(), "somebody is connected");
 }
 
+std::string watch_of(const std::string& node) { return "{watch_plain, {echo, " + node + "}, " + node + "}"; }
+
 void refused_with(world& in, const ergo::tls_options& ours, std::string_view when_we_call,
                   std::string_view when_they_call) {
   expect(in.node().reload_tls(ours).has_value(), "the certificates cannot be replaced");
@@ -226,7 +228,7 @@ TEST_CASE("A node killed with -9 is noticed at once over TLS as well, on either 
       demo_node demo{name, in.port(), {"--tls", by.folder().string()}};
       const auto node = atom_text(demo.name());
       expect_same(in.erl("{ping, " + node + "}"), "pong");
-      expect_same(in.erl("{watch_plain, {echo, " + node + "}, " + node + "}"), "watched");
+      expect_same(in.erl(watch_of(node)), "watched");
       demo.process().kill_now();
       expect_same(in.erl("{watched_plain, 5000}"), "{noconnection,nodedown}");
     }

@@ -11,6 +11,7 @@
 using namespace ergo;
 using namespace ergo::detail;
 using namespace ergo_test;
+using namespace std::string_literals;
 using end = tls_session::end;
 
 namespace {
@@ -241,8 +242,8 @@ TEST_CASE("a bundle of authorities believes each of them") {
   auto other = tls_of(two);
   other.authorities.text += one.own().certificate;
   const auto found = meet(both, other);
-  CHECK(found.caller == "");
-  CHECK(found.callee == "");
+  CHECK(found.caller.empty());
+  CHECK(found.callee.empty());
 }
 
 TEST_CASE("a version that is too old is named with its cure, on both sides") {
@@ -290,7 +291,7 @@ TEST_CASE("a node may be asked for a certificate of its own name") {
   auto asking = tls_of(signer);
   asking.called = asking.callers = tls_check::node;
   const auto b = tls_with(signer.issue(named), signer);
-  CHECK(meet(asking, b).caller == "");
+  CHECK(meet(asking, b).caller.empty());
   CHECK(
       holds(meet(asking, b, TLS1_3_VERSION, "c@localhost").caller, "for localhost, the node b and not for the node c"));
   CHECK(holds(meet(asking, tls_of(signer)).caller, "for localhost and not for the node b"));
@@ -316,14 +317,14 @@ TEST_CASE("what is not asked for is not judged") {
   CHECK_FALSE(pair.callee.verified());
   auto signed_only = tls_of(signer);
   signed_only.called = tls_check::authority;
-  CHECK(meet(signed_only, tls_of(signer, {"elsewhere"}), TLS1_3_VERSION, "b@db1").caller == "");
+  CHECK(meet(signed_only, tls_of(signer, {"elsewhere"}), TLS1_3_VERSION, "b@db1").caller.empty());
 }
 
 TEST_CASE("hosts that are addresses are looked for among the addresses") {
   const auto signer = cert::authority::make("authority");
   const auto by_address = tls_of(signer, {"127.0.0.1", "::1"});
-  CHECK(meet(by_address, by_address, TLS1_3_VERSION, "b@127.0.0.1").caller == "");
-  CHECK(meet(by_address, by_address, TLS1_3_VERSION, "b@::1").caller == "");
+  CHECK(meet(by_address, by_address, TLS1_3_VERSION, "b@127.0.0.1").caller.empty());
+  CHECK(meet(by_address, by_address, TLS1_3_VERSION, "b@::1").caller.empty());
   CHECK(holds(meet(by_address, by_address, TLS1_3_VERSION, "b@127.0.0.2").caller, "127.0.0.1, ::1 and not for"));
   CHECK(holds(
       meet(tls_of(signer, {"*.example.org"}), tls_of(signer, {"*.example.org"}), TLS1_3_VERSION, "b@a.b.example.org")
@@ -336,7 +337,7 @@ TEST_CASE("a peer that does not speak TLS is told from one that does") {
   tls_session callee{made(tls_of(signer)), tls_role::callee};
   REQUIRE(callee.shake() == end::wanting);
   CHECK(callee.reason_of_silence() == "the peer said nothing");
-  const std::string hello{"\0\x15N\0\0\0\0\0\0\0\0\0\0\0\0\0\1a@h", 21};
+  const std::string hello = "\0\x15N\0\0\0\0\0\0\0\0\0\0\0\0\0\1a@h"s;
   std::ranges::copy(std::as_bytes(std::span{hello}), callee.room().begin());
   callee.received(hello.size());
   CHECK(callee.shake() == end::failed);

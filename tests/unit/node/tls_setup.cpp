@@ -45,19 +45,19 @@ TEST_CASE("certificates come from files as from memory") {
   from_files.certificate.file = here.file("node.pem", options.certificate.text);
   from_files.key.file = here.file("node.key", options.key.text);
   from_files.authorities.file = here.file("ca.pem", options.authorities.text);
-  CHECK(error_of(from_files) == "");
+  CHECK(error_of(from_files).empty());
   from_files.key.file = here.file("empty", "");
   CHECK(holds(error_of(from_files), "tls_options::key names " + from_files.key.file + ", which is empty"));
   from_files.key.file = (here.folder / "nowhere").string();
   CHECK(holds(error_of(from_files), "which cannot be read"));
   from_files.key.text = options.key.text;
-  CHECK(error_of(from_files) == "");
+  CHECK(error_of(from_files).empty());
 }
 
 TEST_CASE("options that cannot work are refused with the option's name") {
   const auto signer = cert::authority::make("authority");
   const auto good = tls_of(signer);
-  CHECK(error_of(good) == "");
+  CHECK(error_of(good).empty());
   auto other_key = good;
   other_key.key.text = tls_of(signer).key.text;
   CHECK(holds(error_of(other_key), "tls_options::key is not the key of the first certificate"));

@@ -19,7 +19,7 @@ namespace {
 
 /// Two streams with TLS between them, both on one reactor.
 struct tls_streams {
-  explicit tls_streams(tls_options options = tls_of(cert::authority::make("authority"))) : setup{made(options)} {
+  explicit tls_streams(const tls_options& options = tls_of(cert::authority::make("authority"))) : setup{made(options)} {
     auto one = std::make_unique<tls_session>(setup, tls_role::caller, "b@localhost");
     auto other = std::make_unique<tls_session>(setup, tls_role::callee);
     for (bool moving = true; moving;) {
