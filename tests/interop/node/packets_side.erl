@@ -1,6 +1,6 @@
 %% What Erlang does to the packets of a connection: sizes, atoms, many large messages at once.
 -module(packets_side).
--export([sizes/2, atoms/2, long_atoms/1, at_once/4, burst_of/3, to_many/2, receiver/2]).
+-export([sizes/2, atoms/2, long_atoms/1, at_once/4, burst_of/3, to_many/2, receiver/2, sink/0]).
 
 echo(Dest, Term) -> gen_server:call(Dest, Term, 60000) =:= Term.
 
@@ -50,3 +50,17 @@ to_many(Whom, Count) -> spawn(?MODULE, receiver, [Whom, Count]).
 receiver(Whom, Count) ->
     Got = [receive {N, _} -> N; N when is_integer(N) -> N after 60000 -> none end || _ <- lists:seq(1, Count)],
     Whom ! {in_order, Got =:= lists:seq(1, Count)}.
+
+%% Takes {Producer, N, _} from many producers, checks that each one's N are 1, 2, …, and tells how many came of each.
+sink() ->
+    register(packet_sink, spawn(fun() -> sink(#{}) end)),
+    ok.
+
+sink(Seen) ->
+    receive
+        {totals, Whom} -> Whom ! {totals, lists:sum(maps:values(Seen)), maps:size(Seen)};
+        {Producer, N, _} ->
+            Last = maps:get(Producer, Seen, 0),
+            N =:= Last + 1 orelse exit({out_of_order, Producer, Last, N}),
+            sink(Seen#{Producer => N})
+    end.
