@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <deque>
 #include <limits>
 #include <list>
@@ -152,10 +153,10 @@ class fault_proxy::engine {
     ring();
   }
   void end_all(ending how) {
-    const std::scoped_lock lock{mutex_};
-    for (auto& one : links_) end(one, how);
-    links_.clear();
+    std::unique_lock lock{mutex_};
+    end_asked_ = how;
     ring();
+    ended_.wait(lock, [&] { return !end_asked_; });
   }
   template <typename Look>
   [[nodiscard]] auto look(Look at) const {
@@ -179,6 +180,7 @@ class fault_proxy::engine {
       std::uint64_t rung = 0;
       (void)!read(bell_, &rung, sizeof rung);
       const std::scoped_lock lock{mutex_};
+      end_those_asked_for();
       accept_all();
       for (auto& one : links_) move_bytes(one);
       links_.remove_if([](const link& one) { return one.over.has_value(); });
@@ -204,6 +206,15 @@ class fault_proxy::engine {
       }
     }
     return wait == std::chrono::milliseconds::max() ? -1 : static_cast<int>(wait.count());
+  }
+
+  // Here, because nobody else may close what this thread waits for.
+  void end_those_asked_for() {
+    if (!end_asked_) return;
+    for (auto& one : links_) end(one, *end_asked_);
+    links_.clear();
+    end_asked_.reset();
+    ended_.notify_all();
   }
 
   void accept_all() {
@@ -300,6 +311,8 @@ class fault_proxy::engine {
   record last_;
   std::size_t connections_ = 0;
   bool broken_ = false;  // the source that was read last
+  std::optional<ending> end_asked_;
+  std::condition_variable ended_;
   std::jthread thread_;
 };
 
