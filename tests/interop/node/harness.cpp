@@ -152,8 +152,36 @@ peer_options peer_at(const release& otp, std::uint16_t epmd_port, const std::str
   return options;
 }
 
-world::world(const release& of, ergo::node_options options, const std::vector<std::string>& more)
-    : otp_{of}, port_{free_port()}, peer_options_{peer_at(of, port_)} {
+namespace {
+
+void append(std::vector<std::string>& words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
+/// A certificate that is good for every host of these tests, as both kinds of nodes want it.
+struct certificate {
+  certificate() {
+    auto about = certified::usual();
+    about.hosts = {"localhost", "127.0.0.1", "127.0.0.2", "127.0.0.3"};
+    const auto made = by.signer().issue(about);
+    by.write("everywhere", made);
+    ours = by.ours(made);
+    erlang = by.erlang("everywhere", "everywhere");
+  }
+  certified by;
+  ergo::tls_options ours;
+  std::vector<std::string> erlang;
+};
+
+const certificate& everywhere() {
+  static const certificate one;
+  return one;
+}
+
+}  // namespace
+
+world::world(const release& of, ergo::node_options options, const std::vector<std::string>& more, meeting over)
+    : otp_{of}, over_{over}, port_{free_port()}, peer_options_{peer_at(of, port_)} {
   ergo::runtime_options runtime;
   if (of.number == "23") runtime.compatibility = ergo::compatibility::otp23;
   const auto defaults = options_for(fresh_name("cpp"), port_);
@@ -161,10 +189,33 @@ world::world(const release& of, ergo::node_options options, const std::vector<st
   options.cookie = defaults.cookie;
   options.epmd_port = defaults.epmd_port;
   if (!options.tls) options.tls = defaults.tls;
-  peer_options_.more.insert(peer_options_.more.end(), more.begin(), more.end());
+  if (over == meeting::at_fixed_port) {
+    options.name = fresh_name("cpp") + "@127.0.0.1";
+    options.epmd = ergo::epmd_mode::none;
+    options.peer_port = port_;
+    peer_options_ = peer_at(of, free_port(), "127.0.0.2");
+    if (over_tls()) {
+      options.tls = everywhere().ours;
+      peer_options_.more = everywhere().erlang;
+    }
+    append(peer_options_.more,
+           {"-erl_epmd_port", std::to_string(port_), "-kernel", "inet_dist_use_interface", "{127,0,0,2}"});
+  }
+  append(peer_options_.more, more);
   ours_ = std::make_unique<our_node>(std::move(options), std::move(runtime));
   peer_ = std::make_unique<erlang_peer>(peer_options_);
   peer_atom_ = parsed(atom_text(peer_->name())).as_atom().value();
+}
+
+ergo::node_options world::another() const {
+  auto options = options_for(fresh_name("more"), port_);
+  if (over_ == meeting::at_fixed_port) {
+    if (over_tls()) options.tls = everywhere().ours;
+    options.name = fresh_name("more") + "@127.0.0.3";
+    options.epmd = ergo::epmd_mode::none;
+    options.peer_port = port_;
+  }
+  return options;
 }
 
 void world::start_peer_again() { peer_ = std::make_unique<erlang_peer>(peer_options_); }
@@ -233,6 +284,15 @@ bool passes(const std::string& scenario, const std::string& column, const std::f
 
 std::string column_of(const release& otp) { return "OTP " + otp.number + (over_tls() ? " TLS" : ""); }
 
+/// Whether a release can do it: without a port mapper hosts are addresses, and before OTP 27 certificates are not for
+/// addresses.
+bool can_meet(const release& otp, meeting over) {
+  return over == meeting::by_epmd || !over_tls() || std::stoi(otp.number) >= 27;
+}
+std::string column_of(const release& otp, meeting over) {
+  return column_of(otp) + (over == meeting::by_epmd ? "" : " -epmd");
+}
+
 std::vector<release> wanted_releases() {
   auto found = releases();
   if (found.empty()) SKIP("no such Erlang/OTP release on this machine");
@@ -241,20 +301,31 @@ std::vector<release> wanted_releases() {
 
 }  // namespace
 
-void in_every_world(const std::string& scenario, const std::function<void(world&)>& body) {
+namespace {
+
+void in_shared_world(const release& otp, meeting over, bool they_first, const std::function<void(world&)>& body) {
+  auto& shared = shared_world(otp, over);
+  try {
+    shared.connect(they_first);
+    body(shared);
+  } catch (const std::exception& wrong) {
+    throw std::runtime_error{std::string{they_first ? "they connected: " : "we connected: "} + wrong.what() +
+                             "\nreports:\n" + shared.ours().reports()};
+  }
+}
+
+}  // namespace
+
+void in_every_world(const std::string& scenario, const std::function<void(world&)>& body, int since) {
   for (const auto& otp : wanted_releases()) {
-    for (const bool they_first : {true, false}) {
-      const bool passed = passes(scenario, column_of(otp), [&] {
-        auto& shared = shared_world(otp);
-        try {
-          shared.connect(they_first);
-          body(shared);
-        } catch (const std::exception& wrong) {
-          throw std::runtime_error{std::string{they_first ? "they connected: " : "we connected: "} + wrong.what() +
-                                   "\nreports:\n" + shared.ours().reports()};
-        }
-      });
-      if (!passed) end_world(otp);
+    if (std::stoi(otp.number) < since) continue;
+    for (const auto over : {meeting::by_epmd, meeting::at_fixed_port}) {
+      if (!can_meet(otp, over)) continue;
+      for (const bool they_first : {true, false}) {
+        const bool passed =
+            passes(scenario, column_of(otp, over), [&] { in_shared_world(otp, over, they_first, body); });
+        if (!passed) end_world(otp, over);
+      }
     }
   }
 }

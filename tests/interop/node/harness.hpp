@@ -62,6 +62,8 @@ class our_node {
   [[nodiscard]] ergo::node* operator->() noexcept { return node_.get(); }
   [[nodiscard]] std::string name() const { return std::string{node_->name().text()}; }
   [[nodiscard]] std::string quoted_name() const { return atom_text(name()); }
+  /// As Erlang prints it: with quotes where they are needed.
+  [[nodiscard]] std::string shown_name() const { return ergo::etf::to_text(ergo::term{node_->name()}); }
   /// Calls from outside; ends the scenario when it fails.
   ergo::term call(const ergo::destination& to, const ergo::term& request, std::chrono::milliseconds timeout = 10s);
   /// Whether something that was reported contains `part`.
@@ -109,16 +111,25 @@ template <typename Body, typename... Argument>
   return running<Body, Argument...>{on, body, std::move(argument)...}.get();
 }
 
+/// How the nodes of a world find each other.
+enum class meeting : std::uint8_t {
+  by_epmd,
+  at_fixed_port,  ///< no port mapper anywhere: each at an address of its own, all at one port
+};
+
 /// Our node and one Erlang node, connected by `they_first` or by us.
 class world {
  public:
   /// `more` are further words of the Erlang node's command line.
-  explicit world(const release& of, ergo::node_options options = {}, const std::vector<std::string>& more = {});
+  explicit world(const release& of, ergo::node_options options = {}, const std::vector<std::string>& more = {},
+                 meeting over = meeting::by_epmd);
 
   void connect(bool they_first);  ///< ends an older connection first
   std::string erl(const std::string& command) { return peer_->run(command); }
   /// Runs a command of interop.erl over the network.
   ergo::term remote(const std::string& command);
+  /// How one more node of ours starts that both can reach; one at a time.
+  [[nodiscard]] ergo::node_options another() const;
   /// Starts the Erlang node again under the same name; the old one must have ended.
   void start_peer_again();
   [[nodiscard]] erlang_peer& peer() noexcept { return *peer_; }
@@ -131,9 +142,11 @@ class world {
   [[nodiscard]] std::string at(std::string_view process) const;  ///< `{process, 'our node'}`
   [[nodiscard]] std::string cpp() const { return ours_->quoted_name(); }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] meeting over() const noexcept { return over_; }
 
  private:
   release otp_;
+  meeting over_;
   std::uint16_t port_;
   peer_options peer_options_;
   std::unique_ptr<our_node> ours_;
@@ -141,9 +154,9 @@ class world {
   ergo::atom peer_atom_;
 };
 
-/// Runs a scenario against each release, once after they connected and once after we did, on nodes that live through
-/// the whole run.
-void in_every_world(const std::string& scenario, const std::function<void(world&)>& body);
+/// Runs a scenario against each release and each way to meet, once after they connected and once after we did, on
+/// nodes that live through the whole run. Releases before `since` lack what it is about.
+void in_every_world(const std::string& scenario, const std::function<void(world&)>& body, int since = 23);
 /// Runs a scenario once against each release, which starts the nodes that it needs.
 void for_every_release(const std::string& scenario, const std::function<void(const release&)>& body);
 /// The same against the installed one only; skipped where there is none.

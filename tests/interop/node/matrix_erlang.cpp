@@ -118,7 +118,7 @@ TEST_CASE("Erlang's exit/2 acts on our process as on its own") {
     in.erl("{exit, {var, s}, normal}");
     expect_same(in.erl("{monitor, {var, s}, {tell, {var, s}, {exit, survived}}}"), "{survived,survived,[]}");
     new_sleeper(in);
-    expect_same(in.erl("{exit_large, {var, s}, 1000000}"), "1000000");
+    expect_same(in.erl("{exit_large, {var, s}, 1048576}"), "1048576");
   });
 }
 

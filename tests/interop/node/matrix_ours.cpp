@@ -253,10 +253,13 @@ TEST_CASE("An Erlang process dies of ours that it is linked to, and of our exit 
       expect_term(run_process(in.node(), taken_along, shared(one)), reason);
     }
   });
-  in_every_world("our exit/2: normal, kill, reasons up to 200,000 items", [](world& in) {
+  in_every_world("our exit/2: normal, kill, reasons up to 1 MiB", [](world& in) {
     auto one = new_victim(in, true, "none", {ending::act::tell, "{exit,survived}", ""});
     expect_term(run_process(in.node(), exit_normal, one.victim), "ok");
     expect_term(run_process(in.node(), watch_twice, shared(one)), "{survived,survived,0}");
+    one = new_victim(in, true, "none", {});
+    const auto mebibyte = tuple("large"_atom, ergo::etf::adopt_binary(std::string(1U << 20, 'x')));
+    expect(run_process(in.node(), signal_and_watch, one.victim, mebibyte) == mebibyte, "1 MiB came back differently");
     for (const std::size_t size : {1U, 100U, 10'000U, 65'535U, 65'536U, 200'000U}) {
       const auto reason = tuple("large"_atom, large_text(size));
       one = new_victim(in, true, "none", {});
@@ -275,7 +278,7 @@ TEST_CASE("An Erlang process dies of ours that it is linked to, and of our exit 
 TEST_CASE("Our monitor_node tells once for each time it was asked") {
   in_every_world("our monitor_node on an Erlang node", [](world& in) {
     watching one{&in, in.erl_server(), {}, {ending::act::disconnect, "", ""}, in.erl_server()};
-    const std::string node{in.peer_atom().text()};
+    const auto node = ergo::etf::to_text(ergo::term{in.peer_atom()});
     expect_term(run_process(in.node(), watch_node, shared(one), in.peer_atom()), "{" + node + "," + node + ",0}");
     one.how = {};
     expect_term(run_process(in.node(), watch_node, shared(one), "no_such_node@localhost"_atom),

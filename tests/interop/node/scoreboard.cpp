@@ -21,7 +21,8 @@ struct board {
   std::vector<std::string> rows;
   std::vector<std::string> columns;
   std::map<std::pair<std::string, std::string>, cell> cells;
-  std::map<std::string, std::unique_ptr<world>> worlds;
+  std::vector<std::string> remarks;
+  std::map<std::pair<std::string, meeting>, std::unique_ptr<world>> worlds;
 };
 
 board& the_board() {
@@ -35,10 +36,13 @@ void remember(std::vector<std::string>& in, const std::string& name) {
 
 void print(board& of) {
   if (of.rows.empty()) return;
-  std::string line(62, ' ');
+  constexpr std::size_t width = 11;  // of a column
+  std::string line = "OTP" + std::string(59, ' ');
   std::sort(of.columns.begin(), of.columns.end());
-  for (const auto& column : of.columns)
-    line += " " + column + std::string(column.size() < 7 ? 7 - column.size() : 0, ' ');
+  for (const auto& column : of.columns) {
+    const auto name = column.starts_with("OTP ") ? column.substr(4) : column;
+    line += " " + name + std::string(name.size() < width ? width - name.size() : 0, ' ');
+  }
   std::printf("\n%s     ms\n", line.c_str());
   int passed = 0;
   int all = 0;
@@ -56,11 +60,13 @@ void print(board& of) {
         all += count;
         took += spent;
       }
-      line += " " + text + std::string(text.size() < 7 ? 7 - text.size() : 0, ' ');
+      line += " " + text + std::string(text.size() < width ? width - text.size() : 0, ' ');
     }
     std::printf("%s %6lld\n", line.c_str(), static_cast<long long>(took.count()));
   }
-  std::printf("%d of %d passed\n\n", passed, all);
+  std::printf("%d of %d passed\n", passed, all);
+  for (const auto& said : of.remarks) std::printf("%s\n", said.c_str());
+  std::printf("\n");
   std::fflush(stdout);
 }
 
@@ -85,13 +91,15 @@ void note(const std::string& scenario, const std::string& column, bool passed, s
   one.took += took;
 }
 
-world& shared_world(const release& otp) {
-  auto& kept = the_board().worlds[otp.number];
-  if (!kept) kept = std::make_unique<world>(otp);
+void remark(const std::string& line) { remember(the_board().remarks, line); }
+
+world& shared_world(const release& otp, meeting over) {
+  auto& kept = the_board().worlds[{otp.number, over}];
+  if (!kept) kept = std::make_unique<world>(otp, ergo::node_options{}, std::vector<std::string>{}, over);
   return *kept;
 }
 
-void end_world(const release& otp) { the_board().worlds.erase(otp.number); }
+void end_world(const release& otp, meeting over) { the_board().worlds.erase({otp.number, over}); }
 
 }  // namespace ergo_interop
 

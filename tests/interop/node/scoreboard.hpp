@@ -11,9 +11,12 @@ namespace ergo_interop {
 /// Counts one run of a scenario.
 void note(const std::string& scenario, const std::string& column, bool passed, std::chrono::milliseconds took);
 
-/// The nodes for a release, started when they are first needed; ended at the end of the run, or by `end_world` after a
-/// failure.
-[[nodiscard]] world& shared_world(const release& otp);
-void end_world(const release& otp);
+/// A line that the program prints below the table, once however often it is said.
+void remark(const std::string& line);
+
+/// The nodes for a release and a way to meet, started when they are first needed; ended at the end of the run, or by
+/// `end_world` after a failure.
+[[nodiscard]] world& shared_world(const release& otp, meeting over);
+void end_world(const release& otp, meeting over);
 
 }  // namespace ergo_interop
