@@ -136,29 +136,53 @@ std::string read_message(const raw_socket& over) {
                    static_cast<unsigned char>(size[1]));
 }
 
-std::optional<std::uint32_t> challenge_for(const raw_socket& over, std::string_view name) {
-  if (!over.send(name_message(name)) || read_message(over) != "sok") return std::nullopt;
-  const auto challenge = read_message(over);
-  if (challenge.size() < 19 || challenge[0] != 'N') return std::nullopt;
-  return number_at(challenge, 9);
+namespace {
+
+// 'N', flags:64, challenge:32, creation:32, length:16, name; empty when the node refuses.
+std::string asked_of(const raw_socket& over, std::string_view name, std::uint64_t flags) {
+  if (!over.send(name_message(name, flags)) || read_message(over) != "sok") return {};
+  auto challenge = read_message(over);
+  return challenge.size() < 19 || challenge[0] != 'N' ? std::string{} : challenge;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> challenge_for(const raw_socket& over, std::string_view name, std::uint64_t flags) {
+  const auto asked = asked_of(over, name, flags);
+  return asked.empty() ? std::nullopt : std::optional{number_at(asked, 9)};
+}
+
+std::optional<std::uint64_t> offer_of(const raw_socket& over, std::string_view name) {
+  const auto asked = asked_of(over, name, offered_flags);
+  if (asked.empty()) return std::nullopt;
+  return std::uint64_t{number_at(asked, 1)} << 32 | number_at(asked, 5);
 }
 
 std::string reply_message(std::string_view cookie, std::uint32_t challenge, std::uint32_t own) {
   return handshake_frame("r" + u32(own) + md5(std::string{cookie} + std::to_string(challenge)));
 }
 
-std::string challenge_message(std::string_view name, std::uint32_t challenge) {
-  return handshake_frame("N" + u64(offered_flags) + u32(challenge) + u32(77) +
-                         u16(static_cast<std::uint32_t>(name.size())) + std::string{name});
+std::string challenge_message(std::string_view name, std::uint32_t challenge, std::uint64_t flags) {
+  return handshake_frame("N" + u64(flags) + u32(challenge) + u32(77) + u16(static_cast<std::uint32_t>(name.size())) +
+                         std::string{name});
 }
 
-std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port) try {
+namespace {
+
+// `name a at port 1234`, line by line.
+std::string names_text(std::uint16_t epmd_port) {
   const raw_socket mapper{epmd_port};
-  if (!mapper.send(u16(1) + "n") || mapper.read(4).size() != 4) return std::nullopt;
+  if (!mapper.send(u16(1) + "n") || mapper.read(4).size() != 4) throw std::runtime_error{"no port mapper"};
   std::string text;
   for (auto next = mapper.read(1); !next.empty(); next = mapper.read(1)) text += next;
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port) try {
   std::vector<std::string> names;
-  std::istringstream words{text};
+  std::istringstream words{names_text(epmd_port)};
   for (std::string line; std::getline(words, line);) {
     if (line.starts_with("name ")) names.push_back(line.substr(5, line.find(' ', 5) - 5));
   }
@@ -167,9 +191,26 @@ std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port) try {
   return std::nullopt;
 }
 
-bool log_in(const raw_socket& over, std::string_view name, std::string_view cookie) {
+std::optional<std::uint16_t> port_at(std::uint16_t epmd_port, std::string_view node) {
+  const auto text = names_text(epmd_port);
+  const auto wanted = "name " + std::string{node.substr(0, node.find('@'))} + " at port ";
+  const auto found = text.find(wanted);
+  if (found == std::string::npos) return std::nullopt;
+  return static_cast<std::uint16_t>(std::stoul(text.substr(found + wanted.size())));
+}
+
+bool accept_as(const raw_socket& over, std::string_view name, std::string_view cookie, std::uint64_t flags) {
+  constexpr std::uint32_t own = 4712;
+  if (!read_message(over).starts_with("N")) return false;
+  if (!over.send(handshake_frame("sok") + challenge_message(name, own, flags))) return false;
+  const auto reply = read_message(over);  // 'r', challenge:32, digest
+  if (reply.size() != 21 || reply.substr(5) != md5(std::string{cookie} + std::to_string(own))) return false;
+  return over.send(handshake_frame("a" + md5(std::string{cookie} + std::to_string(number_at(reply, 1)))));
+}
+
+bool log_in(const raw_socket& over, std::string_view name, std::string_view cookie, std::uint64_t flags) {
   constexpr std::uint32_t own = 4711;
-  const auto challenge = challenge_for(over, name);
+  const auto challenge = challenge_for(over, name, flags);
   if (!challenge || !over.send(reply_message(cookie, *challenge, own))) return false;
   return read_message(over) == "a" + md5(std::string{cookie} + std::to_string(own));
 }

@@ -65,16 +65,27 @@ inline constexpr std::uint64_t offered_flags = 0xD'075F'5FBC;
 /// Reads a handshake message without its length; empty when none comes.
 [[nodiscard]] std::string read_message(const raw_socket& over);
 /// Sends the name and returns the challenge of the node that is asked; empty when it refuses.
-[[nodiscard]] std::optional<std::uint32_t> challenge_for(const raw_socket& over, std::string_view name);
+[[nodiscard]] std::optional<std::uint32_t> challenge_for(const raw_socket& over, std::string_view name,
+                                                         std::uint64_t flags = offered_flags);
+/// The same, but returns the flags that the node offers.
+[[nodiscard]] std::optional<std::uint64_t> offer_of(const raw_socket& over, std::string_view name);
 /// The message that answers `challenge`, with a challenge of its own.
 [[nodiscard]] std::string reply_message(std::string_view cookie, std::uint32_t challenge, std::uint32_t own);
 /// The message by which a node of that name answers a name with a challenge.
-[[nodiscard]] std::string challenge_message(std::string_view name, std::uint32_t challenge);
+[[nodiscard]] std::string challenge_message(std::string_view name, std::uint32_t challenge,
+                                            std::uint64_t flags = offered_flags);
 
 /// What a port mapper answers to NAMES; empty when none listens.
 [[nodiscard]] std::optional<std::vector<std::string>> names_at(std::uint16_t epmd_port);
 
+/// The port at which a node listens, by its full name.
+[[nodiscard]] std::optional<std::uint16_t> port_at(std::uint16_t epmd_port, std::string_view node);
+
 /// Does the whole handshake as `name` with `cookie`; false when the node does not let it in.
-[[nodiscard]] bool log_in(const raw_socket& over, std::string_view name, std::string_view cookie);
+[[nodiscard]] bool log_in(const raw_socket& over, std::string_view name, std::string_view cookie,
+                          std::uint64_t flags = offered_flags);
+/// Does the whole handshake as the node `name` that was dialled; false when the caller has another cookie.
+[[nodiscard]] bool accept_as(const raw_socket& over, std::string_view name, std::string_view cookie,
+                             std::uint64_t flags = offered_flags);
 
 }  // namespace ergo_interop
