@@ -14,6 +14,13 @@ namespace {
 
 using ergo::etf::tuple;
 
+/// Tells which process it is, and lasts until it is sent something.
+ergo::task<ergo::atom> hold(ergo::process& self, ergo::pid told) {
+  self.send(told, self.id());
+  (void)co_await self.receive_any();
+  co_return "held"_atom;
+}
+
 /// The nodes live through the whole run: what is provided already stays.
 void prepare(world& in) {
   const std::filesystem::path here{ERGO_SOURCE_DIR "/tests/interop/node/rpc_side.erl"};
@@ -23,7 +30,10 @@ void prepare(world& in) {
   (void)on.provide("m", "fail", []() -> ergo::result<int> { return ergo::fail(ergo::errc::noproc); });
   (void)on.provide("m", "throws", []() -> int { throw std::runtime_error{"oops"}; });
   (void)on.provide("m", "leave", [](ergo::process& self) -> ergo::term { self.exit(ergo::exit_reason{"bye"_atom}); });
-  (void)on.provide("m", "wait", [](ergo::process& self) -> ergo::task<> { co_await self.receive<ergo::atom>(20s); });
+  (void)on.provide("m", "wait",
+                   [](ergo::process& self) -> ergo::task<> { (void)co_await self.receive<ergo::atom>(20s); });
+  (void)on.provide("m", "hold",
+                   [](ergo::process& self, ergo::pid told) -> ergo::task<ergo::atom> { return hold(self, told); });
   (void)on.provide("m", "note", [](ergo::process& self, std::int64_t number) { self.send("recorder"_atom, number); });
 }
 
@@ -43,7 +53,7 @@ TEST_CASE("erpc from Erlang: values, each class of failure, requests, multicalls
     prepare(in);
     const auto call = [&](const std::string& rest) { return attempt(in, "erpc", "call", in.cpp() + ", " + rest); };
     expect_same(call("m, add, [1, 2]"), "{ok,3}");
-    expect_same(call("erlang, node, []"), "{ok," + in.ours().name() + "}");
+    expect_same(call("erlang, node, []"), "{ok," + in.ours().shown_name() + "}");
     expect_same(call("m, add, [1, x]"), std::string{"{error,{exception,badarg,"} + badarg_stack + "}}");
     expect_same(call("m, gone, [1]"), "{error,{exception,undef,[{m,gone,[1],[]}]}}");
     expect_same(call("m, fail, []"), "{error,{exception,noproc,[{m,fail,0,[]}]}}");
@@ -83,8 +93,9 @@ TEST_CASE("casts and sends from Erlang through rpc and erpc arrive") {
     expect_same(attempt(in, "erpc", "cast", in.cpp() + ", m, note, [1]"), "{ok,ok}");
     expect_same(attempt(in, "rpc", "cast", in.cpp() + ", m, note, [2]"), "{ok,true}");
     expect_same(attempt(in, "rpc", "sbcast", "[" + in.cpp() + "], recorder, 4"),
-                "{ok,{[" + in.ours().name() + "],[]}}");
-    expect_same(attempt(in, "rpc", "sbcast", "[" + in.cpp() + "], nobody, 4"), "{ok,{[],[" + in.ours().name() + "]}}");
+                "{ok,{[" + in.ours().shown_name() + "],[]}}");
+    expect_same(attempt(in, "rpc", "sbcast", "[" + in.cpp() + "], nobody, 4"),
+                "{ok,{[],[" + in.ours().shown_name() + "]}}");
     std::int64_t sum = 0;
     eventually("all have arrived", [&] {
       for (const auto& one : in.ours().call("recorder"_atom, "take"_atom).items()) sum += one.as_integer().value();
@@ -95,14 +106,14 @@ TEST_CASE("casts and sends from Erlang through rpc and erpc arrive") {
     };
     expect_same(raw("{call, m, add, [1, 2], user}"), "3");
     expect_same(raw("{call, m, gone, [], send_stdout_to_caller}"), "{badrpc,{'EXIT',{undef,[{m,gone,[],[]}]}}}");
-    expect_same(raw("features_request"), "{features_reply," + in.ours().name() + ",[erpc]}");
+    expect_same(raw("features_request"), "{features_reply," + in.ours().shown_name() + ",[erpc]}");
   });
 }
 
 TEST_CASE("Erlang starts processes on our node in every way") {
   in_every_world("spawn, spawn_link, spawn_monitor, spawn_opt, spawn_request on ours", [](world& in) {
     prepare(in);
-    const auto name = in.ours().name();
+    const auto name = in.ours().shown_name();
     const auto started = [&](const std::string& how, const std::string& function, const std::string& arguments = "") {
       return side(in, "started", how + ", " + in.cpp() + ", m, " + function + ", [" + arguments + "]");
     };
@@ -179,24 +190,31 @@ TEST_CASE("our processes start processes on an Erlang node") {
                  [](world& in) { expect_term(run_process(in.node(), start_theirs, in.peer_atom()), "{boom,bang,0}"); });
 }
 
-/// What a shell command prints, which may lack the end of its line.
-std::string printed(const std::string& command) {
-  program shell{{"sh", "-c", command + "; echo"}};
-  return shell.read_line();
+TEST_CASE("multicalls go to Erlang and C++ nodes alike") {
+  in_every_world("rpc:multicall, erpc:multicall over Erlang and C++ nodes, both ways", [](world& in) {
+    prepare(in);
+    our_node second{in.another()};
+    (void)second->provide("m", "add", [](std::int64_t left, std::int64_t right) { return left + right + 100; });
+    const auto peer = ergo::etf::to_text(ergo::term{in.peer_atom()});
+    const auto all = "[" + peer + "," + in.ours().shown_name() + ",gone@localhost," + second.shown_name() + "]";
+    expect_same(attempt(in, "rpc", "multicall", all + ", erlang, node, []"),
+                "{ok,{[" + peer + "," + in.ours().shown_name() + "," + second.shown_name() + "],[gone@localhost]}}");
+    expect_same(attempt(in, "rpc", "multicall", "[" + in.cpp() + "," + second.quoted_name() + "], m, add, [1, 2]"),
+                "{ok,{[3,103],[]}}");
+    expect_same(attempt(in, "erpc", "multicall", all + ", erlang, is_alive, [], 10000"),
+                "{ok,[{ok,true},{ok,true},{error,{erpc,noconnection}},{ok,true}]}");
+    expect_same(side(in, "multicast", "[" + in.cpp() + "," + second.quoted_name() + "], erlang, is_alive, []"), "ok");
+    const std::array nodes{in.peer_atom(), second->name(), "gone@localhost"_atom, in.node().name()};
+    const auto names = ergo::rpc::multicall<ergo::atom>(in.node(), nodes, 10s, "erlang", "node");
+    expect(names[0] == nodes[0] && names[1] == nodes[1] && names[3] == nodes[3], "wrong names");
+    expect(names[2].error() == ergo::errc::nodedown, "not down");
+  });
 }
 
-TEST_CASE("erl_call calls a function of our node") {
-  if (printed("command -v erl_call").empty()) SKIP("erl_call is not installed");
-  for_installed("erl_call -a to ours", [](const release& otp) {
-    world in{otp};
+TEST_CASE("a block_call from Erlang holds up what rex is asked after it, and nothing else") {
+  in_every_world("rpc:block_call to ours blocks rex", [](world& in) {
     prepare(in);
-    const auto called = [&](const std::string& what) {
-      return printed("ERL_EPMD_PORT=" + std::to_string(in.port()) + " erl_call -c interop -n " + in.ours().name() +
-                     " -a '" + what + "'");
-    };
-    expect_same(called("m add [1,2]"), "3");
-    expect_same(called("erlang node []"), in.ours().name());
-    expect_same(called("m gone []"), "{badrpc, {'EXIT', {undef, [{m, gone, [], []}]}}}");
+    expect_same(side(in, "blocked", in.cpp()), "{[held,3],ok}");
   });
 }
 

@@ -1,6 +1,6 @@
 %% What Erlang does with functions that our node provides. Results are plain terms; a class and reason where something was raised.
 -module(rpc_side).
--export([attempt/3, request/4, async/4, sent/3, started/5, refused/4]).
+-export([attempt/3, request/4, async/4, sent/3, started/5, refused/4, multicast/4, blocked/1]).
 
 attempt(M, F, A) -> try {ok, apply(M, F, A)} catch Class:Reason -> {Class, Reason} end.
 
@@ -49,3 +49,23 @@ refused(Node, M, F, A) ->
 
 down(Ref, Pid) -> receive {'DOWN', Ref, process, Pid, Reason} -> Reason after 10000 -> no_down end.
 exit_of(Pid) -> receive {'EXIT', Pid, Reason} -> Reason after 10000 -> no_exit end.
+
+%% erpc has it since its first release, 23.
+multicast(Nodes, M, F, A) -> erpc:multicast(Nodes, M, F, A).
+
+%% A block_call that lasts, and one that is asked for while it does: the order of their answers, and whether a call that
+%% does not go through rex was answered meanwhile.
+blocked(Node) ->
+    First = ask_rex(Node, {block_call, m, hold, [self()], group_leader()}),
+    Held = receive Pid when is_pid(Pid) -> Pid after 10000 -> exit(not_started) end,
+    Second = ask_rex(Node, {block_call, m, add, [1, 2], group_leader()}),
+    Node = rpc:call(Node, erlang, node, []),
+    Early = receive {First, _} -> early; {Second, _} -> early after 0 -> ok end,
+    Held ! go,
+    Answers = [receive {First, A} -> A; {Second, A} -> A after 10000 -> none end || _ <- [1, 2]],
+    {Answers, Early}.
+
+ask_rex(Node, Request) ->
+    Ref = make_ref(),
+    {rex, Node} ! {'$gen_call', {self(), Ref}, Request},
+    Ref.

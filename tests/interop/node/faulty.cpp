@@ -1,0 +1,225 @@
+// An Erlang node and ours over a connection that is reset at chosen bytes: R02 and R03, live.
+#include "harness.hpp"
+
+#include <ergo_test/fault_proxy.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace ergo_interop {
+namespace {
+
+using ergo::etf::is_tagged;
+using ergo::etf::tuple;
+using ergo::test::ending;
+using ergo::test::endpoint;
+using ergo::test::fault_proxy;
+using ergo::test::way;
+
+constexpr std::uint32_t other_address = 0x7F00'0002;
+constexpr std::size_t large = 150'000;  // three fragments
+
+/// Counts large messages that came whole, and everything else; call `take` gives both and begins again.
+ergo::task<> collect(ergo::process& self) {
+  const std::string whole(large, 'x');
+  int count = 0;
+  int other = 0;
+  for (;;) {
+    const auto got = co_await self.receive_any();
+    if (got.is_call()) {
+      self.reply(got.from(), tuple(std::exchange(count, 0), std::exchange(other, 0)));
+    } else if (is_tagged(got.payload(), "large"_atom, 2) && got.payload().elements()[1].bytes() == whole) {
+      ++count;
+    } else {
+      ++other;
+    }
+  }
+}
+
+ergo::node_options without_mapper(const std::string& name, std::uint16_t peers) {
+  auto options = options_for("", free_port());
+  options.name = name;
+  options.epmd = ergo::epmd_mode::none;
+  options.peer_port = peers;
+  return options;
+}
+
+peer_options erlang_at(const release& otp, const std::string& host, std::uint16_t port) {
+  auto options = peer_at(otp, free_port(), host);
+  auto address = host;
+  std::ranges::replace(address, '.', ',');
+  options.more = {"-erl_epmd_port", std::to_string(port), "-kernel", "inet_dist_use_interface", "{" + address + "}"};
+  return options;
+}
+
+/// Erlang dials ours, which does not dial, through a proxy.
+struct they_dial {
+  explicit they_dial(const release& otp)
+      : port{free_port()},
+        behind{free_port()},
+        proxy{endpoint{other_address, port}, endpoint{other_address, behind}},
+        ours{options()},
+        peer{erlang_at(otp, "127.0.0.1", port)} {
+    peer.load(ERGO_SOURCE_DIR "/tests/interop/node/flood_side.erl");
+  }
+  [[nodiscard]] ergo::node_options options() const {
+    auto made = without_mapper(fresh_name("cpp") + "@127.0.0.2", free_port());
+    made.listen_port_min = behind;
+    return made;
+  }
+  [[nodiscard]] std::string at(const std::string& process) const {
+    return "{" + process + ", " + ours.quoted_name() + "}";
+  }
+  [[nodiscard]] bool apart() {
+    return !ours->is_connected(peer.name()) && peer.run("{connected, " + ours.quoted_name() + "}") == "false";
+  }
+
+  std::uint16_t port;
+  std::uint16_t behind;
+  fault_proxy proxy;
+  our_node ours;
+  erlang_peer peer;
+};
+
+/// Bytes at which to reset: the first ones behind a handshake, those around the beginnings of fragments, and samples.
+std::vector<std::uint64_t> cuts_of(std::size_t all) {
+  std::vector<std::uint64_t> cuts;
+  for (std::size_t cut = 60; cut < 300; cut += 7) cuts.push_back(cut);
+  for (const std::size_t fragment : {65'536U, 131'072U}) {
+    for (std::size_t cut = fragment - 40; cut < fragment + 400; cut += 23) cuts.push_back(cut);
+  }
+  for (std::size_t cut = 1000; cut < all; cut += 11'003) cuts.push_back(cut);
+  cuts.push_back(all - 1);
+  return cuts;
+}
+
+/// What must have come of a message that was cut: nothing, or all where all of it may have passed.
+void whole_or_not(const std::string& taken, std::uint64_t cut) {
+  const bool whole = cut > large && taken == "{1,0}";
+  expect(whole || taken == "{0,0}", taken + " came although it was cut after byte " + std::to_string(cut));
+}
+
+TEST_CASE("A large message from Erlang that is reset at any byte arrives whole or not at all") {
+  for_every_release("reset at bytes of a three-fragment message, Erlang to ours (R03)", [](const release& otp) {
+    they_dial on{otp};
+    ergo::spawn_options named;
+    named.name = "collector"_atom;
+    expect(on.ours->spawn(named, ergo::make_body(collect)).has_value(), "no collector");
+    const auto send = "{apply, flood_side, send_large, [" + on.at("collector") + ", " + std::to_string(large) + "]}";
+    const auto taken = [&] { return on.ours.call("collector"_atom, "take"_atom); };
+    on.peer.run(send);
+    eventually("it comes without a fault", [&] { return ergo::etf::to_text(taken()) == "{1,0}"; });
+    for (const auto cut : cuts_of(on.proxy.passed(way::forward).size())) {
+      on.proxy.end_all(ending::reset);
+      eventually("both are alone", [&] { return on.apart(); });
+      (void)taken();
+      const auto before = on.proxy.connections();
+      on.proxy.cut_after(way::forward, cut, ending::reset);
+      on.peer.run(send);
+      eventually("it is cut", [&] { return on.proxy.connections() > before && on.proxy.open() == 0 && on.apart(); });
+      whole_or_not(ergo::etf::to_text(taken()), cut);
+    }
+    on.proxy.cut_never();
+    on.peer.run(send);
+    eventually("it comes again", [&] { return ergo::etf::to_text(taken()) == "{1,0}"; });
+  });
+}
+
+ergo::task<> send_large(ergo::process& self, ergo::destination to) {
+  const auto content = tuple("large"_atom, ergo::etf::adopt_binary(std::string(large, 'x')));
+  for (;;) {
+    (void)co_await self.receive_any();
+    self.send(to, content);
+  }
+}
+
+TEST_CASE("A large message to Erlang that is reset at any byte arrives whole or not at all") {
+  for_every_release("reset at bytes of a three-fragment message, ours to Erlang (R03)", [](const release& otp) {
+    const auto port = free_port();
+    const auto behind = free_port();
+    fault_proxy proxy{endpoint{other_address, port}, endpoint{other_address, behind}};
+    our_node ours{without_mapper(fresh_name("cpp") + "@127.0.0.1", port)};
+    erlang_peer peer{erlang_at(otp, "127.0.0.2", behind)};
+    peer.load(ERGO_SOURCE_DIR "/tests/interop/node/flood_side.erl");
+    peer.run("{set, c, {apply, flood_side, collector, [" + std::to_string(large) + "]}}");
+    const auto taken = [&] { return peer.run("{call, {var, c}, take}"); };
+    const auto peer_name = parsed(atom_text(peer.name())).as_atom().value();
+    const auto sender = ours->spawn(send_large, ergo::destination{"collector"_atom, peer_name});
+    expect(sender.has_value(), "no sender");
+    const auto apart = [&] {
+      return !ours->is_connected(peer.name()) && peer.run("{connected, " + ours.quoted_name() + "}") == "false";
+    };
+    ours->send(*sender, "now"_atom);
+    eventually("it comes without a fault", [&] { return taken() == "{1,0}"; });
+    for (const auto cut : cuts_of(proxy.passed(way::forward).size())) {
+      proxy.end_all(ending::reset);
+      eventually("both are alone", apart);
+      taken();
+      const auto before = proxy.connections();
+      proxy.cut_after(way::forward, cut, ending::reset);
+      ours->send(*sender, "now"_atom);
+      eventually("it is cut", [&] { return proxy.connections() > before && proxy.open() == 0 && apart(); });
+      whole_or_not(taken(), cut);
+    }
+    proxy.cut_never();
+    ours->send(*sender, "now"_atom);
+    eventually("it comes again", [&] { return taken() == "{1,0}"; });
+  });
+}
+
+/// What went wrong in a stream of numbers, and how far it has come.
+struct stream_log {
+  std::atomic<int> received{0};
+  std::atomic<int> disordered{0};
+  std::atomic<int> lost_in_session{0};
+};
+
+/// Reads numbers, and `down`, which comes after all of a session and before all of the next one.
+ergo::task<> check_numbers(ergo::process& self, std::shared_ptr<stream_log> log) {
+  std::int64_t last = 0;
+  bool was_down = false;
+  for (;;) {
+    const auto got = co_await self.receive_any();
+    const auto number = got.payload().as_integer();
+    if (number && *number <= last) ++log->disordered;
+    if (number && *number > last + 1 && !was_down) ++log->lost_in_session;
+    was_down = !number;
+    if (!number) continue;
+    last = *number;
+    ++log->received;
+  }
+}
+
+TEST_CASE("A stream from Erlang that is reset again and again is in order, with losses where a nodedown tells") {
+  for_every_release("a stream with 40 resets, Erlang to ours (R02)", [](const release& otp) {
+    they_dial on{otp};
+    const auto log = std::make_shared<stream_log>();
+    ergo::spawn_options named;
+    named.name = "checker"_atom;
+    const auto checker = on.ours->spawn(named, ergo::make_body(check_numbers, log));
+    expect(checker.has_value(), "no checker");
+    const auto watch = on.ours->subscribe([&](const ergo::node_event& news) {
+      if (news.what == ergo::node_event::kind::down) on.ours->send(*checker, "down"_atom);
+    });
+    on.peer.run("{set, s, {apply, flood_side, stream, [" + on.at("checker") + "]}}");
+    constexpr int resets = 40;
+    for (int reset = 0; reset < resets; ++reset) {
+      const int before = log->received;
+      const int wanted = before + 50 + reset % 5 * 100;
+      eventually("the stream goes on", [&] { return log->received >= wanted && on.proxy.open() == 1; });
+      on.proxy.end_all(ending::reset);
+    }
+    const int before = log->received;
+    eventually("the stream goes on", [&] { return log->received >= before + 100; });
+    on.peer.run("{send, {var, s}, stop}");
+    expect(log->disordered == 0, "out of order, or twice");
+    expect(log->lost_in_session == 0, "lost without a nodedown");
+    expect(on.proxy.connections() > resets, "too few connections");
+  });
+}
+
+}  // namespace
+}  // namespace ergo_interop
