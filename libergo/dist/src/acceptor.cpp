@@ -196,7 +196,7 @@ action acceptor::fail(handshake_errc code, flags missing) {
   const handshake_step where = std::exchange(step_, handshake_step::finished);
   phase_ = phase::ended;
   detail::wipe(cookie_);
-  return handshake::failed{{code, where, missing, result_.peer}};
+  return handshake::failed{{code, where, missing, result_.peer, {}}};
 }
 
 void acceptor::put_status(status_code code) { append(output_, config_.prefix, status_message{code, {}, 0}); }

@@ -115,7 +115,11 @@ action connector::on_verdict(handshake::verdict verdict) {
 action connector::on_challenge(bytes_view body) {
   const auto message = parse_challenge(body);
   if (!message) return fail(handshake_errc::bad_message);
-  if (message->name != result_.peer) return fail(handshake_errc::name_mismatch);
+  if (message->name != result_.peer) {
+    auto mismatch = fail(handshake_errc::name_mismatch);
+    if (valid_node_name(message->name)) std::get<handshake::failed>(mismatch).failure.answered = message->name;
+    return mismatch;
+  }
   const flags lacking = missing(message->offered, config_.required);
   if (!lacking.empty()) return fail(handshake_errc::missing_flags, lacking);
   if (detail::is_reflection(config_, message->challenge)) return fail(handshake_errc::reflected);
@@ -158,7 +162,7 @@ action connector::fail(handshake_errc code, flags missing) {
   const handshake_step where = std::exchange(step_, handshake_step::finished);
   phase_ = phase::ended;
   detail::wipe(cookie_);
-  return handshake::failed{{code, where, missing, result_.peer}};
+  return handshake::failed{{code, where, missing, result_.peer, {}}};
 }
 
 }  // namespace ergo::inline v0::dist

@@ -63,6 +63,7 @@ std::string hint(const handshake_failure& failure) {
     if (release != 0) text += " (OTP " + std::to_string(release) + " or later is needed)";
     return text;
   }
+  if (failure.code == handshake_errc::name_mismatch && !failure.answered.empty()) return ": " + failure.answered;
   if (failure.code == handshake_errc::closed && failure.step == handshake_step::status)
     return ": nodes that ask for TLS do so when they are called without it, and OTP 22 and older at a newer handshake";
   return {};

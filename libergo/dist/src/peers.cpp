@@ -21,10 +21,12 @@ constexpr int most_dials = 2;
 constexpr attempt_id newest_possible{std::numeric_limits<std::uint64_t>::max()};
 
 // In the order of peer_errc.
-constexpr std::array<std::string_view, 11> names{"unreachable", "tls",        "handshake", "no_answer",
-                                                 "closed",      "silent",     "protocol",  "disconnected",
-                                                 "replaced",    "superseded", "stopping"};
-constexpr std::array<std::string_view, 11> sentences{
+constexpr std::array<std::string_view, 13> names{
+    "unresolved", "unregistered", "unreachable",  "tls",      "handshake",  "no_answer", "closed",
+    "silent",     "protocol",     "disconnected", "replaced", "superseded", "stopping"};
+constexpr std::array<std::string_view, 13> sentences{
+    "where the node listens cannot be found out",
+    "the port mapper does not tell where the node listens",
     "the node cannot be reached",
     "TLS failed",
     "the handshake failed",

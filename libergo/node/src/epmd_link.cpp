@@ -4,7 +4,6 @@
 #include "crypto.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -14,32 +13,13 @@ namespace ergo::inline v0::detail {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
-
-std::error_code cause_of(const epmd::error& failed) {
-  return failed.cause ? failed.cause : make_error_code(failed.code);
-}
 
 std::string sentence(const epmd::error& failed) {
   auto text = std::string{epmd::describe(failed.code)};
   if (failed.cause) text += ": " + failed.cause.message();
   return text;
-}
-
-// Why a node without a port mapper calls nobody, as the cause of its refusals.
-class no_route_category final : public std::error_category {
- public:
-  [[nodiscard]] const char* name() const noexcept override { return "ergo.route"; }
-  [[nodiscard]] std::string message(int /*code*/) const override {
-    return "without a port mapper (epmd_mode::none), node_options::peer_port must say where peers listen";
-  }
-};
-
-std::error_code no_route() {
-  static const no_route_category category;
-  return {1, category};
 }
 
 std::uint32_t fresh_creation() {
@@ -182,34 +162,6 @@ void epmd_link::stop() {
                                   " other name(s): they cannot be found until they register elsewhere");
   }
   server_->stop();
-}
-
-asio::awaitable<std::expected<epmd_link::endpoints, std::error_code>> epmd_link::locate(std::string peer) {
-  const auto self = shared_from_this();
-  std::expected<endpoints, std::error_code> outcome;
-  const std::string node{halves(peer).first};
-  const std::string host{halves(peer).second};
-  if (plan_.mode != epmd_mode::none) {
-    const auto found = co_await client_.async_lookup(host, node, asio::use_awaitable);
-    if (found) {
-      outcome->emplace_back(found->address, found->node.port);
-    } else {
-      outcome = std::unexpected{cause_of(found.error())};
-    }
-    co_return outcome;
-  }
-  if (plan_.peer_port == 0) {
-    outcome = std::unexpected{no_route()};
-    co_return outcome;
-  }
-  tcp::resolver resolver{context_};
-  const auto done = co_await resolver.async_resolve(host, std::to_string(plan_.peer_port), use_tuple);
-  if (std::get<0>(done)) {
-    outcome = std::unexpected{std::error_code{std::get<0>(done)}};
-    co_return outcome;
-  }
-  for (const auto& one : std::get<1>(done)) outcome->push_back(one.endpoint());
-  co_return outcome;
 }
 
 }  // namespace ergo::inline v0::detail

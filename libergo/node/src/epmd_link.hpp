@@ -1,4 +1,4 @@
-// A node's relation to the port mapper: be one where there is none, be registered, stay registered, ask it for others.
+// A node's relation to the port mapper: be one where there is none, be registered, stay registered.
 #pragma once
 
 #include "names.hpp"
@@ -10,7 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -19,16 +19,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 namespace ergo::inline v0::detail {
 
-/// How a node finds others and is found.
+/// How a node is found.
 struct epmd_plan {
   epmd_mode mode = epmd_mode::embedded;
   std::uint16_t port = epmd::default_port;
-  std::uint16_t peer_port = 0;                      ///< where peers listen when there is no port mapper
   std::vector<boost::asio::ip::address> addresses;  ///< where an embedded server listens; empty for all
   std::chrono::milliseconds patience{7'000};        ///< for one look-up
 };
@@ -58,8 +56,6 @@ class epmd_policy {
 /// Runs on one reactor; every member is called there. Kept alive by its own work.
 class epmd_link final : public std::enable_shared_from_this<epmd_link> {
  public:
-  using endpoints = std::vector<boost::asio::ip::tcp::endpoint>;
-
   epmd_link(boost::asio::io_context& on, epmd_plan plan, full_name name,
             std::function<void(log_level, std::string)> note);
 
@@ -75,8 +71,8 @@ class epmd_link final : public std::enable_shared_from_this<epmd_link> {
   [[nodiscard]] boost::asio::awaitable<void> keep();
   /// Frees the name, and says so when names of others go with our server.
   void stop();
-  /// Where a node listens.
-  [[nodiscard]] boost::asio::awaitable<std::expected<endpoints, std::error_code>> locate(std::string peer);
+  /// Asks port mappers at the same port.
+  [[nodiscard]] const epmd::client& client() const noexcept { return client_; }
   /// Whether the port mapper is ours.
   [[nodiscard]] bool serves() const noexcept { return server_ && server_->is_running(); }
 

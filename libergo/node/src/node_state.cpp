@@ -55,6 +55,11 @@ bool wait_until(clock::time_point until, Condition over) {
   return true;
 }
 
+task<> work_aside(process& self, std::function<void()> work, std::function<void()> done) {
+  co_await self.blocking(std::move(work));
+  done();
+}
+
 }  // namespace
 
 node_state::node_state(ergo::runtime& on, reactor& first, node_options given, full_name own)
@@ -140,7 +145,6 @@ result<void> node_state::open_sockets() {
 epmd_plan node_state::plan_epmd(const addresses& own) const {
   epmd_plan plan;
   plan.mode = options_.epmd;
-  plan.peer_port = options_.peer_port;
   plan.patience = options_.limits.handshake_step;
   const bool everywhere = std::ranges::any_of(own, [](const auto& one) { return one.is_unspecified(); });
   if (!everywhere) plan.addresses = own;
@@ -148,7 +152,8 @@ epmd_plan node_state::plan_epmd(const addresses& own) const {
 }
 
 result<std::uint32_t> node_state::enroll() {
-  auto outcome = asio::co_spawn(context(), epmd_->start(port_, options_.visibility), asio::use_future).get();
+  const auto told = options_.advertised_port != 0 ? options_.advertised_port : port_;
+  auto outcome = asio::co_spawn(context(), epmd_->start(told, options_.visibility), asio::use_future).get();
   if (outcome) return options_.creation != 0 ? options_.creation : *outcome;
   if (outcome.error().name_taken) return fail(errc::name_taken, etf::binary(outcome.error().text));
   return refuse(outcome.error().text);
@@ -171,7 +176,12 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
                .peer_cookies = std::move(options_.peer_cookies),
                .allow = dist::allow_list{options_.allow},
                .tls = tls_};
-  const auto locate = [link = epmd_](std::string peer) { return link->locate(std::move(peer)); };
+  const auto aside = [this](std::function<void()> work, std::function<void()> done) {
+    return run_aside(std::move(work), std::move(done));
+  };
+  finder_plan known{options_.epmd, options_.peer_port, options_.routes, options_.resolve};
+  const auto finder = std::make_shared<peer_finder>(context(), std::move(known), epmd_->client(), aside);
+  const auto locate = [finder](std::string peer) { return finder->locate(std::move(peer)); };
   const auto told = [this](const event& happened) { report(happened); };
   board_ = std::make_shared<switchboard>(context(), std::move(who), options_.limits, locate, told);
   const dist::liveness_options liveness{.tick_time = options_.net_ticktime, .intensity = options_.tick_intensity};
@@ -190,6 +200,11 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   board_users_ = board_.use_count();
   epmd_users_ = epmd_.use_count();
   return {};
+}
+
+// The process ends with the node, so that nothing of the node is left to be told by work that goes on.
+bool node_state::run_aside(std::function<void()> work, std::function<void()> done) {
+  return runtime_.spawn(*local_, work_aside, std::move(work), std::move(done)).has_value();
 }
 
 void node_state::begin_accepting() {

@@ -3,6 +3,7 @@
 
 #include "connection.hpp"
 #include "epmd_link.hpp"
+#include "finding.hpp"
 #include "functions.hpp"
 #include "listening.hpp"
 #include "names.hpp"
@@ -60,6 +61,7 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   void begin_accepting();
   [[nodiscard]] boost::asio::awaitable<void> accept_all(std::size_t listener);
   [[nodiscard]] epmd_plan plan_epmd(const addresses& own) const;
+  [[nodiscard]] bool run_aside(std::function<void()> work, std::function<void()> done);
   void note(log_level level, std::string text) const;
   void end_processes(duration grace);
   void close_connections();
@@ -83,7 +85,7 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   std::shared_ptr<epmd_link> epmd_;
   std::vector<boost::asio::ip::tcp::acceptor> listeners_;
   long board_users_ = 1;  // who holds it for good; coroutines do so while they run
-  long epmd_users_ = 2;   // the locator of the board is one of them
+  long epmd_users_ = 1;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
   std::mutex stop_mutex_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "attempt.hpp"
+#include "calling.hpp"
 #include "connection.hpp"
 #include "router.hpp"
 
@@ -26,11 +27,6 @@
 #include <vector>
 
 namespace ergo::inline v0::detail {
-
-/// Where a peer listens: found by the port mapper, or known.
-using peer_locator =
-    std::function<boost::asio::awaitable<std::expected<std::vector<boost::asio::ip::tcp::endpoint>, std::error_code>>(
-        std::string peer)>;
 
 /// How this node presents itself in handshakes.
 struct identity {
@@ -96,7 +92,6 @@ class switchboard final : public connection_owner,
   void progressed(attempt& by) override;
 
   boost::asio::awaitable<void> dial(std::shared_ptr<attempt> call);
-  boost::asio::awaitable<bool> reach(std::shared_ptr<attempt> call, std::error_code& failed);
   boost::asio::awaitable<void> answer(std::shared_ptr<attempt> call);
   boost::asio::awaitable<void> wait_for_peer(std::string peer, std::uint64_t ticket);
   boost::asio::awaitable<bool> encrypt(std::shared_ptr<attempt> call);

@@ -49,12 +49,6 @@ dist::peer_reason trouble_of(const attempt& call) {
   return reason;
 }
 
-void set_up(tcp::socket& socket) {
-  boost::system::error_code ignored;
-  socket.set_option(tcp::no_delay{true}, ignored);
-  socket.set_option(asio::socket_base::keep_alive{true}, ignored);
-}
-
 }  // namespace
 
 // ----- questions of the machines ------------------------------------------------------------------------------------
@@ -128,12 +122,9 @@ asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
   const auto self = shared_from_this();
   co_await asio::this_coro::throw_if_cancelled(false);
   call->new_step();
-  std::error_code failed;
-  const bool reached = co_await reach(call, failed);
-  if (!reached) {
-    dist::peer_reason reason{dist::peer_errc::unreachable};
-    reason.system = failed;
-    give_up(call, reason);
+  auto unreached = co_await reach(call, locate_);
+  if (unreached) {
+    give_up(call, *unreached);
     co_return;
   }
   set_up(call->socket);
@@ -143,27 +134,6 @@ asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
   dist::connector machine{config_for(*call), call->peer, cookie_for(call->peer)};
   auto end = co_await carry(call, std::move(machine), *this);
   finish(call, std::move(end));
-}
-
-asio::awaitable<bool> switchboard::reach(std::shared_ptr<attempt> call, std::error_code& failed) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  std::string peer = call->peer;
-  const auto places = co_await locate_(std::move(peer));
-  if (!places) {
-    failed = places.error();
-    co_return false;
-  }
-  failed = std::make_error_code(std::errc::host_unreachable);
-  for (const auto& place : *places) {
-    if (call->timed_out || call->cancelled) break;
-    boost::system::error_code ignored;
-    call->socket.close(ignored);
-    const auto done = co_await call->socket.async_connect(place, use_tuple);
-    failed = std::get<0>(done);
-    if (!failed && !call->timed_out && !call->cancelled) co_return true;
-  }
-  if (call->timed_out) failed = std::make_error_code(std::errc::timed_out);
-  co_return false;
 }
 
 // ----- incoming -----------------------------------------------------------------------------------------------------

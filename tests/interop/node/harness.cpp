@@ -147,7 +147,7 @@ std::string cookie_file() {
 peer_options peer_at(const release& otp, std::uint16_t epmd_port, const std::string& host) {
   peer_options options{.otp = otp, .name = fresh_name("erl") + "@" + host};
   options.epmd_port = epmd_port;
-  options.long_names = host.find('.') != std::string::npos;
+  options.long_names = host.find_first_of(".:") != std::string::npos;
   if (over_tls()) options.more = everybody().erlang();
   return options;
 }

@@ -31,7 +31,7 @@ enum class visibility : std::uint8_t {
 enum class epmd_mode : std::uint8_t {
   embedded,     ///< our own when none answers, else a client of it; takes the port over when the server dies
   client_only,  ///< only an existing one
-  none,         ///< no port mapper: peers are dialled at `node_options::peer_port`, which is also where we listen
+  none,         ///< no port mapper: peers are found by `routes`, `resolve` and `peer_port` of `node_options` alone
 };
 
 /// Long and short names never meet, as with `erl -name` and `erl -sname`.
@@ -76,6 +76,26 @@ struct grant {
   std::string nodes;  ///< a name or a glob such as `ops@*`
   right may = right::talk;
 };
+
+/// Where a node listens.
+struct node_address {
+  std::string host;        ///< a name or an address; empty: the host part of the node's name
+  std::uint16_t port = 0;  ///< 0: what the port mapper of that host says, or `node_options::peer_port` without one
+};
+
+/// Where the nodes listen whose names match.
+struct route {
+  std::string nodes;  ///< a name or a glob such as `db@*`
+  node_address at;
+};
+
+/// The program's own way from the name of a node to where it listens; nothing for a node that it does not know, which
+/// is then looked for as if there were no such function.
+///
+/// Called for each attempt to connect, on a thread on which it may block; several calls at once, and the last ones may
+/// go on when the node has stopped. What it throws ends the attempt and is its reason. The attempt waits for it at most
+/// `node_limits::handshake_step`.
+using node_resolver = std::function<std::optional<node_address>(std::string_view node)>;
 
 /// Receives trace lines without line end; called from any thread, several at once.
 using trace_sink = std::function<void(std::string_view)>;
@@ -129,12 +149,17 @@ struct node_options {
   std::uint16_t epmd_port = 0;  ///< 0: ERL_EPMD_PORT, else 4369
   std::string epmd_address;  ///< where the embedded one listens; empty: ERL_EPMD_ADDRESS, else loopback and the node's
                              ///< addresses
-  std::uint16_t peer_port = 0;  ///< with `epmd_mode::none`: where every peer listens
+  std::uint16_t peer_port = 0;  ///< with `epmd_mode::none`: where every peer listens, and we do unless told otherwise
+  std::vector<route> routes;    ///< where certain nodes listen; the first entry that matches decides
+  node_resolver resolve;        ///< asked about nodes that have no route
 
   /// Addresses or host names; empty: those that the host part of the name resolves to; `*`: all of this computer.
   std::vector<std::string> listen;
   std::uint16_t listen_port_min = 0;  ///< 0: the system chooses
   std::uint16_t listen_port_max = 0;  ///< 0: the same as `listen_port_min`
+  /// The port that the port mapper tells others, where a router or container maps it to ours; 0: the one we listen at.
+  /// The host that others are told is the host part of `name`, wherever we listen.
+  std::uint16_t advertised_port = 0;
 
   std::chrono::milliseconds net_ticktime{60'000};  ///< a peer silent for so long is down, within a quarter of it
   int tick_intensity = 4;                          ///< checks per tick time, at least 4

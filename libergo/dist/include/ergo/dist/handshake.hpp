@@ -65,6 +65,8 @@ struct handshake_failure {
   handshake_step step;  ///< Where it happened.
   flags missing;        ///< With `missing_flags`: which ones.
   std::string peer;     ///< The peer's name as far as it was known. Unverified, so escape it in logs.
+  std::string
+      answered{};  ///< With `name_mismatch`: the name that the peer gives itself. Unverified; empty when it is none.
 };
 
 [[nodiscard]] std::string_view to_string(handshake_errc code);

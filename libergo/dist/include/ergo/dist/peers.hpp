@@ -27,7 +27,9 @@ enum class waiter_id : std::uint64_t {};
 
 /// Why there is no connection (any more).
 enum class peer_errc : std::uint8_t {
-  unreachable,   ///< Nobody answers under that name: epmd, resolver or connect failed (`system`).
+  unresolved,    ///< Its host has no address, or nobody knows where it listens (`system`, `detail`).
+  unregistered,  ///< The port mapper of its host does not answer, or does not know it (`system`, `detail`).
+  unreachable,   ///< Nobody answers where it should listen (`system`).
   tls,           ///< There is no private channel with the peer (`detail`).
   handshake,     ///< The handshake failed (`handshake`).
   no_answer,     ///< The peer said it would connect to us itself, and did not.
