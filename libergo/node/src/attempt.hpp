@@ -6,6 +6,7 @@
 
 #include <ergo/dist/acceptor.hpp>
 #include <ergo/dist/connector.hpp>
+#include <ergo/dist/name_pool.hpp>
 #include <ergo/dist/peers.hpp>
 #include <ergo/node_options.hpp>
 
@@ -66,7 +67,8 @@ struct attempt : std::enable_shared_from_this<attempt> {
   std::string trouble;               ///< what failed in TLS
   bool heard = false;                ///< the peer has sent something
 
-  std::string peer;  ///< as dialled or as claimed
+  std::string peer;                       ///< as dialled, as claimed or as given
+  std::optional<dist::given_name> given;  ///< the name that the peer has from us
   bool incoming = false;
   bool timed_out = false;
   std::optional<dist::peer_errc> cancelled;

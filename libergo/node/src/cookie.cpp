@@ -138,4 +138,11 @@ std::expected<std::string, std::string> find_cookie(const cookie_places& places)
   return create_cookie_file(candidates.front());
 }
 
+std::expected<std::string, std::string> own_cookie(const node_options& options) {
+  if (options.cookie.empty()) return find_cookie(read_cookie_places(options.cookie_file));
+  auto given = parse_cookie(options.cookie);
+  if (!given) return std::unexpected{"node_options::cookie is no cookie: 1 to 255 printable characters"};
+  return *std::move(given);
+}
+
 }  // namespace ergo::inline v0::detail

@@ -1,6 +1,8 @@
 // The cluster's secret and the file that keeps it (attack S06): read only where nobody but its owner can read it.
 #pragma once
 
+#include <ergo/node_options.hpp>
+
 #include <cstddef>
 #include <expected>
 #include <optional>
@@ -31,6 +33,9 @@ struct cookie_places {
 [[nodiscard]] std::expected<std::string, std::string> read_cookie_file(const std::string& path);
 /// Makes the file with mode 0400 and a fresh secret; when somebody else was faster, reads theirs.
 [[nodiscard]] std::expected<std::string, std::string> create_cookie_file(const std::string& path);
+
+/// The cookie that the options give or name. The error is a sentence without the secret.
+[[nodiscard]] std::expected<std::string, std::string> own_cookie(const node_options& options);
 
 /// The cookie of this user: the first file that exists, else a new one at the first place.
 [[nodiscard]] std::expected<std::string, std::string> find_cookie(const cookie_places& places);

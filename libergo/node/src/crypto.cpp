@@ -29,6 +29,12 @@ std::uint32_t random_number() {
   return number;
 }
 
+std::uint32_t random_creation() {
+  std::uint32_t creation = 0;
+  while (creation < 4) creation = random_number();
+  return creation;
+}
+
 void wipe(std::string& secret) noexcept {
   OPENSSL_cleanse(secret.data(), secret.size());
   secret.clear();

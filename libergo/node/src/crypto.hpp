@@ -14,6 +14,8 @@ namespace ergo::inline v0::detail {
 [[nodiscard]] bool random_bytes(std::span<std::byte> out);
 /// A random number; throws `std::runtime_error` when there is no generator.
 [[nodiscard]] std::uint32_t random_number();
+/// A random creation that means an incarnation (4 or more); throws as `random_number`.
+[[nodiscard]] std::uint32_t random_creation();
 /// Overwrites a secret in a way that the compiler keeps.
 void wipe(std::string& secret) noexcept;
 

@@ -22,12 +22,6 @@ std::string sentence(const epmd::error& failed) {
   return text;
 }
 
-std::uint32_t fresh_creation() {
-  std::uint32_t creation = 0;
-  while (creation < 4) creation = random_number();
-  return creation;
-}
-
 }  // namespace
 
 epmd_policy::step epmd_policy::next(bool serving) noexcept {
@@ -102,7 +96,7 @@ asio::awaitable<std::expected<std::uint32_t, epmd_link::start_failure>> epmd_lin
   record_.type = seen == visibility::hidden ? epmd::node_type::hidden : epmd::node_type::normal;
   std::expected<std::uint32_t, start_failure> outcome;
   if (plan_.mode == epmd_mode::none) {
-    outcome = fresh_creation();
+    outcome = random_creation();
     co_return outcome;
   }
   if (plan_.mode == epmd_mode::embedded) (void)serve();

@@ -33,6 +33,11 @@ struct host_names {
 [[nodiscard]] std::expected<full_name, std::string> complete_name(std::string_view given, name_kind kind,
                                                                   const host_names& here);
 
+/// The same for a node that `by` will name: `given` is empty or `undefined@host`, and the host is of the kind of `by`'s
+/// unless told otherwise.
+[[nodiscard]] std::expected<full_name, std::string> complete_unnamed(std::string_view given, name_kind kind,
+                                                                     std::string_view by, const host_names& here);
+
 /// The two halves of `name`; both empty when it has no `@`.
 [[nodiscard]] std::pair<std::string_view, std::string_view> halves(std::string_view name) noexcept;
 

@@ -21,16 +21,10 @@
 namespace ergo::inline v0 {
 namespace {
 
-result<std::string> cookie_of(node_options& options) {
-  if (!options.cookie.empty()) {
-    auto given = detail::parse_cookie(options.cookie);
-    if (!given)
-      return fail(errc::badarg, etf::binary("node_options::cookie is no cookie: 1 to 255 printable characters"));
-    return *std::move(given);
-  }
-  auto found = detail::find_cookie(detail::read_cookie_places(options.cookie_file));
-  if (!found) return fail(errc::badarg, etf::binary(found.error()));
-  return *std::move(found);
+std::expected<detail::full_name, std::string> name_of(const node_options& options) {
+  const auto here = detail::read_host_names();
+  if (options.named_by.empty()) return detail::complete_name(options.name, options.names, here);
+  return detail::complete_unnamed(options.name, options.names, options.named_by, here);
 }
 
 // In a context that outlives the node, nothing of the node may be left: what was closed has yet to hear of it.
@@ -73,10 +67,10 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
   constexpr std::size_t smallest_fragment = 1'500;
   if (options.fragment != 0 && options.fragment < smallest_fragment)
     return fail(errc::badarg, etf::binary("node_options::fragment is 0 or at least 1,500 bytes"));
-  auto name = detail::complete_name(options.name, options.names, detail::read_host_names());
+  auto name = name_of(options);
   if (!name) return fail(errc::badarg, etf::binary(name.error()));
-  auto cookie = cookie_of(options);
-  if (!cookie) return std::unexpected{cookie.error()};
+  auto cookie = detail::own_cookie(options);
+  if (!cookie) return fail(errc::badarg, etf::binary(cookie.error()));
   if (const auto* const traced = std::getenv("ERGO_TRACE")) options.trace = options.trace | detail::parse_trace(traced);
   auto state = std::make_shared<detail::node_state>(on, *first, std::move(options), *std::move(name));
   first->keep(state);

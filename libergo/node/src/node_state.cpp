@@ -2,14 +2,17 @@
 #include "node_state.hpp"
 
 #include "builtins.hpp"
+#include "calling.hpp"
 #include "cookie.hpp"
 #include "crypto.hpp"
+#include "explain.hpp"
 #include "net_kernel.hpp"
 #include "rex.hpp"
 
 #include <ergo/epmd/environment.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -55,6 +58,18 @@ bool wait_until(clock::time_point until, Condition over) {
   return true;
 }
 
+// Before there are processes that could wait for the program's resolver, whoever starts the node does.
+result<void> ask_ahead(finder_plan& known, const std::string& peer) {
+  const auto resolve = std::exchange(known.resolve, nullptr);
+  if (!resolve || route_for(known.routes, peer) != nullptr) return {};
+  try {
+    if (auto at = resolve(peer)) known.routes.push_back({peer, *std::move(at)});
+  } catch (const std::exception& failed) {
+    return refuse("node_options::resolve has thrown: " + std::string{failed.what()});
+  }
+  return {};
+}
+
 task<> work_aside(process& self, std::function<void()> work, std::function<void()> done) {
   co_await self.blocking(std::move(work));
   done();
@@ -87,6 +102,7 @@ void node_state::note(log_level level, std::string text) const {
 
 result<void> node_state::start(std::string cookie) {
   if (auto done = prepare_tls(); !done) return done;
+  if (!options_.named_by.empty()) return start_unnamed(std::move(cookie));
   if (auto done = open_sockets(); !done) return done;
   const auto creation = enroll();
   if (!creation) return std::unexpected{creation.error()};
@@ -115,6 +131,43 @@ result<void> node_state::reload_tls(const tls_options* next) {
   return {};
 }
 
+// The first call is made by nobody yet; who is called says who we are, and then it is our first connection.
+result<void> node_state::start_unnamed(std::string cookie) {
+  options_.visibility = visibility::hidden;
+  if (auto done = meet_port_mapper({}); !done) return done;
+  auto known = plan_finding();
+  if (auto done = ask_ahead(known, options_.named_by); !done) return done;
+  const auto first = std::make_shared<attempt>(context(), dist::attempt_id::none, options_.limits);
+  first->peer = options_.named_by;
+  if (tls_ != nullptr) first->tls = std::make_unique<tls_session>(tls_->get(), tls_role::caller, first->peer);
+  const auto own = options_.peer_cookies.find(options_.named_by);
+  auto naming = be_named(first, std::move(known), own == options_.peer_cookies.end() ? cookie : own->second);
+  const auto failed =
+      asio::co_spawn(context(), std::move(naming), asio::bind_cancellation_slot(first->stop.slot(), asio::use_future))
+          .get();
+  asio::post(context(), [first] {});  // Asio may use its signal until the coroutine has gone
+  if (failed) return fail(errc::nodedown, to_term(explain(options_.named_by, *failed)));
+  const auto [node, host] = halves(first->result->our_name);
+  name_.node = node;
+  name_.host = host;
+  if (auto done = become(first->result->our_creation, std::move(cookie)); !done) return done;
+  board_->adopt(first);
+  std::promise<result<void>> told;
+  board_->connect(options_.named_by, [&told](result<void> outcome) { told.set_value(std::move(outcome)); });
+  return told.get_future().get();
+}
+
+asio::awaitable<std::optional<dist::peer_reason>> node_state::be_named(std::shared_ptr<attempt> first,
+                                                                       finder_plan known, std::string cookie) {
+  const auto self = shared_from_this();
+  const auto finder = std::make_shared<peer_finder>(context(), std::move(known), epmd_->client(), nullptr);
+  first->new_step();
+  auto failed = co_await reach(first, locator_of(finder));
+  if (failed) co_return failed;
+  auto as = handshake_as(name_.host, 0, name_.kind, offer_of(options_));
+  co_return co_await call_alone(first, std::move(as), std::move(cookie));
+}
+
 result<void> node_state::open_sockets() {
   const auto own = plan_addresses(name_, options_.listen, resolve);
   if (!own) return refuse(own.error());
@@ -127,9 +180,13 @@ result<void> node_state::open_sockets() {
   const auto by = tls_ == nullptr ? carrier::clear : carrier::tls;
   if (const auto text = listening_note(name_.host, *own, outside_addresses(), by); !text.empty())
     note(log_level::warning, text);
+  return meet_port_mapper(*own);
+}
+
+result<void> node_state::meet_port_mapper(const addresses& own) {
   const auto environment = epmd::read_environment();
   if (!environment && options_.epmd_port == 0) return refuse("ERL_EPMD_PORT is not a port number");
-  auto plan = plan_epmd(*own);
+  auto plan = plan_epmd(own);
   plan.port = options_.epmd_port != 0 ? options_.epmd_port : environment->port;
   const auto& listed = options_.epmd_address.empty() && environment ? environment->addresses : options_.epmd_address;
   if (!listed.empty()) {
@@ -140,6 +197,10 @@ result<void> node_state::open_sockets() {
   epmd_ = std::make_shared<epmd_link>(context(), std::move(plan), name_,
                                       [this](log_level level, std::string text) { note(level, std::move(text)); });
   return {};
+}
+
+finder_plan node_state::plan_finding() const {
+  return {options_.epmd, options_.peer_port, options_.routes, options_.resolve};
 }
 
 epmd_plan node_state::plan_epmd(const addresses& own) const {
@@ -175,13 +236,12 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
                .cookie = std::move(cookie),
                .peer_cookies = std::move(options_.peer_cookies),
                .allow = dist::allow_list{options_.allow},
-               .tls = tls_};
+               .tls = tls_,
+               .named_by = options_.named_by};
   const auto aside = [this](std::function<void()> work, std::function<void()> done) {
     return run_aside(std::move(work), std::move(done));
   };
-  finder_plan known{options_.epmd, options_.peer_port, options_.routes, options_.resolve};
-  const auto finder = std::make_shared<peer_finder>(context(), std::move(known), epmd_->client(), aside);
-  const auto locate = [finder](std::string peer) { return finder->locate(std::move(peer)); };
+  const auto locate = locator_of(std::make_shared<peer_finder>(context(), plan_finding(), epmd_->client(), aside));
   const auto told = [this](const event& happened) { report(happened); };
   board_ = std::make_shared<switchboard>(context(), std::move(who), options_.limits, locate, told);
   const dist::liveness_options liveness{.tick_time = options_.net_ticktime, .intensity = options_.tick_intensity};

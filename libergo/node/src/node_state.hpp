@@ -54,13 +54,19 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   [[nodiscard]] result<void> reload_tls(const tls_options* next);
 
  private:
+  [[nodiscard]] result<void> start_unnamed(std::string cookie);
+  [[nodiscard]] boost::asio::awaitable<std::optional<dist::peer_reason>> be_named(std::shared_ptr<attempt> first,
+                                                                                  finder_plan known,
+                                                                                  std::string cookie);
   [[nodiscard]] result<void> open_sockets();
   [[nodiscard]] result<void> prepare_tls();
+  [[nodiscard]] result<void> meet_port_mapper(const addresses& own);
   [[nodiscard]] result<std::uint32_t> enroll();
   [[nodiscard]] result<void> become(std::uint32_t creation, std::string cookie);
   void begin_accepting();
   [[nodiscard]] boost::asio::awaitable<void> accept_all(std::size_t listener);
   [[nodiscard]] epmd_plan plan_epmd(const addresses& own) const;
+  [[nodiscard]] finder_plan plan_finding() const;
   [[nodiscard]] bool run_aside(std::function<void()> work, std::function<void()> done);
   void note(log_level level, std::string text) const;
   void end_processes(duration grace);

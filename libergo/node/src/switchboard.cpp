@@ -2,6 +2,7 @@
 #include "switchboard.hpp"
 
 #include "crypto.hpp"
+#include "explain.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -32,6 +33,7 @@ switchboard::switchboard(asio::io_context& on, identity who, const node_limits& 
       report_{std::move(report)},
       peers_{who_.name},
       gate_{{.most = limits.pending_handshakes, .most_per_address = limits.pending_per_address}},
+      names_{limits.spare_names, random_number},
       observers_{std::make_shared<observers>()} {}
 
 switchboard::~switchboard() {
@@ -43,31 +45,32 @@ switchboard::~switchboard() {
 
 void switchboard::wanted(connection& by) {
   asio::post(context_, [self = shared_from_this(), &by] {
-    const dist::waiter_id waiter{++self->last_waiter_};
-    self->waiters_.emplace(waiter, outcome_handler{});
     const auto name = by.peer().text();
     // A connection needs no good news: it is given the socket when the peer is up.
-    self->waiters_[waiter] = [&by](result<void> outcome) {
+    self->await(std::string{name}, [&by](result<void> outcome) {
       if (!outcome) by.refuse({dist::peer_errc::unreachable});
-    };
-    self->handle(peering::want{name, waiter});
+    });
   });
 }
 
 void switchboard::lost(connection& /*by*/, dist::attempt_id session, const dist::peer_reason& reason) {
   asio::post(context_, [self = shared_from_this(), session, reason] {
     self->handle(peering::ended{session, reason});
-    self->attempts_.erase(session);
-    self->finish_stop();
+    self->forget(session);
   });
 }
 
 void switchboard::connect(std::string peer, outcome_handler told) {
   asio::post(context_, [self = shared_from_this(), peer = std::move(peer), told = std::move(told)]() mutable {
-    const dist::waiter_id waiter{++self->last_waiter_};
-    self->waiters_.emplace(waiter, std::move(told));
-    self->handle(peering::want{peer, waiter});
+    self->await(std::move(peer), std::move(told));
   });
+}
+
+void switchboard::await(std::string peer, outcome_handler told) {
+  if (has_lost_name(peer)) return told(fail(errc::not_alive));
+  const dist::waiter_id waiter{++last_waiter_};
+  waiters_.emplace(waiter, waiting{peer, std::move(told)});
+  handle(peering::want{peer, waiter});
 }
 
 void switchboard::disconnect(std::string peer) {
@@ -196,6 +199,7 @@ void switchboard::on(peering::nodeup& command) {
     return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
   }
   call->up = way;
+  if (call->given) call->given->proven = true;
   way->attach(
       {call->id, descriptor, *node, call->result->negotiated, std::move(call->result->leftover), std::move(call->tls)});
 }
@@ -212,17 +216,26 @@ void switchboard::on(peering::nodedown& command) {
   }
   if (const auto name = etf::atom::find(command.peer))
     tell({node_event::kind::down, *name, hidden, dist::to_string(command.reason)});
+  if (command.peer == who_.named_by) lose_name();
+}
+
+// The name may be another node's at any moment, so nobody may see two nodes of that name.
+void switchboard::lose_name() {
+  const std::scoped_lock lock{mutex_};
+  for (const auto& [peer, hidden] : up_) disconnect(peer);
+}
+
+bool switchboard::has_lost_name(std::string_view peer) const {
+  return !who_.named_by.empty() && peer != who_.named_by && !peers_.up(who_.named_by);
 }
 
 void switchboard::on(peering::granted& command) {
-  auto waiter = waiters_.extract(command.waiter);
-  if (!waiter.empty() && waiter.mapped()) waiter.mapped()({});
+  if (auto waiter = waiters_.extract(command.waiter)) waiter.mapped().told({});
 }
 
 void switchboard::on(peering::denied& command) {
-  auto waiter = waiters_.extract(command.waiter);
-  if (!waiter.empty() && waiter.mapped())
-    waiter.mapped()(fail(errc::nodedown, etf::binary(dist::to_string(command.reason))));
+  if (auto waiter = waiters_.extract(command.waiter))
+    waiter.mapped().told(fail(errc::nodedown, to_term(explain(waiter.mapped().peer, command.reason))));
 }
 
 void switchboard::on(peering::await_peer& command) {

@@ -38,6 +38,7 @@ struct identity {
   std::map<std::string, std::string, std::less<>> peer_cookies;
   dist::allow_list allow;
   std::shared_ptr<tls_keeper> tls;  ///< null: in the clear
+  std::string named_by;             ///< the peer that has given us our name, if one has
 };
 
 class switchboard final : public connection_owner,
@@ -53,6 +54,8 @@ class switchboard final : public connection_owner,
   // Any thread.
 
   void use(router& ways) noexcept { router_ = &ways; }  ///< before anything else
+  /// Takes the first call of the node over, which was made before it had a name. Before anything else.
+  void adopt(std::shared_ptr<attempt> made) noexcept { made_ = std::move(made); }
   void wanted(connection& by) override;
   void lost(connection& by, dist::attempt_id session, const dist::peer_reason& reason) override;
   void report(const event& happened) override { report_(happened); }
@@ -72,8 +75,13 @@ class switchboard final : public connection_owner,
 
  private:
   struct observers;
+  struct waiting {
+    std::string peer;
+    outcome_handler told;
+  };
   using peering_event = dist::peering::event;
 
+  void await(std::string peer, outcome_handler told);
   void handle(const peering_event& event);
   void carry_out(dist::peering::command& command);
   void on(dist::peering::dial& command);
@@ -86,6 +94,9 @@ class switchboard final : public connection_owner,
   void on(dist::peering::denied& command);
   void on(dist::peering::await_peer& command);
 
+  void give_name(attempt& by, std::string_view host);
+  void lose_name();
+  [[nodiscard]] bool has_lost_name(std::string_view peer) const;
   void ask(attempt& by, const dist::handshake::ask& question) override;
   void ask_alive(attempt& by) override;
   void commit(attempt& by) override;
@@ -97,6 +108,7 @@ class switchboard final : public connection_owner,
   boost::asio::awaitable<bool> encrypt(std::shared_ptr<attempt> call);
   void finish(const std::shared_ptr<attempt>& call, handshake_end end);
   void give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason);
+  void forget(dist::attempt_id id);
   void finish_stop();
 
   [[nodiscard]] dist::handshake_config config_for(attempt& call);
@@ -119,8 +131,10 @@ class switchboard final : public connection_owner,
   dist::peers peers_;
   dist::gate gate_;
   dist::challenge_book book_;
+  dist::name_pool names_;
+  std::shared_ptr<attempt> made_;
   std::unordered_map<dist::attempt_id, std::shared_ptr<attempt>> attempts_;
-  std::unordered_map<dist::waiter_id, outcome_handler> waiters_;
+  std::unordered_map<dist::waiter_id, waiting> waiters_;
   std::list<boost::asio::steady_timer> waits_;  // for peers that have to call first
   std::uint64_t last_waiter_ = 0;
   std::deque<peering_event> pending_;

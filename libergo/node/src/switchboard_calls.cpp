@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -33,22 +34,6 @@ std::string printable(std::string_view text) {
   return shown;
 }
 
-std::string random_name() {
-  constexpr std::string_view digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  std::string name;
-  auto number = (std::uint64_t{random_number()} << 32) | random_number();
-  for (int digit = 0; digit < 12; ++digit, number /= digits.size()) name += digits[number % digits.size()];
-  return name;
-}
-
-// Why TLS kept an attempt from its end.
-dist::peer_reason trouble_of(const attempt& call) {
-  if (call.cancelled) return {*call.cancelled};
-  dist::peer_reason reason{dist::peer_errc::tls};
-  reason.detail = call.trouble;
-  return reason;
-}
-
 }  // namespace
 
 // ----- questions of the machines ------------------------------------------------------------------------------------
@@ -62,14 +47,9 @@ dist::handshake_config switchboard::config_for(attempt& call) {
   auto challenge = random_number();
   while (!book_.issue(challenge)) challenge = random_number();
   call.challenge = challenge;
-  dist::handshake_config config;
-  config.name = who_.name;
-  config.creation = who_.creation;
-  config.offer = who_.offer;
-  config.names = who_.naming;
+  auto config = handshake_as(who_.name, who_.creation, who_.naming, who_.offer);
   if (call.tls != nullptr) config.prefix = dist::length_prefix::four_bytes;
   config.challenge = challenge;
-  config.md5 = &md5;
   config.issued_here = [weak = weak_from_this()](std::uint32_t number) {
     const auto self = weak.lock();
     return self != nullptr && self->book_.contains(number);
@@ -84,33 +64,42 @@ bool switchboard::is_believed(attempt& by, std::string_view node) {
   return by.trouble.empty();
 }
 
-// A peer that wants to be named gets a name that nobody else has, as OTP gives it.
 void switchboard::ask(attempt& by, const handshake::ask& question) {
-  handshake::admission refusal;
-  refusal.verdict = handshake::decision::not_allowed;
-  if (question.wants_name) {
-    const auto given = random_name() + "@" + std::string{question.name};
-    if (stopping_ || !who_.allow.permits(given) || !is_believed(by, "@" + std::string{question.name})) {
-      by.admitted = std::move(refusal);
-      return;
-    }
-    by.peer = given;
-    handle(peering::incoming{by.id, given});
-    if (!by.admitted || by.admitted->verdict != handshake::decision::ok) return;
-    by.admitted->verdict = handshake::decision::named;
-    by.admitted->given_name = given;
-    by.admitted->given_creation = random_number() | 4U;
-    return;
-  }
+  if (question.wants_name) return give_name(by, question.name);
   by.peer = question.name;
   if (stopping_ || !who_.allow.permits(question.name) || !is_believed(by, question.name)) {
-    by.admitted = std::move(refusal);
+    by.admitted.emplace();
     return;
   }
   handle(peering::incoming{by.id, by.peer});
 }
 
-void switchboard::ask_alive(attempt& by) { handle(peering::alive{by.id}); }
+// As OTP: a name that its last owner has left, else a new one. A node may have come back by itself under a free one.
+void switchboard::give_name(attempt& by, std::string_view host) {
+  auto given = names_.give(host);
+  while (peers_.state(given.text) != dist::peer_state::idle) given = names_.give(host);
+  by.peer = given.text;
+  by.given = given;
+  if (stopping_ || !who_.allow.permits(given.text) || !is_believed(by, "@" + std::string{host})) {
+    by.admitted.emplace();
+    return;
+  }
+  handle(peering::incoming{by.id, by.peer});
+  if (!by.admitted || by.admitted->verdict != handshake::decision::ok) return;
+  by.admitted->verdict = handshake::decision::named;
+  by.admitted->given_name = given.text;
+  by.admitted->given_creation = given.creation;
+}
+
+// Who has given us our name takes it away when the connection ends. It is ours again if nobody else has it by then;
+// but we never say that the one who has it is dead.
+void switchboard::ask_alive(attempt& by) {
+  if (by.peer == who_.named_by) {
+    by.concluded = handshake::verdict::drop;
+    return by.answered();
+  }
+  handle(peering::alive{by.id});
+}
 void switchboard::commit(attempt& by) { handle(peering::proven{by.id}); }
 void switchboard::progressed(attempt& by) {
   if (by.incoming) gate_.progress(by.id, clock::now());
@@ -121,6 +110,14 @@ void switchboard::progressed(attempt& by) {
 asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
   const auto self = shared_from_this();
   co_await asio::this_coro::throw_if_cancelled(false);
+  if (made_ != nullptr && made_->peer == call->peer) {
+    const auto made = std::exchange(made_, nullptr);
+    co_await asio::post(context_, use_tuple);  // the table is not done with asking for this call
+    call->socket = std::move(made->socket);
+    call->tls = std::move(made->tls);
+    finish(call, handshake_end{*std::move(made->result)});
+    co_return;
+  }
   call->new_step();
   auto unreached = co_await reach(call, locate_);
   if (unreached) {
@@ -206,6 +203,8 @@ void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end
     if (call->incoming) report_failure(*call, *failure);
     dist::peer_reason reason{dist::peer_errc::handshake};
     reason.handshake = *failure;
+    if (failure->code == dist::handshake_errc::duplicate && call->peer == who_.named_by)
+      reason.detail = "it has given our name to another node since; start this node again for a new one";
     if (call->cancelled) reason = {*call->cancelled};
     return give_up(call, reason);
   }
@@ -226,7 +225,12 @@ void switchboard::give_up(const std::shared_ptr<attempt>& call, const dist::peer
   if (call->incoming) gate_.leave(call->id);
   if (call->challenge) book_.settle(*std::exchange(call->challenge, std::nullopt));
   handle(peering::ended{call->id, reason});
-  attempts_.erase(call->id);
+  forget(call->id);
+}
+
+void switchboard::forget(dist::attempt_id id) {
+  const auto gone = attempts_.extract(id);
+  if (!gone.empty() && gone.mapped()->given) names_.take_back(*std::move(gone.mapped()->given));
   finish_stop();
 }
 

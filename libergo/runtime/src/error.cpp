@@ -70,8 +70,12 @@ term error::reason() const {
 
 std::string error::message() const {
   std::string text{meaning_of(code_).text};
-  if (!context_.is_nil()) text += ": " + etf::to_text(context_, {.limit = 512});
-  return text;
+  if (context_.is_nil()) return text;
+  // The sentence of a structured reason, as `{Step, Sentence, …}`.
+  const auto parts = context_.elements();
+  if (code_ == errc::nodedown && parts.size() > 1 && parts[1].is_binary())
+    return text + ": " + std::string{parts[1].bytes()};
+  return text + ": " + etf::to_text(context_, {.limit = 512});
 }
 
 bool exit_reason::is_ordinary() const noexcept {

@@ -67,4 +67,15 @@ TEST_CASE("a name has two halves, or none") {
   CHECK(halves("ab").second.empty());
 }
 
+TEST_CASE("a node that another one names has a host of that one's kind, and no name") {
+  CHECK(complete_unnamed("", name_kind::automatic, "erl@far", here)->host == "db1");
+  CHECK(complete_unnamed("", name_kind::automatic, "erl@far.example.org", here)->host == "db1.example.org");
+  const auto told = complete_unnamed("undefined@localhost", name_kind::automatic, "erl@far", here);
+  REQUIRE(told);
+  CHECK(told->host == "localhost");
+  CHECK_FALSE(complete_unnamed("undefined@localhost", name_kind::automatic, "erl@far.example.org", here));
+  CHECK(complete_unnamed("bank", name_kind::automatic, "erl@far", here).error().find("named_by") != std::string::npos);
+  CHECK(complete_unnamed("", name_kind::automatic, "far", here).error().find("named_by") != std::string::npos);
+}
+
 TEST_CASE("this computer has a name") { CHECK_FALSE(read_host_names().plain.empty()); }

@@ -62,7 +62,7 @@ class node {
   /// answers pings.
   ///
   /// Blocks; outside threads only. Errors: `badarg` with a sentence as context (name, cookie, address, port mapper),
-  /// `name_taken`.
+  /// `name_taken`; `nodedown` when `node_options::named_by` cannot be connected (see `connect_failure_of`).
   [[nodiscard]] static result<std::unique_ptr<node>> start(ergo::runtime& on, node_options options);
   /// The same with a runtime of its own, which ends with the node.
   [[nodiscard]] static result<std::unique_ptr<node>> start(node_options options, runtime_options runtime = {});
@@ -78,8 +78,9 @@ class node {
   /// The TCP port it listens at.
   [[nodiscard]] std::uint16_t port() const noexcept;
 
-  /// Connects to a node and waits for it; at once when it is connected. Outside threads only. Errors: `nodedown` with
-  /// the name, `timeout`, `badarg`.
+  /// Connects to a node and waits for it; at once when it is connected. Outside threads only. Errors: `nodedown`, about
+  /// which `connect_failure_of` tells which step failed and how to cure it; `timeout`; `badarg`; `not_alive` when the
+  /// node has lost the name that another one gave it (`node_options::named_by`).
   result<void> connect(std::string_view peer, duration timeout = std::chrono::seconds{15});
   /// Starts to end a connection: what was sent is written, then links and monitors over it get `noconnection`. What is
   /// sent afterwards waits for the next connection and makes it. False when there is none.

@@ -116,13 +116,21 @@ struct node_limits {
   std::size_t atoms_per_peer = 100'000;    ///< new atoms that one peer (by name) may make
   std::size_t open_messages = 16U << 10;   ///< messages of which a peer may have sent some fragments and not all
   std::size_t open_bytes = 512U << 20;     ///< bytes of these, and thereby of each message that comes in fragments
+  std::size_t spare_names = 1'000;         ///< names that nodes had from us and have left, to be given again
   std::chrono::milliseconds drain{2'000};  ///< for writing what is queued when a connection is closed by us
 };
 
-/// How a node starts. Everything but `name` has a default.
+/// How a node starts. Everything but `name` (or `named_by`) has a default.
 struct node_options {
   /// `bank@host`, or `bank`: then this computer's host name is appended, up to its first dot for short names.
   std::string name;
+  /// A node without a name of its own, as `erl -sname undefined`: it calls this peer (OTP 23 or later, or ours) when it
+  /// starts, and is what the peer names it; it is hidden and nobody can call it. `name` is empty or `undefined@host`.
+  ///
+  /// The name is ours while that connection stands. When it ends, all others are ended, and no other node can be
+  /// reached (`not_alive`) until the node has connected to that peer again: under the same name, if the peer has not
+  /// given it to another node meanwhile; then only a new start helps.
+  std::string named_by;
   name_kind names = name_kind::automatic;
   ergo::visibility visibility = ergo::visibility::hidden;
 
