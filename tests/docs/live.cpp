@@ -35,14 +35,13 @@ std::string program_from(const char* variable) {
   return path;
 }
 
-/// The cookie of `erlang_node`, in a file that only we can read.
+/// A cookie, that of `erlang_node` unless told otherwise, in a file that only we can read.
 class cookie_file {
  public:
-  cookie_file() {
+  explicit cookie_file(std::string_view cookie = "ergo-epmd-test") {
     path_ = (std::filesystem::temp_directory_path() / "ergo-docs-XXXXXX").string();
     const int file = ::mkstemp(path_.data());
     if (file < 0) throw std::runtime_error{"no temporary file"};
-    constexpr std::string_view cookie = "ergo-epmd-test";
     const bool written = ::write(file, cookie.data(), cookie.size()) == static_cast<ssize_t>(cookie.size());
     ::close(file);
     if (!written) throw std::runtime_error{"cannot write " + path_};
@@ -192,4 +191,20 @@ TEST_CASE("the demo prints what the README shows", "[docs][live]") {
   }
   CAPTURE(printed);
   CHECK(printed.empty());
+}
+
+TEST_CASE("the doctor prints what the README shows", "[docs][live]") {
+  documented_node bank{{program_from("ERGO_PROGRAM_DOCS_BANK")}};
+  REQUIRE(is_answering(bank.port()));
+  caller erlang{"erl", bank.port()};
+  REQUIRE(erlang.eval("node()") == "erl@localhost");
+  const cookie_file another{"another-cookie"};
+  const auto seen = ergo::test::run({program_from("ERGO_PROGRAM_DOCTOR"), "--epmd-port", std::to_string(bank.port()),
+                                     "--cookie-file", another.path(), "erl@localhost"});
+  INFO(seen.out << seen.err);
+  CHECK(seen.exit_code == 18);
+  const auto printed = lines_of(seen.out);
+  const auto documented = lines_of(block_with(document("README.md"), "cookie failed:").text);
+  REQUIRE(printed.size() == documented.size());
+  for (std::size_t line = 0; line < printed.size(); ++line) CHECK(shows(documented[line], printed[line]));
 }

@@ -128,9 +128,6 @@ std::string our_node::reports() const {
   return all;
 }
 
-namespace {
-
-/// A file with the tests' cookie that only we can read.
 std::string cookie_file() {
   const std::string path = ERGO_INTEROP_DIR "/cookie";
   std::filesystem::create_directories(ERGO_INTEROP_DIR);
@@ -139,8 +136,6 @@ std::string cookie_file() {
   close(file);
   return path;
 }
-
-}  // namespace
 
 // ----- worlds -------------------------------------------------------------------------------------------------------
 

@@ -164,6 +164,9 @@ void for_installed(const std::string& scenario, const std::function<void(const r
 /// Runs a scenario without Erlang.
 void among_ourselves(const std::string& scenario, const std::function<void()>& body);
 
+/// A file with the tests' cookie that only we can read.
+[[nodiscard]] std::string cookie_file();
+
 /// Our demo node as a process of its own.
 class demo_node {
  public:
