@@ -160,7 +160,7 @@ connect_failure explain(std::string_view peer, const dist::peer_reason& reason) 
               .cure = "start the node again, or open its port in the firewall"};
     case peer_errc::tls:
       return {.step = connect_step::tls,
-              .what = "no private channel with " + std::string{peer} + why(reason),
+              .what = dist::to_string(reason),
               .cure =
                   "check that both sides use TLS or both do not, and that each one's certificate is signed by an "
                   "authority of the other, names its host and has not expired"};

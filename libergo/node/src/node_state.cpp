@@ -28,13 +28,12 @@ namespace ergo::inline v0::detail {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using clock = std::chrono::steady_clock;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto accept_pause = std::chrono::milliseconds{50};  // when no descriptors are left
 
-std::unexpected<error> refuse(std::string text) { return fail(errc::badarg, etf::binary(text)); }
+std::unexpected<error> refuse(const std::string& text) { return fail(errc::badarg, etf::binary(text)); }
 
 dist::flags offer_of(const node_options& options) {
   auto offer = dist::pass_through_offer;

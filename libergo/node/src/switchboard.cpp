@@ -62,11 +62,11 @@ void switchboard::lost(connection& /*by*/, dist::attempt_id session, const dist:
 
 void switchboard::connect(std::string peer, outcome_handler told) {
   asio::post(context_, [self = shared_from_this(), peer = std::move(peer), told = std::move(told)]() mutable {
-    self->await(std::move(peer), std::move(told));
+    self->await(peer, std::move(told));
   });
 }
 
-void switchboard::await(std::string peer, outcome_handler told) {
+void switchboard::await(const std::string& peer, outcome_handler told) {
   if (has_lost_name(peer)) return told(fail(errc::not_alive));
   const dist::waiter_id waiter{++last_waiter_};
   waiters_.emplace(waiter, waiting{peer, std::move(told)});

@@ -81,7 +81,7 @@ class switchboard final : public connection_owner,
   };
   using peering_event = dist::peering::event;
 
-  void await(std::string peer, outcome_handler told);
+  void await(const std::string& peer, outcome_handler told);
   void handle(const peering_event& event);
   void carry_out(dist::peering::command& command);
   void on(dist::peering::dial& command);

@@ -12,6 +12,18 @@ namespace {
 
 constexpr std::uint32_t loopback = 0x7F00'0001;
 
+/// All that a program says until it ends.
+std::string all_of(program& speaker) {
+  std::string said;
+  for (;;) {
+    try {
+      said += speaker.read_line(20s) + "\n";
+    } catch (const std::runtime_error&) {
+      return said;
+    }
+  }
+}
+
 /// An examination that goes on.
 class doctor {
  public:
@@ -20,14 +32,8 @@ class doctor {
 
   /// Its exit code, and everything that it said.
   std::pair<int, std::string> verdict() {
-    std::string said;
-    for (;;) {
-      try {
-        said += program_.read_line(20s) + "\n";
-      } catch (const std::runtime_error&) {
-        return {program_.wait(), said};
-      }
-    }
+    const auto said = all_of(program_);
+    return {program_.wait(), said};
   }
   /// Ends the scenario unless the last line is about `step`, says all `parts`, and the exit code is that of the step.
   void expect_failure(int code, const std::string& step, const std::vector<std::string>& parts) {
@@ -36,7 +42,8 @@ class doctor {
     const auto line = said.substr(said.rfind('\n', said.size() - 2) + 1);
     expect(line.starts_with(step + " failed: "), said);
     expect(line.find("; ") != std::string::npos, "no cure: " + said);
-    for (const auto& part : parts) expect(line.find(part) != std::string::npos, "no word of " + part + ": " + said);
+    for (const auto& part : parts)
+      expect(line.find(part) != std::string::npos, std::string{"no word of "}.append(part).append(": ").append(said));
   }
 
  private:
@@ -181,11 +188,7 @@ TEST_CASE("The doctor explains itself", "[installed]") {
       std::vector<std::string> words{"sh", "-c", "exec \"$@\" 2>&1", "sh", program_from("ERGO_PROGRAM_DOCTOR")};
       words.insert(words.end(), more.begin(), more.end());
       program ran{words};
-      std::string said;
-      try {
-        for (;;) said += ran.read_line() + "\n";
-      } catch (const std::runtime_error&) {
-      }
+      const auto said = all_of(ran);
       return std::pair{ran.wait(), said};
     };
     const auto [helped, text] = run({"--help"});

@@ -272,8 +272,8 @@ bool passes(const std::string& scenario, const std::string& column, const std::f
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
   note(scenario, column, failed.empty(), took);
-  INFO(scenario << ", " << column);
-  CHECK(failed == "");
+  INFO(scenario << ", " << column << ": " << failed);
+  CHECK(failed.empty());
   return failed.empty();
 }
 

@@ -27,8 +27,8 @@ TEST_CASE("Nodes with long names meet") {
   });
 }
 
-TEST_CASE("Long and short names refuse to mix", "[installed]") {
-  for_installed("long and short names refuse each other", [](const release& otp) {
+TEST_CASE("Long and short names refuse to mix") {
+  for_every_release("long and short names refuse each other", [](const release& otp) {
     const auto port = free_port();
     auto options = options_for("", port);
     options.name = fresh_name("long") + "@127.0.0.1";
