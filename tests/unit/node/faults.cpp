@@ -225,8 +225,8 @@ TEST_CASE("a large message that is reset at any byte arrives whole or not at all
   }
   CHECK(memory_in_use() < baseline + large_text().size());
   on.proxy.cut_never();
-  on.a->send(*sender, "now"_atom);
   seen->whole = 0;
+  on.a->send(*sender, "now"_atom);
   CHECK(eventually([&] { return seen->whole == 1; }));
 }
 
