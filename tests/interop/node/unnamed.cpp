@@ -32,8 +32,8 @@ TEST_CASE("An Erlang node without a name is named by ours, and a freed name is g
       erlang_peer peer{options};
       expect_same(peer.run("node"), "nonode@nohost");
       expect_same(peer.run(connecting_to(ours)), "true");
+      eventually("it is in nodes(hidden)", [&] { return ours->nodes(ergo::node_set::hidden).size() == 1; });
       const auto hidden = ours->nodes(ergo::node_set::hidden);
-      expect(hidden.size() == 1, "it is not in nodes(hidden)");
       expect_same(peer.run("node"), ergo::etf::to_text(hidden.front()));
       const auto now = std::stoull(peer.run(std::string{creation_of}));
       if (round > 0) {
@@ -60,7 +60,7 @@ TEST_CASE("Two Erlang nodes without a name have two names, and see each other th
     erlang_peer two{options};
     for (auto* const peer : {&one, &two}) expect_same(peer->run(connecting_to(ours)), "true");
     expect(one.run("node") != two.run("node"), "one name for two nodes");
-    expect(ours->nodes(ergo::node_set::hidden).size() == 2, "not both are connected");
+    eventually("both are connected", [&] { return ours->nodes(ergo::node_set::hidden).size() == 2; });
   });
 }
 
