@@ -17,7 +17,9 @@ class way_out final : public outbound {
   void deliver(const destination& to, detail::signal* envelope) noexcept override {
     network_.deliver(from_, to, envelope);
   }
-  [[nodiscard]] bool busy(atom node, const pid& /*sender*/) const noexcept override { return network_.busy(from_, node); }
+  [[nodiscard]] bool busy(atom node, const pid& /*sender*/) const noexcept override {
+    return network_.busy(from_, node);
+  }
   void wake_when_drained(atom node, const pid& waiting) noexcept override {
     network_.wake_when_drained(from_, node, waiting);
   }
