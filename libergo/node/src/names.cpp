@@ -90,15 +90,15 @@ std::expected<full_name, std::string> complete_name(std::string_view given, name
 
 std::expected<full_name, std::string> complete_unnamed(std::string_view given, name_kind kind, std::string_view by,
                                                        const host_names& here) {
-  constexpr std::string_view placeholder = "undefined";
+  constexpr std::string_view no_name = "undefined";
   if (!dist::valid_node_name(by)) {
     return std::unexpected{"\"" + std::string{by} + "\" (node_options::named_by) is no node name: name@host"};
   }
   if (kind == name_kind::automatic) {
     kind = dist::naming_of(by) == dist::naming::long_names ? name_kind::long_names : name_kind::short_names;
   }
-  auto name = complete_name(given.empty() ? placeholder : given, kind, here);
-  if (name && name->node != placeholder) {
+  auto name = complete_name(given.empty() ? no_name : given, kind, here);
+  if (name && name->node != no_name) {
     return std::unexpected{
         "a node that another one names (node_options::named_by) has no name of its own: leave the "
         "name empty, or write undefined@host"};

@@ -3,6 +3,7 @@
 
 #include "reclaim.hpp"
 
+#include <ergo/assert.hpp>
 #include <ergo/etf/codec.hpp>
 
 #include <netinet/in.h>
@@ -223,6 +224,7 @@ void connection::take_packets() {
     const auto before = session_->out.size();
     const auto read = session_->reader.read(packet.body, session_->in.owner_of(packet.body));
     if (!read) return break_protocol(read.error());
+    ERGO_ASSERT(session_->packets.large() == 0, "an answer of the connection itself is a large message");
     session_->handed_on = true;
     session_->answered += session_->out.size() - before;
     if (session_->answered > terms_.limits.unread_answers)

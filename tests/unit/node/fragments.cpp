@@ -73,6 +73,21 @@ TEST_CASE("a large message makes its sender wait and nobody else") {
   CHECK(on.becomes_busy(false));
 }
 
+TEST_CASE("one message beyond node_limits::slice is no flood, a second one in the same slice is") {
+  headers_bench on{node_limits{.busy = 1U << 20, .slice = 4U << 20}};
+  on.tell(etf::tuple("send"_atom, on.remote, bulk(2U << 20)));
+  on.tell(etf::tuple("send"_atom, on.remote, bulk(8U << 20)));
+  CHECK(on.next().starts_with(on.send_line(on.scribe_id, "<<\"xxx")));
+  CHECK(on.next().starts_with(on.send_line(on.scribe_id, "<<\"xxx")));
+  on.tell("settled"_atom);
+  REQUIRE(on.written.wait_for("settled"));
+  CHECK(on.written.size() == 1);
+
+  on.tell(etf::tuple("flood"_atom, on.remote, 16));
+  for (int message = 0; message < 16; ++message) CHECK_FALSE(on.next().empty());
+  CHECK(on.written.wait_for("{'EXIT'," + text(on.scribe_id) + ",{system_limit,there@h}}"));
+}
+
 TEST_CASE("control signals follow the large message of their process") {
   headers_bench on;
   on.tell(etf::tuple("order"_atom, on.remote, bulk(8U << 20)));

@@ -445,6 +445,7 @@ TEST_CASE("what cannot be a node says why in a sentence") {
           o.epmd = epmd_mode::client_only;
           o.epmd_port = free_port();
         }).find("port mapper") != std::string::npos);
+  CHECK(refused([](auto& o) { o.fragment = 1'499; }).find("fragment") != std::string::npos);
   CHECK(refused([](auto& o) { o.listen = {"192.0.2.1"}; }).find("192.0.2.1") != std::string::npos);
 }
 
