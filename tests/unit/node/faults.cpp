@@ -1,23 +1,12 @@
 // Two nodes of this program whose connection is cut, reset, stalled, dribbled or late: R02 to R05, R09, R24, R31.
-#include <ergo/node.hpp>
-#include <ergo/rpc.hpp>
+#include "fault_stage.hpp"
 
-#include "lone_node.hpp"
-
-#include <ergo/calls.hpp>
 #include <ergo/etf/text.hpp>
-#include <ergo/spawn.hpp>
-#include <ergo_test/fault_proxy.hpp>
+#include <ergo/rpc.hpp>
 #include <ergo_test/sanitizers.hpp>
 
-#include <catch2/catch_test_macros.hpp>
-
-#include <malloc.h>
 #include <array>
 #include <atomic>
-#include <cstdlib>
-#include <future>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -26,91 +15,11 @@ using namespace ergo;
 using namespace ergo_test;
 using namespace std::chrono_literals;
 using ergo::test::ending;
-using ergo::test::endpoint;
-using ergo::test::fault_proxy;
 using ergo::test::way;
 using steady = std::chrono::steady_clock;
 
-namespace {
-
-constexpr auto name_a = "a@127.0.0.1";
-constexpr auto name_b = "b@127.0.0.2";
-
-/// `usual` rounds, or `all` of them where ERGO_TEST_LONG is set.
-int rounds(int usual, int all) { return std::getenv("ERGO_TEST_LONG") == nullptr ? usual : all; }
-
-/// Bytes that the program has from `malloc`; 0 where a sanitizer has its own.
-std::size_t memory_in_use() { return mallinfo2().uordblks; }
-
-node_options plain_options(const std::string& name, std::uint16_t peers) {
-  node_options options;
-  options.name = name;
-  options.cookie = "secret";
-  options.epmd = epmd_mode::none;
-  options.peer_port = peers;
-  options.on_event = [](const event&) {};
-  return options;
-}
-
-std::unique_ptr<node> started(node_options options) {
-  auto made = node::start(std::move(options), runtime_options{.cores = 2});
-  REQUIRE(made);
-  return *std::move(made);
-}
-
-/// Node a reaches node b through a proxy only, and b does not reach a.
-struct stage {
-  explicit stage(std::chrono::milliseconds tick_time = 60s, trace_sink trace_of_b = {})
-      : port{free_port()}, behind{free_port()}, proxy{endpoint{0x7F00'0002, port}, endpoint{0x7F00'0002, behind}} {
-    auto options = plain_options(name_b, free_port());
-    options.listen_port_min = behind;
-    options.net_ticktime = tick_time;
-    if (trace_of_b) options.trace = trace_category::dist;
-    options.on_trace = std::move(trace_of_b);
-    b = started(std::move(options));
-    options = plain_options(name_a, port);
-    options.net_ticktime = tick_time;
-    a = started(std::move(options));
-  }
-  [[nodiscard]] bool both_connected() const { return a->is_connected(name_b) && b->is_connected(name_a); }
-  [[nodiscard]] bool both_alone() const { return !a->is_connected(name_b) && !b->is_connected(name_a); }
-
-  std::uint16_t port;
-  std::uint16_t behind;
-  fault_proxy proxy;
-  std::unique_ptr<node> a;
-  std::unique_ptr<node> b;
-};
-
-task<> echo(process& self) {
-  for (;;) {
-    message got = co_await self.receive_any();
-    if (got.is_call()) self.reply(got.from(), got.payload());
-  }
-}
-
-task<> call_and_tell(process& self, destination to, term request, std::shared_ptr<std::promise<term>> told) {
-  const auto answer = co_await call(self, to, request, 15s);
-  told->set_value(answer ? *answer : answer.error().reason());
-}
-
-/// What a call from a process of `on` gives.
-term call_from(node& on, const destination& to, const term& request) {
-  const auto told = std::make_shared<std::promise<term>>();
-  auto got = told->get_future();
-  REQUIRE(on.spawn(call_and_tell, to, request, told));
-  REQUIRE(got.wait_for(patience) == std::future_status::ready);
-  return got.get();
-}
-
-void start_echo(node& on) { REQUIRE(on.spawn(spawn_options{.name = "echo"_atom}, make_body(echo))); }
-
-const destination echo_at_b{"echo"_atom, atom::of(name_b)};
-
-}  // namespace
-
 TEST_CASE("nodes meet and talk over a connection that dribbles, or is late") {
-  stage on;
+  fault_stage on;
   start_echo(*on.b);
   const auto content = etf::binary(std::string(20'000, 'x'));
   on.proxy.dribble(way::forward, 1);
@@ -193,7 +102,7 @@ std::vector<std::uint64_t> cuts_of(const std::string& said) {
 
 TEST_CASE("a large message that is reset at any byte arrives whole or not at all, and leaves no memory behind",
           "[R03]") {
-  stage on;
+  fault_stage on;
   const auto seen = std::make_shared<collected>();
   REQUIRE(on.b->spawn(spawn_options{.name = "collector"_atom}, make_body(collect, seen)));
   const destination collector{"collector"_atom, atom::of(name_b)};
@@ -277,7 +186,7 @@ task<> check_numbers(process& self, std::shared_ptr<stream_log> log) {
 
 TEST_CASE("a stream that is reset 200 times is in order, has nothing twice, and loses only what a nodedown explains",
           "[R02]") {
-  stage on;
+  fault_stage on;
   const auto log = std::make_shared<stream_log>();
   const auto checker = on.b->spawn(spawn_options{.name = "checker"_atom}, make_body(check_numbers, log));
   REQUIRE(checker);
@@ -364,10 +273,10 @@ std::vector<pid> spawn_many(node& on, int count) {
 
 TEST_CASE("no exit, down, acknowledgement or spawn reply is lost while the connection is full", "[R24]") {
   const auto log = std::make_shared<control_log>();
-  stage on{60s, [log](std::string_view line) {
-             if (line.starts_with("dist in") && line.find(" UNLINK_ID_ACK ") != std::string_view::npos)
-               ++log->acknowledged;
-           }};
+  fault_stage on{60s, [log](std::string_view line) {
+                   if (line.starts_with("dist in") && line.find(" UNLINK_ID_ACK ") != std::string_view::npos)
+                     ++log->acknowledged;
+                 }};
   start_echo(*on.a);
   REQUIRE(on.a->provide("m", "wait", wait_for_end).has_value());
   REQUIRE(on.a->connect(name_b));
@@ -427,7 +336,7 @@ class alternation {
 }  // namespace
 
 TEST_CASE("nodeup and nodedown alternate on both sides through many connections", "[R04]") {
-  stage on;
+  fault_stage on;
   const alternation at_a{*on.a};
   const alternation at_b{*on.b};
   const int times = rounds(1'000, 10'000);
@@ -449,7 +358,7 @@ TEST_CASE("nodeup and nodedown alternate on both sides through many connections"
 
 TEST_CASE("a peer from which nothing comes any more is down within its tick time, whatever that is", "[R05]") {
   for (const auto tick_time : {1000ms, 2000ms}) {
-    stage on{tick_time};
+    fault_stage on{tick_time};
     REQUIRE(on.a->connect(name_b));
     const auto ticks = [&] {
       const auto counted = on.a->counters(name_b);
