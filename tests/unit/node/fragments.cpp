@@ -84,6 +84,7 @@ TEST_CASE("one message beyond node_limits::slice is no flood, a second one in th
   CHECK(on.written.size() == 1);
 
   on.tell(etf::tuple("flood"_atom, on.remote, 16));
+  REQUIRE(on.written.wait_for("flooded"));
   for (int message = 0; message < 16; ++message) CHECK_FALSE(on.next().empty());
   CHECK(on.written.wait_for("{'EXIT'," + text(on.scribe_id) + ",{system_limit,there@h}}"));
 }
