@@ -183,14 +183,15 @@ task<> wait_at(process& self, hook* at, told to) {
   }
 }
 
-asio::awaitable<int> never(asio::io_context* on) {
+asio::awaitable<int> never(asio::io_context* on, bool* started) {
+  *started = true;
   asio::steady_timer timer{*on, 1h};
   co_await timer.async_wait(asio::use_awaitable);
   co_return 1;
 }
 
-task<> wait_for_coroutine(process& self, asio::io_context* on, told to) {
-  const auto done = co_await asio::co_spawn(*on, never(on), self.use());
+task<> wait_for_coroutine(process& self, asio::io_context* on, bool* started, told to) {
+  const auto done = co_await asio::co_spawn(*on, never(on, started), self.use());
   try {
     if (std::get<0>(done)) std::rethrow_exception(std::get<0>(done));
     to->set_value("returned"_atom);
@@ -219,11 +220,14 @@ TEST_CASE("a process whose operation goes with the user's context is told so, an
     auto outcome = to->get_future();
     std::optional<asio::io_context> mine{std::in_place};
     std::optional<asio::steady_timer> timer{std::in_place, *mine, 1h};
-    const auto waiting = round % 2 == 0 ? on->spawn(wait_for, &*timer, to) : on->spawn(wait_for_coroutine, &*mine, to);
+    // A context has work already before the coroutine is in its queue; it may go only when it is.
+    bool started = round % 2 == 0;
+    const auto waiting =
+        started ? on->spawn(wait_for, &*timer, to) : on->spawn(wait_for_coroutine, &*mine, &started, to);
     REQUIRE(waiting);
     REQUIRE(eventually([&] {
       mine->restart();
-      return has_work(*mine);
+      return has_work(*mine) && started;
     }));
     timer.reset();
     mine.reset();
