@@ -63,13 +63,21 @@ task<> collect(process& self, std::shared_ptr<collected> into) {
   }
 }
 
-/// Sends the large message whenever it is told to.
-task<> send_large(process& self, destination to) {
+/// Sends the large message and tells when the connection that carried it is lost.
+task<> send_large(process& self, destination to, std::shared_ptr<std::promise<void>> lost) {
+  (void)self.monitor(to);
   const auto content = etf::tuple("large"_atom, etf::binary(large_text()));
-  for (;;) {
-    (void)co_await self.receive_any();
-    self.send(to, content);
-  }
+  self.send(to, content);
+  (void)co_await self.receive<down>();
+  lost->set_value();
+}
+
+/// Sends the large message from `on` while `lost` waits for the loss.
+std::future<void> start_sending(node& on, const destination& to) {
+  const auto told = std::make_shared<std::promise<void>>();
+  auto lost = told->get_future();
+  REQUIRE(on.spawn(send_large, to, told));
+  return lost;
 }
 
 std::size_t number_at(const std::string& bytes, std::size_t at, std::size_t size) {
@@ -106,28 +114,27 @@ TEST_CASE("a large message that is reset at any byte arrives whole or not at all
   const auto seen = std::make_shared<collected>();
   REQUIRE(on.b->spawn(spawn_options{.name = "collector"_atom}, make_body(collect, seen)));
   const destination collector{"collector"_atom, atom::of(name_b)};
-  const auto sender = on.a->spawn(send_large, collector);
-  REQUIRE(sender);
-  on.a->send(*sender, "now"_atom);
+  auto lost = start_sending(*on.a, collector);
   REQUIRE(eventually([&] { return seen->whole == 1; }));
   const auto said = on.proxy.passed(way::forward);
   const auto cuts = cuts_of(said);
   REQUIRE(said.size() > large_text().size());
   REQUIRE(cuts.size() > 80);
   on.proxy.end_all(ending::reset);
-  REQUIRE(eventually([&] { return on.both_alone(); }));
+  REQUIRE(lost.wait_for(patience) == std::future_status::ready);
   std::size_t baseline = 0;
   std::size_t done = 0;
   for (const auto cut : cuts) {
+    INFO("cut after byte " << cut << " of " << said.size());
     seen->whole = 0;
     on.proxy.cut_after(way::forward, cut, ending::reset);
-    const auto before = on.proxy.connections();
-    on.a->send(*sender, "now"_atom);
-    REQUIRE(eventually([&] { return on.proxy.connections() > before && on.proxy.open() == 0; }));
-    REQUIRE(on.proxy.passed(way::forward).size() == cut);
-    REQUIRE(eventually([&] { return on.both_alone(); }));
+    // An attempt comes to nothing while node b still has the connection before.
+    REQUIRE(eventually([&] {
+      return start_sending(*on.a, collector).wait_for(patience) == std::future_status::ready &&
+             on.proxy.passed(way::forward).size() == cut;
+    }));
+    REQUIRE(eventually([&] { return !on.b->is_connected(name_a); }));
     CHECK(call_from(*on.b, destination{"collector"_atom}, term{"seen"_atom}).is("seen"_atom));
-    INFO("cut after byte " << cut << " of " << said.size());
     CHECK(seen->whole <= (cut == said.size() ? 1 : 0));
     CHECK(seen->other == 0);
     if (++done == 20) baseline = memory_in_use();
@@ -135,7 +142,7 @@ TEST_CASE("a large message that is reset at any byte arrives whole or not at all
   CHECK(memory_in_use() < baseline + large_text().size());
   on.proxy.cut_never();
   seen->whole = 0;
-  on.a->send(*sender, "now"_atom);
+  lost = start_sending(*on.a, collector);
   CHECK(eventually([&] { return seen->whole == 1; }));
 }
 
