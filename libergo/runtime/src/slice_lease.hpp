@@ -30,8 +30,6 @@ class basic_slice_lease {
   }
   /// The mark of the slice that runs, or an even number. Any thread.
   [[nodiscard]] std::uint64_t seen() const noexcept { return count_.load(std::memory_order_acquire); }
-  /// The same, for the thread that runs the slice.
-  [[nodiscard]] std::uint64_t current() const noexcept { return count_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] static constexpr bool running(std::uint64_t mark) noexcept { return mark % 2 != 0; }
 

@@ -28,7 +28,7 @@ core* core_at(runtime& of, unsigned index) noexcept {
 }
 
 std::uint64_t current_slice() noexcept {
-  return this_worker != nullptr && this_worker->lease() != nullptr ? this_worker->lease()->slice.current() : 0;
+  return this_worker != nullptr ? this_worker->slice() : 0;
 }
 
 void make_runnable(schedulable& ready) noexcept {
@@ -58,6 +58,7 @@ bool worker::run_slice(core& on, schedulable& ready) {
   ready.home.store(&on, std::memory_order_relaxed);
   const auto mark = on.slice.begin();
   in_slice_ = true;
+  ++begun_;
   const auto ended = ready.run_slice(*this);
   in_slice_ = false;
   running.store(nullptr, std::memory_order_relaxed);

@@ -33,6 +33,8 @@ class worker {
   void dismiss();            ///< ends the thread when it has no lease
 
   [[nodiscard]] core* lease() const noexcept { return core_; }
+  /// Number of the slice that runs, also when its core was taken away meanwhile; 0 between slices.
+  [[nodiscard]] std::uint64_t slice() const noexcept { return in_slice_ ? begun_ : 0; }
   void adopt(core* lease) noexcept { core_ = lease; }  ///< for the manual runtime, whose thread comes and goes
 
   std::atomic<bool> lost{false};       ///< the core was taken away during the present slice
@@ -58,6 +60,7 @@ class worker {
   runtime_state& runtime_;
   core* core_ = nullptr;
   bool in_slice_ = false;
+  std::uint64_t begun_ = 0;  ///< slices
   std::atomic<turns> turns_{turns::none_now};
 
   basic_wake_ring<schedulable> wakes_;
