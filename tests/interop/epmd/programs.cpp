@@ -15,7 +15,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <random>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -176,20 +175,6 @@ const std::string& erl() {
 const std::string& our_epmd() {
   static const std::string file = std::getenv("ERGO_EPMD") ? std::getenv("ERGO_EPMD") : "";
   return required(file, "ERGO_EPMD (the program under test)");
-}
-
-std::uint16_t free_port() {
-  static std::minstd_rand random{static_cast<unsigned>(::getpid())};
-  for (;;) {
-    const auto port = static_cast<std::uint16_t>(std::uniform_int_distribution{20'000, 30'000}(random));
-    const int socket = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);  // takes both families
-    sockaddr_in6 own{};
-    own.sin6_family = AF_INET6;
-    own.sin6_port = htons(port);
-    const bool is_free = ::bind(socket, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0;
-    ::close(socket);
-    if (is_free) return port;
-  }
 }
 
 port_mapper::port_mapper(const std::string& file, const arguments& options, std::uint16_t port, const variables& set)

@@ -1,6 +1,8 @@
 // Running programs for these tests: one command to its end, a server in the background, a long-lived Erlang node.
 #pragma once
 
+#include <ergo_test/free_port.hpp>
+
 #include <sys/types.h>
 
 #include <chrono>
@@ -64,9 +66,6 @@ const std::string& erlang_epmd();
 const std::string& erl();
 /// Our program.
 const std::string& our_epmd();
-
-/// A port below the ephemeral ones at which nobody listens.
-std::uint16_t free_port();
 
 /// A port mapper in the foreground at a port of its own, ready when made.
 class port_mapper {

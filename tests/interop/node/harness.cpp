@@ -4,6 +4,8 @@
 #include "certified.hpp"
 #include "scoreboard.hpp"
 
+#include <ergo_test/free_port.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <arpa/inet.h>
@@ -48,20 +50,7 @@ ergo::term parsed(std::string_view text) {
 
 std::string atom_text(std::string_view name) { return "'" + std::string{name} + "'"; }
 
-std::uint16_t free_port() {
-  static std::atomic<unsigned> next{static_cast<unsigned>(getpid()) * 37U};
-  for (;;) {
-    const auto port = static_cast<std::uint16_t>(12000U + next.fetch_add(1) % 16000U);
-    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    const bool free = bind(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    close(probe);
-    if (free) return port;
-  }
-}
+std::uint16_t free_port() { return ergo::test::free_port(); }
 
 bool over_tls() {
   const char* const carrier = std::getenv("ERGO_INTEROP_CARRIER");

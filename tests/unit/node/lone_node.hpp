@@ -2,12 +2,9 @@
 #pragma once
 
 #include <ergo/node.hpp>
+#include <ergo_test/free_port.hpp>
 
 #include <catch2/catch_test_macros.hpp>
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -28,18 +25,7 @@ inline ergo::node_options lonely() {
   return options;
 }
 
-/// A port that nobody uses now.
-inline std::uint16_t free_port() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&where), size) == 0);
-  REQUIRE(::getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size) == 0);
-  ::close(probe);
-  return ntohs(where.sin_port);
-}
+using ergo::test::free_port;
 
 /// Whether `condition`, which other threads bring about, becomes true in time.
 template <typename Condition>
