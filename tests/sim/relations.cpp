@@ -168,6 +168,84 @@ TEST_CASE("of a node watched several times only what was not taken back is told"
   });
 }
 
+/// What a process that monitors nodes sees of one other: whether it is up in the eyes of the test, and what was wrong.
+struct sight {
+  std::map<std::string, bool> up;
+  int ups = 0;
+  int downs = 0;
+  int messages = 0;
+  std::string wrong;
+
+  void change(atom node, bool now) {
+    auto& known = up[std::string{node.text()}];
+    if (known == now) wrong = std::string{node.text()} + (now ? " came twice" : " went twice");
+    known = now;
+    ++(now ? ups : downs);
+  }
+};
+
+// Its senders put the name of their node into each message.
+task<> witness_nodes(process& self, sight* seen) {
+  for (const auto node : self.monitor_nodes()) seen->change(node, true);
+  for (;;) {
+    const auto got = co_await self.receive<node_up, node_down, down, atom>();
+    if (const auto* const came = got.get<node_up>()) {
+      seen->change(came->node, true);
+      const destination talker{"talker"_atom, came->node};
+      if (self.node().connected().contains(came->node)) (void)self.monitor(talker);  // not over the next connection
+    } else if (const auto* const gone = got.get<node_down>()) {
+      seen->change(gone->node, false);
+    } else if (const auto* const ended = got.get<down>()) {
+      const auto from = std::string{ended->object.elements()[1].as_atom()->text()};
+      if (ended->reason.is("noconnection"_atom) && !seen->up[from]) seen->wrong = from + " went before its monitors";
+    } else {
+      ++seen->messages;
+      const auto from = std::string{got.get<atom>()->text()};
+      if (!seen->up[from]) seen->wrong = "a message of " + from + " while it was down";
+    }
+  }
+}
+
+task<> talk_to_witness(process& self, atom node) {
+  for (;;) {
+    self.send(destination{"witness"_atom, node}, self.node().name());
+    co_await self.sleep(2ms);
+  }
+}
+
+TEST_CASE("nodes come before their traffic and go after it, alternately, to who monitors them", "[A12]") {
+  check_seeds(100, [](sim& world) -> std::string {
+    const auto names = start_nodes(world, 4);
+    sight seen;
+    const auto talk = [&](const std::string& on) {
+      world.spawn(on, {.name = "talker"_atom}, make_body(talk_to_witness, atom::of(names[0])));
+    };
+    for (std::size_t index = 1; index < names.size(); ++index) talk(names[index]);
+    world.run_for(std::chrono::milliseconds{world.pick(20)});
+    world.spawn(names[0], {.name = "witness"_atom}, make_body(witness_nodes, &seen));
+    for (int fault = 0; fault < 20; ++fault) {
+      world.run_for(std::chrono::milliseconds{world.pick(20)});
+      random_network_fault(world, names);
+      if (fault % 5 != 4) continue;
+      const auto& mortal = names[1 + world.pick(names.size() - 1)];
+      world.crash(mortal);
+      world.run_for(std::chrono::milliseconds{world.pick(30)});
+      world.start(mortal);
+      talk(mortal);
+    }
+    heal_all(world, names);
+    world.run_for(1s);
+    const auto connected = world.node(names[0]).connected().list().size();
+    for (std::size_t index = 1; index < names.size(); ++index) world.crash(names[index]);
+    world.run_for(1s);
+    if (!seen.wrong.empty()) return seen.wrong;
+    if (connected != names.size() - 1) return std::to_string(connected) + " nodes are listed as connected";
+    if (!world.node(names[0]).connected().list().empty()) return "crashed nodes are listed as connected";
+    if (seen.messages == 0 || seen.downs < 3) return "nothing happened";
+    return seen.ups == seen.downs ? "" : std::to_string(seen.ups) + " came, " + std::to_string(seen.downs) + " went";
+  });
+}
+
 // ----- exit signals -------------------------------------------------------------------------------------------------
 
 TEST_CASE("exit signals and crashes mean the same between nodes as on one", "[A5][A14]") {

@@ -144,6 +144,26 @@ std::optional<connect_failure> connect_failure_of(const error& failed) {
 
 namespace detail {
 
+// Erlang has no word for a peer that breaks the protocol: it closes such connections.
+atom nodedown_reason(dist::peer_errc code) noexcept {
+  switch (code) {
+    case peer_errc::silent: return "net_tick_timeout"_atom;
+    case peer_errc::disconnected: return "disconnect"_atom;
+    case peer_errc::stopping: return "net_kernel_terminated"_atom;
+    case peer_errc::closed:
+    case peer_errc::protocol:
+    case peer_errc::replaced: return "connection_closed"_atom;
+    case peer_errc::unresolved:
+    case peer_errc::unregistered:
+    case peer_errc::unreachable:
+    case peer_errc::tls:
+    case peer_errc::handshake:
+    case peer_errc::no_answer:
+    case peer_errc::superseded: break;
+  }
+  return "connection_setup_failed"_atom;
+}
+
 connect_failure explain(std::string_view peer, const dist::peer_reason& reason) {
   if (timed_out(reason)) return without_answer(peer, reason);
   if (reason.handshake) {

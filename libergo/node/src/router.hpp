@@ -26,6 +26,8 @@ class router final : public outbound {
   void monitor_node(const pid& watcher, atom node) noexcept override;
   void demonitor_node(const pid& watcher, atom node) noexcept override;
 
+  /// The node itself.
+  [[nodiscard]] local_node& local() const noexcept { return terms_.local; }
   /// The connection to `peer`, or null when there was never one.
   [[nodiscard]] connection* find(atom peer) const noexcept;
   /// The connection to `peer`; null when that is no name of another node, or the node has stopped.

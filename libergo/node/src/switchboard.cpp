@@ -78,18 +78,11 @@ void switchboard::disconnect(std::string peer) {
              [self = shared_from_this(), peer = std::move(peer)] { self->handle(peering::disconnect{peer}); });
 }
 
-std::vector<atom> switchboard::nodes(node_set which) const {
-  const std::scoped_lock lock{mutex_};
-  std::vector<atom> found;
-  for (const auto& [name, hidden] : up_) {
-    if (which == node_set::all || hidden == (which == node_set::hidden)) found.push_back(atom::of(name));
-  }
-  return found;
-}
+std::vector<atom> switchboard::nodes(node_set which) const { return router_->local().connected().list(which); }
 
 bool switchboard::is_connected(std::string_view peer) const {
-  const std::scoped_lock lock{mutex_};
-  return up_.contains(peer);
+  const auto name = etf::atom::find(peer);
+  return name && router_->local().connected().contains(*name);
 }
 
 subscription switchboard::subscribe(node_observer observer) {
@@ -187,11 +180,11 @@ void switchboard::on(peering::nodeup& command) {
   const auto node = name ? etf::node_id::make(*name, call->result->creation) : std::unexpected{name.error()};
   boost::system::error_code failed;
   const bool hidden = !call->result->negotiated.has(dist::flag::published);
-  {
-    const std::scoped_lock lock{mutex_};
-    up_.insert_or_assign(command.peer, hidden);
+  if (name) {
+    const auto connection = static_cast<std::uint64_t>(command.id);
+    router_->local().connected().came({*name, hidden, connection});
+    tell({node_event::kind::up, *name, hidden, {}, connection});
   }
-  if (name) tell({node_event::kind::up, *name, hidden, {}});
   const int descriptor = way != nullptr && node ? call->socket.release(failed) : -1;
   if (descriptor < 0 || failed) {
     note(log_level::error,
@@ -205,24 +198,16 @@ void switchboard::on(peering::nodeup& command) {
 }
 
 void switchboard::on(peering::nodedown& command) {
-  bool hidden = false;
-  {
-    const std::scoped_lock lock{mutex_};
-    const auto found = up_.find(command.peer);
-    if (found != up_.end()) {
-      hidden = found->second;
-      up_.erase(found);
-    }
+  if (const auto name = etf::atom::find(command.peer)) {
+    const auto gone = router_->local().connected().went(*name, term{nodedown_reason(command.reason.code)});
+    if (gone) tell({node_event::kind::down, *name, gone->hidden, dist::to_string(command.reason), gone->connection});
   }
-  if (const auto name = etf::atom::find(command.peer))
-    tell({node_event::kind::down, *name, hidden, dist::to_string(command.reason)});
   if (command.peer == who_.named_by) lose_name();
 }
 
 // The name may be another node's at any moment, so nobody may see two nodes of that name.
 void switchboard::lose_name() {
-  const std::scoped_lock lock{mutex_};
-  for (const auto& [peer, hidden] : up_) disconnect(peer);
+  for (const auto peer : nodes(node_set::all)) disconnect(std::string{peer.text()});
 }
 
 bool switchboard::has_lost_name(std::string_view peer) const {

@@ -21,7 +21,6 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -145,8 +144,6 @@ class switchboard final : public connection_owner,
   unsigned suppressed_ = 0;
 
   // Any thread.
-  mutable std::mutex mutex_;
-  std::map<std::string, bool, std::less<>> up_;  // hidden?
   std::shared_ptr<observers> observers_;
 };
 

@@ -19,11 +19,11 @@ void add(std::string& line, std::string_view key, std::string_view value) {
   line.append(" ").append(key).append("=").append(value);
 }
 
-constexpr std::array<std::string_view, 23> kinds{
-    "message",       "cast",        "call",         "exit_message", "down",          "node_down",
-    "timer",         "reply",       "reply_failed", "call_done",    "link",          "unlink",
-    "unlink_ack",    "link_exit",   "exit",         "monitor",      "demonitor",     "group_leader",
-    "spawn_request", "spawn_reply", "inspect",      "wake",         "operation_done"};
+constexpr std::array<std::string_view, 24> kinds{
+    "message",      "cast",          "call",        "exit_message", "down",      "node_down",
+    "node_news",    "timer",         "reply",       "reply_failed", "call_done", "link",
+    "unlink",       "unlink_ack",    "link_exit",   "exit",         "monitor",   "demonitor",
+    "group_leader", "spawn_request", "spawn_reply", "inspect",      "wake",      "operation_done"};
 static_assert(kinds.size() == static_cast<std::size_t>(signal_kind::operation_done) + 1);
 
 }  // namespace

@@ -51,6 +51,7 @@ void process_kernel::tell_relations(process& self, const exit_reason& reason) {
       for (unsigned one = 0; one < count; ++one) way->demonitor_node(self.id_, node);
     }
   }
+  if (extras.watches_all_nodes) self.node_->connected().unsubscribe(self.id_);
   self.extras_.reset();
 }
 

@@ -41,6 +41,7 @@ struct process_extras {
   boost::unordered_flat_map<std::uint64_t, pending_timer> timers;
   std::vector<timer_slot> timer_heap;
   boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;
+  bool watches_all_nodes = false;  // asked for node_news
   boost::unordered_flat_map<std::uint64_t, alias_use> aliases;
   std::uint64_t next_unlink_id = 1;
   std::vector<atom> busy_nodes;  // those it wrote to while their connections were busy

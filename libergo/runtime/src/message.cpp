@@ -13,6 +13,12 @@ term monitored_object(const detail::signal& envelope) {
   return etf::tuple(envelope.name, envelope.from.node.name());
 }
 
+bool is_hidden(const term& info) { return info.find(term{"node_type"_atom})->is("hidden"_atom); }
+
+std::uint64_t connection_of(const term& info) {
+  return static_cast<std::uint64_t>(info.find(term{"connection_id"_atom})->as_integer().value_or(0));
+}
+
 }  // namespace
 
 term message::to_term() const {
@@ -38,9 +44,18 @@ std::optional<exit_message> message::as_exit() const {
   return exit_message{signal_->from, exit_reason{signal_->payload}};
 }
 
+std::optional<node_up> message::as_node_up() const {
+  const auto news = signal_->payload.elements();
+  if (signal_->kind != signal_kind::node_news || !news[0].is("nodeup"_atom)) return std::nullopt;
+  return node_up{*news[1].as_atom(), is_hidden(news[2]), connection_of(news[2])};
+}
+
 std::optional<node_down> message::as_node_down() const {
-  if (signal_->kind != signal_kind::node_down) return std::nullopt;
-  return node_down{signal_->payload.as_atom().value_or(atom{})};
+  if (signal_->kind == signal_kind::node_down) return node_down{signal_->payload.as_atom().value_or(atom{})};
+  const auto news = signal_->payload.elements();
+  if (signal_->kind != signal_kind::node_news || !news[0].is("nodedown"_atom)) return std::nullopt;
+  return node_down{*news[1].as_atom(), is_hidden(news[2]), connection_of(news[2]),
+                   *news[2].find(term{"nodedown_reason"_atom})};
 }
 
 result<destination> destination::from(const term& value) {

@@ -177,6 +177,16 @@ void process::demonitor_node(atom node) {
   if (auto* const way = node_->way_out()) way->demonitor_node(id_, node);
 }
 
+std::vector<atom> process::monitor_nodes(node_set which) {
+  extras_of(*this).watches_all_nodes = true;
+  return node_->connected().subscribe(id_, which);
+}
+
+void process::demonitor_nodes() {
+  if (!extras_ || !std::exchange(extras_->watches_all_nodes, false)) return;
+  node_->connected().unsubscribe(id_);
+}
+
 std::uint64_t process::next_reference(std::uint64_t mark) noexcept {
   return (std::uint64_t{slot} << 36) | mark | (next_ref_++ & detail::counter_mask);
 }

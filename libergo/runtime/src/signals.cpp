@@ -42,6 +42,9 @@ void process_kernel::act(process& self, signal* received) {
         self.extras_->watched_nodes.erase(watched);
       }
       return append(self, received);
+    case signal_kind::node_news:  // may have been under way when it was taken back
+      if (!self.extras_ || !self.extras_->watches_all_nodes) return release(received);
+      return append(self, received);
     case signal_kind::down: return take_down(self, received);
     case signal_kind::reply:
     case signal_kind::reply_failed: return take_reply(self, received);

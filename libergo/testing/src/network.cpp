@@ -52,6 +52,7 @@ void sim::network::open(link& on) {
     one.towards.clear();
     one.last_due = sim_.now();
     one.notices_at = time_point::max();
+    one.owner->node->connected().came({peer.name(), false, sessions});
   }
 }
 
@@ -157,7 +158,9 @@ void sim::network::tell(link& on, std::size_t side) {
   one.towards.clear();
   const auto carry = std::move(one.carry);
   carry->lost();
-  tell_watchers(one, atom::of(on.ends[1 - side].owner->name));
+  const auto peer = atom::of(on.ends[1 - side].owner->name);
+  tell_watchers(one, peer);
+  one.owner->node->connected().went(peer, term{"connection_closed"_atom});
   wake_waiting(one);
 }
 

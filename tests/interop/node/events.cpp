@@ -31,6 +31,40 @@ ergo::task<ergo::term> witness(ergo::process& self) {
   }
 }
 
+/// Writes down what a process is told that monitors nodes, of `peer` and of nobody else, until `finish`.
+ergo::task<ergo::term> listed(ergo::process& self, ergo::atom peer) {
+  (void)self.register_name("listed"_atom);
+  std::vector<ergo::term> told;
+  for (const auto node : self.monitor_nodes(ergo::node_set::all)) {
+    if (node == peer) told.emplace_back("present"_atom);
+  }
+  for (;;) {
+    const auto got = co_await self.receive_any();
+    if (got.payload().is("finish"_atom)) co_return ergo::etf::make_list(told);
+    if (const auto up = got.as<ergo::node_up>(); up && up->node == peer) {
+      told.push_back(ergo::etf::tuple("up"_atom, up->hidden ? "hidden"_atom : "visible"_atom));
+    } else if (const auto down = got.as<ergo::node_down>(); down && down->node == peer) {
+      told.push_back(ergo::etf::tuple("down"_atom, down->reason));
+    }
+  }
+}
+
+TEST_CASE("A process that monitors nodes is told who came and why they went") {
+  in_every_world("process::monitor_nodes", [](world& in) {
+    eventually("they answer", [&] { return in.erl("{ping, " + in.cpp() + "}") == "pong"; });
+    running watching{in.node(), listed, in.peer_atom()};
+    eventually("it listens", [&] { return in.node().whereis("listed"_atom).has_value(); });
+    in.node().disconnect(in.peer().name());
+    eventually("they see it", [&] { return in.erl("{connected, " + in.cpp() + "}") == "false"; });
+    eventually("we see it", [&] { return !in.node().is_connected(in.peer().name()); });
+    eventually("they are back", [&] { return in.erl("{ping, " + in.cpp() + "}") == "pong"; });
+    expect_same(in.erl("{disconnect, " + in.cpp() + "}"), "true");
+    eventually("we see that too", [&] { return !in.node().is_connected(in.peer().name()); });
+    in.node().send(*in.node().whereis("listed"_atom), "finish"_atom);
+    expect_term(watching.get(), "[present,{down,disconnect},{up,hidden},{down,connection_closed}]");
+  });
+}
+
 TEST_CASE("A node is up before any of its traffic, and down after all of it") {
   in_every_world("nodeup, traffic, nodedown: 40 cuts in bursts", [](world& in) {
     constexpr int cuts = 40;

@@ -137,3 +137,15 @@ TEST_CASE("every step has a name of its own") {
   for (int step = 0; step <= static_cast<int>(connect_step::given_up); ++step)
     CHECK(names.insert(to_string(static_cast<connect_step>(step))).second);
 }
+
+TEST_CASE("what ends a connection has a name in Erlang, whatever ended it") {
+  CHECK(nodedown_reason(peer_errc::closed) == "connection_closed"_atom);
+  CHECK(nodedown_reason(peer_errc::protocol) == "connection_closed"_atom);
+  CHECK(nodedown_reason(peer_errc::replaced) == "connection_closed"_atom);
+  CHECK(nodedown_reason(peer_errc::disconnected) == "disconnect"_atom);
+  CHECK(nodedown_reason(peer_errc::silent) == "net_tick_timeout"_atom);
+  CHECK(nodedown_reason(peer_errc::stopping) == "net_kernel_terminated"_atom);
+  for (const auto code : {peer_errc::unresolved, peer_errc::unregistered, peer_errc::unreachable, peer_errc::tls,
+                          peer_errc::handshake, peer_errc::no_answer, peer_errc::superseded})
+    CHECK(nodedown_reason(code) == "connection_setup_failed"_atom);
+}

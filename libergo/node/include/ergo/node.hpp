@@ -2,6 +2,7 @@
 // processes reachable from them.
 #pragma once
 
+#include <ergo/connected_nodes.hpp>
 #include <ergo/function.hpp>
 #include <ergo/node_options.hpp>
 #include <ergo/runtime.hpp>
@@ -20,16 +21,14 @@ namespace detail {
 class node_state;
 }  // namespace detail
 
-/// Which of the connected nodes are meant.
-enum class node_set : std::uint8_t { visible, hidden, all };
-
 /// A node came or went. Strictly alternating per node: up before any of its traffic, down after all of it.
 struct node_event {
   enum class kind : std::uint8_t { up, down };
   kind what = kind::up;
   atom node;
   bool hidden = false;
-  std::string reason;  ///< one clause, of a `down`
+  std::string reason;            ///< one clause, of a `down`
+  std::uint64_t connection = 0;  ///< distinguishes the connections that a node makes while it lives
 };
 
 /// Called on a thread of the node; must not block.

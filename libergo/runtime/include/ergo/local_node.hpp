@@ -1,6 +1,7 @@
 // A node as the runtime knows it: identity, registered names, and the way out to other nodes.
 #pragma once
 
+#include <ergo/connected_nodes.hpp>
 #include <ergo/destination.hpp>
 #include <ergo/detail/signal.hpp>
 
@@ -66,6 +67,10 @@ class local_node {
   void connect(outbound* way) noexcept { outbound_.store(way, std::memory_order_release); }
   [[nodiscard]] outbound* way_out() const noexcept { return outbound_.load(std::memory_order_acquire); }
 
+  /// The nodes it is connected with: what `nodes()` tells in Erlang.
+  [[nodiscard]] connected_nodes& connected() noexcept { return connected_; }
+  [[nodiscard]] const connected_nodes& connected() const noexcept { return connected_; }
+
   /// The process that is registered as `name`. Lock-free.
   [[nodiscard]] std::optional<pid> whereis(atom name) const noexcept;
   /// Registers a process of this node; fails with `name_taken` or `badarg`.
@@ -102,6 +107,7 @@ class local_node {
   std::atomic<outbound*> outbound_{nullptr};
   std::atomic<std::uint64_t> next_ref_{1};
   std::unique_ptr<std::atomic<name_chunk*>[]> names_;
+  connected_nodes connected_{*this};
 };
 
 }  // namespace ergo::inline v0

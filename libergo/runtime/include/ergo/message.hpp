@@ -5,6 +5,7 @@
 #include <ergo/detail/signal.hpp>
 #include <ergo/etf/convert.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -23,9 +24,20 @@ struct exit_message {
   exit_reason reason;
 };
 
-/// A node that was watched with `monitor_node` has gone: Erlang's `{nodedown, Node}`.
+/// A node was connected, as `process::monitor_nodes` tells: `{nodeup, Node, #{node_type, connection_id}}`.
+struct node_up {
+  atom node;
+  bool hidden = false;
+  std::uint64_t connection = 0;  ///< distinguishes the connections that a node makes while it lives
+};
+
+/// A node that was watched has gone: `{nodedown, Node}` after `process::monitor_node`, and `{nodedown, Node,
+/// #{node_type, connection_id, nodedown_reason}}` after `process::monitor_nodes`.
 struct node_down {
   atom node;
+  bool hidden = false;
+  std::uint64_t connection = 0;  ///< that of its `node_up`; 0 after `monitor_node`, which tells nothing but the node
+  term reason{};                 ///< such as `connection_closed`, `disconnect`, `net_tick_timeout`; `[]` if unknown
 };
 
 /// Who waits for the answer to a call: the opaque `From` of `gen_server`.
@@ -67,14 +79,16 @@ class message {
   /// The sender where it is known, for logs; no process otherwise.
   [[nodiscard]] const pid& sender() const noexcept { return signal_->from; }
 
-  /// The message as a `T`, or empty: `down`, `exit_message`, `node_down`, or any type that a plain message's term
-  /// converts to.
+  /// The message as a `T`, or empty: `down`, `exit_message`, `node_up`, `node_down`, or any type that a plain message's
+  /// term converts to.
   template <typename T>
   [[nodiscard]] std::optional<T> as() const {
     if constexpr (std::same_as<T, down>) {
       return as_down();
     } else if constexpr (std::same_as<T, exit_message>) {
       return as_exit();
+    } else if constexpr (std::same_as<T, node_up>) {
+      return as_node_up();
     } else if constexpr (std::same_as<T, node_down>) {
       return as_node_down();
     } else {
@@ -93,6 +107,7 @@ class message {
  private:
   [[nodiscard]] std::optional<down> as_down() const;
   [[nodiscard]] std::optional<exit_message> as_exit() const;
+  [[nodiscard]] std::optional<node_up> as_node_up() const;
   [[nodiscard]] std::optional<node_down> as_node_down() const;
 
   detail::signal* signal_ = nullptr;

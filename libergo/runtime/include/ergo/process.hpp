@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ergo/clock.hpp>
+#include <ergo/connected_nodes.hpp>
 #include <ergo/detail/awaiters.hpp>
 #include <ergo/detail/process_state.hpp>
 #include <ergo/message.hpp>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace ergo::inline v0 {
 
@@ -144,6 +146,12 @@ class process final : public detail::process_state {
   void monitor_node(atom node);
   /// Takes one `monitor_node` of that node back.
   void demonitor_node(atom node);
+  /// Tells this process of all nodes of a kind that come and go from now on, as `net_kernel:monitor_nodes/2`, and
+  /// returns those that are connected already: a `node_up` before any message of the node, a `node_down` after the
+  /// last and after the `down` of every monitor there. Asking again replaces what was asked for before.
+  std::vector<atom> monitor_nodes(node_set which = node_set::visible);
+  /// Tells no more; what is in the mailbox stays there.
+  void demonitor_nodes();
 
   /// A reference by which any process of any node can send to this one until it is dropped: what comes later, however
   /// late, never reaches the mailbox. Its messages keep their place among those sent to the pid, urgent ones too.
@@ -177,7 +185,7 @@ class process final : public detail::process_state {
   /// Selective receive: suspends until a message is one of `T`, and leaves all others queued; gives up after `timeout`.
   ///
   /// Looks at each unread message once per wait, in order of arrival. `T` may be `message` (anything), `down`,
-  /// `exit_message`, `node_down`, or a type that a plain message's term converts to.
+  /// `exit_message`, `node_up`, `node_down`, or a type that a plain message's term converts to.
   template <typename... T>
   [[nodiscard]] detail::receive_awaiter<T...> receive(duration timeout = forever) {
     return detail::receive_awaiter<T...>{*this, timeout};

@@ -20,7 +20,7 @@ namespace detail {
 
 template <typename T>
 inline constexpr bool is_envelope =
-    std::same_as<T, down> || std::same_as<T, exit_message> || std::same_as<T, node_down>;
+    std::same_as<T, down> || std::same_as<T, exit_message> || std::same_as<T, node_up> || std::same_as<T, node_down>;
 
 /// A handler of messages that convert to `Message`.
 template <typename Message, typename Function>
@@ -113,7 +113,8 @@ inline constexpr bool is_handler_table<handler_table<Handler...>> = true;
 ///
 /// `function` is a member function, or a static one or other callable that takes the server first. Its parameters, each
 /// may be left out: `ergo::process&`, `const Message&`, `const otp::from&` (calls only), in this order. It may be a
-/// coroutine. In `infos`, `Message` may also be `down`, `exit_message` or `node_down`. `term` takes everything.
+/// coroutine. In `infos`, `Message` may also be `down`, `exit_message`, `node_up` or `node_down`. `term` takes
+/// everything.
 template <typename Message, typename Function>
 [[nodiscard]] consteval auto match(Function function) {
   return detail::typed_handler<Message, Function>{function};

@@ -8,8 +8,8 @@
 
 namespace ergo::inline v0::detail {
 
-/// What a signal means. Up to `node_down` they are messages that a process may receive; the rest act when the inbox is
-/// fetched.
+/// What a signal means. Up to `timer_message` they are messages that a process may receive; the rest act when the inbox
+/// is fetched.
 enum class signal_kind : std::uint8_t {
   message,         ///< payload = any term
   cast,            ///< payload = what `gen_server:cast` sent
@@ -17,6 +17,7 @@ enum class signal_kind : std::uint8_t {
   exit_message,    ///< from, payload = reason: an exit signal that was trapped
   down,            ///< tag = reference, from = the process or its node, name, payload = reason
   node_down,       ///< payload = node name
+  node_news,       ///< payload = `{nodeup | nodedown, Node, Info}`, for who asked with `monitor_nodes`
   timer_message,   ///< payload = the message of a timer that went off
   reply,           ///< tag = the call's reference, payload = answer
   reply_failed,    ///< tag = the call's reference, payload = why there is no answer: an exit reason
