@@ -6,6 +6,10 @@
 #include <ergo/etf/text.hpp>
 #include <ergo/spawn.hpp>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <future>
 #include <memory>
