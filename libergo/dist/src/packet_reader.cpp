@@ -18,6 +18,7 @@ constexpr std::uint8_t first_fragment_tag = 69;
 constexpr std::uint8_t fragment_tag = 70;
 constexpr std::uint8_t new_entry = 8;
 constexpr std::uint8_t long_atoms = 1;
+constexpr std::size_t worth_reserving = 1U << 20;  // below that, growing costs nothing that anybody notices
 
 struct sentence {
   std::string_view name;
@@ -129,6 +130,9 @@ packet_reader::result packet_reader::begin(bytes_view rest, const std::shared_pt
   if (sequences_.size() >= options_.open_sequences) return bad(packet_errc::too_many_open);
   if (rest.size() > options_.open_bytes - open_bytes_) return bad(packet_errc::too_many_bytes);
   sequence opened{number - 1};
+  const auto announced = number > SIZE_MAX / std::max<std::size_t>(rest.size(), 1) ? SIZE_MAX : number * rest.size();
+  if (announced >= worth_reserving && announced <= options_.open_bytes - reserved_) opened.bytes.reserve(announced);
+  reserved_ += opened.bytes.reserved;
   opened.bytes.append(rest);
   opened.atoms.assign(atoms_.begin(), atoms_.begin() + static_cast<std::ptrdiff_t>(count_));
   sequences_.emplace(id, std::move(opened));
@@ -158,6 +162,7 @@ framed_message packet_reader::finish(std::map<std::uint64_t, sequence>::iterator
   count_ = whole.atoms.size();
   std::ranges::copy(whole.atoms, atoms_.begin());
   const bytes_view terms{whole.bytes.data.get(), whole.bytes.size};
+  reserved_ -= whole.bytes.reserved;
   auto memory = whole.bytes.take(options_.give_back);
   const bytes_view moved{static_cast<const std::byte*>(memory.get()), terms.size()};
   open_bytes_ -= terms.size();
@@ -167,8 +172,15 @@ framed_message packet_reader::finish(std::map<std::uint64_t, sequence>::iterator
 
 std::size_t packet_reader::held() const {
   std::size_t bytes = 0;
-  for (const auto& [id, open] : sequences_) bytes += open.bytes.capacity + open.atoms.capacity() * sizeof(etf::atom);
+  for (const auto& [id, open] : sequences_) bytes += open.bytes.touched() + open.atoms.capacity() * sizeof(etf::atom);
   return bytes;
+}
+
+// Moving a hundred megabytes, even by their page table, takes long enough for everybody else on the connection to
+// notice. Memory that nobody has written to is none.
+void packet_reader::growing::reserve(std::size_t announced) noexcept {
+  data.reset(static_cast<std::byte*>(std::malloc(announced)));
+  capacity = reserved = data ? announced : 0;
 }
 
 void packet_reader::growing::append(bytes_view bytes) {

@@ -285,6 +285,29 @@ TEST_CASE("memory follows the bytes received, and a complete message is not copi
   CHECK(reader.held() == 0);
 }
 
+TEST_CASE("what messages announce is reserved up to the limit only, and only what has arrived counts") {
+  const std::string part(1U << 20, 'x');
+  packet_reader reader{with_both, {.open_bytes = 8U << 20}};
+  const auto announce = [&](std::uint64_t id, std::uint64_t count) {
+    const auto start = first_fragment(id, count, "\0"s + part);
+    REQUIRE(reader.read(view(start), nullptr).has_value());
+  };
+  announce(1, 4);
+  announce(2, 4);
+  CHECK(reader.held() == 2 * part.size());
+  announce(3, 4);  // more than is left of the limit: it grows
+  announce(4, UINT64_MAX);
+  CHECK(reader.held() <= 4 * part.size());
+  for (std::uint64_t number = 3; number > 0; --number) {
+    const auto more = fragment(1, number, part);
+    const auto got = reader.read(view(more), nullptr);
+    REQUIRE(got.has_value());
+    CHECK(got->has_value() == (number == 1));
+  }
+  announce(5, 4);  // in the place of the first
+  CHECK(reader.held() == 4 * part.size());
+}
+
 TEST_CASE("a large binary in fragments refers to the memory in which they were put together") {
   packet_writer writer{with_both, {.fragment = 10'000}};
   packet_reader reader{with_both};

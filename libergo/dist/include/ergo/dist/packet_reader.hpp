@@ -71,7 +71,9 @@ struct framed_message {
 
 /// The receiving end of one connection, from its handshake to its end: the atom cache that the peer fills, and the
 /// messages of which fragments are missing. Owned by one thread. Memory follows the bytes received: half as much again
-/// at most, and when a message is complete it is not copied.
+/// at most, and when a message is complete it is not copied. What a message announces beyond that is address space
+/// only, which the system fills as bytes arrive, and never more than `packet_reader_options::open_bytes` for all of
+/// them.
 class packet_reader {
  public:
   explicit packet_reader(flags negotiated, packet_reader_options options = {})
@@ -99,7 +101,10 @@ class packet_reader {
     std::unique_ptr<std::byte, freed> data;
     std::size_t size{};
     std::size_t capacity{};
+    std::size_t reserved{};  // of that, asked for before it was needed
 
+    void reserve(std::size_t announced) noexcept;
+    [[nodiscard]] std::size_t touched() const noexcept { return reserved != 0 ? size : capacity; }
     void append(bytes_view bytes);
     void resize(std::size_t wanted);
     [[nodiscard]] std::shared_ptr<const void> take(void (*give_back)(std::byte*, std::size_t));
@@ -126,6 +131,7 @@ class packet_reader {
   std::size_t count_{};
   std::map<std::uint64_t, sequence> sequences_;  // by number; the peer chooses these
   std::size_t open_bytes_{};
+  std::size_t reserved_{};
 };
 
 }  // namespace ergo::inline v0::dist
