@@ -131,7 +131,8 @@ packet_reader::result packet_reader::begin(bytes_view rest, const std::shared_pt
   if (rest.size() > options_.open_bytes - open_bytes_) return bad(packet_errc::too_many_bytes);
   sequence opened{number - 1};
   const auto announced = number > SIZE_MAX / std::max<std::size_t>(rest.size(), 1) ? SIZE_MAX : number * rest.size();
-  if (announced >= worth_reserving && announced <= options_.open_bytes - reserved_) opened.bytes.reserve(announced);
+  if (announced >= worth_reserving && announced <= options_.open_bytes - reserved_)
+    opened.bytes.reserve(announced, options_.obtain);
   reserved_ += opened.bytes.reserved;
   opened.bytes.append(rest);
   opened.atoms.assign(atoms_.begin(), atoms_.begin() + static_cast<std::ptrdiff_t>(count_));
@@ -178,8 +179,8 @@ std::size_t packet_reader::held() const {
 
 // Moving a hundred megabytes, even by their page table, takes long enough for everybody else on the connection to
 // notice. Memory that nobody has written to is none.
-void packet_reader::growing::reserve(std::size_t announced) noexcept {
-  data.reset(static_cast<std::byte*>(std::malloc(announced)));
+void packet_reader::growing::reserve(std::size_t announced, std::byte* (*obtain)(std::size_t)) noexcept {
+  data.reset(obtain(announced));
   capacity = reserved = data ? announced : 0;
 }
 
@@ -202,7 +203,7 @@ void packet_reader::growing::resize(std::size_t wanted) {
 std::shared_ptr<const void> packet_reader::growing::take(void (*give_back)(std::byte*, std::size_t)) {
   if (size > 0 && capacity - size > size / 8) resize(size);
   return std::shared_ptr<std::byte>{data.release(),
-                                    [give_back, bytes = size](std::byte* block) { give_back(block, bytes); }};
+                                    [give_back, bytes = capacity](std::byte* block) { give_back(block, bytes); }};
 }
 
 }  // namespace ergo::inline v0::dist

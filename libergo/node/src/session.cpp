@@ -1,7 +1,7 @@
 // The socket side of a connection: encode and write, read and hand on, keep alive, close.
 #include "session.hpp"
 
-#include "reclaim.hpp"
+#include "large_blocks.hpp"
 
 #include <ergo/assert.hpp>
 #include <ergo/etf/codec.hpp>
@@ -23,8 +23,8 @@ using dist::peer_errc;
 
 constexpr std::size_t batch = 64U << 10;  // bytes gathered before a write
 constexpr std::size_t written_per_slice = 4U << 20;
-constexpr std::size_t written_beside_large = 256U << 10;
-constexpr std::size_t read_per_slice = 128U << 10;
+constexpr std::size_t written_beside_large = 64U << 10;
+constexpr std::size_t read_per_slice = 64U << 10;
 constexpr std::size_t no_budget = SIZE_MAX;
 
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
@@ -34,7 +34,10 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
 dist::packet_options packets_of(const node_limits& limits) { return {.max_packet = limits.frame}; }
 
 dist::packet_reader_options arrivals_of(const node_limits& limits) {
-  return {.open_sequences = limits.open_messages, .open_bytes = limits.open_bytes, .give_back = &reclaim};
+  return {.open_sequences = limits.open_messages,
+          .open_bytes = limits.open_bytes,
+          .obtain = &obtain_block,
+          .give_back = &give_back_block};
 }
 
 // What waits inside the system cannot be overtaken any more. Between nodes of one computer nothing is gained by a long

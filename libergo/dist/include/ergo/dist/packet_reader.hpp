@@ -51,8 +51,11 @@ struct packet_reader_options {
   std::size_t open_sequences{16U << 10};
   /// Bytes that have arrived of all of them, and thereby of one.
   std::size_t open_bytes{512U << 20};
-  /// Frees the memory of a message that came in fragments: a block from `malloc`. Called by whoever lets go of the
-  /// message last; must not throw.
+  /// Memory for a message that announces a megabyte or more: at least `size` bytes from `malloc`, or null, and then it
+  /// grows. Must not throw.
+  std::byte* (*obtain)(std::size_t size){[](std::size_t size) { return static_cast<std::byte*>(std::malloc(size)); }};
+  /// Frees the memory of a message that came in fragments: a block of `size` bytes from `malloc`. Called by whoever
+  /// lets go of the message last; must not throw.
   void (*give_back)(std::byte* block, std::size_t size){[](std::byte* block, std::size_t) { std::free(block); }};
 };
 
@@ -103,7 +106,7 @@ class packet_reader {
     std::size_t capacity{};
     std::size_t reserved{};  // of that, asked for before it was needed
 
-    void reserve(std::size_t announced) noexcept;
+    void reserve(std::size_t announced, std::byte* (*obtain)(std::size_t)) noexcept;
     [[nodiscard]] std::size_t touched() const noexcept { return reserved != 0 ? size : capacity; }
     void append(bytes_view bytes);
     void resize(std::size_t wanted);

@@ -1,5 +1,5 @@
-// Blocks are freed, small ones at once and large ones by a thread that ends.
-#include "reclaim.hpp"
+// Small blocks are freed at once; large ones are used again, or freed by a thread that ends.
+#include "large_blocks.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -48,14 +48,29 @@ TEST_CASE("large blocks go back to the system, and the thread that frees them en
   constexpr std::size_t size = 64U << 20;
   const auto before = resident();
   const auto threads_before = threads();
-  for (int round = 0; round < 8; ++round) reclaim(filled(size), size);
+  for (int round = 0; round < 8; ++round) give_back_block(filled(size), size);
   CHECK(in_time([&] { return resident() < before + (size >> 10); }));
   CHECK(in_time([&] { return threads() <= threads_before; }));
 }
 
+TEST_CASE("the next large message gets the block of the last one, if that is hardly larger") {
+  constexpr std::size_t size = 8U << 20;
+  auto* const first = filled(size);
+  give_back_block(first, size);
+  auto* const larger = obtain_block(size + 1);
+  auto* const smaller = obtain_block(size / 2);
+  auto* const fitting = obtain_block(size - size / 16);
+  auto* const another = obtain_block(size);
+  CHECK(larger != first);
+  CHECK(smaller != first);
+  CHECK(fitting == first);
+  CHECK(another != first);
+  for (auto* const block : {larger, smaller, fitting, another}) std::free(block);
+}
+
 TEST_CASE("small blocks, and none at all, are freed where they are given back") {
   const auto threads_before = threads();
-  for (int round = 0; round < 1'000; ++round) reclaim(filled(1'000), 1'000);
-  reclaim(nullptr, 0);
+  for (int round = 0; round < 1'000; ++round) give_back_block(filled(1'000), 1'000);
+  give_back_block(nullptr, 0);
   CHECK(threads() == threads_before);
 }
