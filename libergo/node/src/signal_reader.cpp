@@ -25,6 +25,10 @@ bool is_call(const term& content) {
   return from.is_tuple(2) && from.elements()[0].as_pid().has_value();
 }
 
+std::uint8_t over_alias(control::urgency how) noexcept {
+  return signal::over_alias | (how == control::urgency::priority ? signal::urgent : 0);
+}
+
 signal* message_signal(const pid& from, term content) {
   if (is_call(content)) {
     const auto parts = content.elements();
@@ -167,7 +171,7 @@ signal_reader::outcome signal_reader::on(const control::alias_send& signal) {
   if (!content) return bad(std::move(content.error()));
   if (!local_node::is_call(signal.alias)) {
     auto* const envelope = make_signal(signal_kind::message, signal.from, term{signal.alias}, *std::move(content));
-    envelope->flags |= detail::signal::over_alias;
+    envelope->flags |= over_alias(signal.how);
     envelope->name = wire_.peer.name();
     wire_.local.route_over(signal.alias, envelope);
     return {};
@@ -230,7 +234,7 @@ signal_reader::outcome signal_reader::on(const control::exit2& signal) {
   if (const auto* const alias = std::get_if<reference>(&signal.to)) {
     if (alias->node != identity_ || local_node::is_call(*alias)) return {};
     auto* const envelope = make_signal(signal_kind::exit, signal.from, term{*alias}, *std::move(reason));
-    envelope->flags |= detail::signal::over_alias;
+    envelope->flags |= over_alias(signal.how);
     wire_.local.route_over(*alias, envelope);
     return {};
   }

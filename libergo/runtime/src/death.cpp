@@ -72,6 +72,7 @@ void process_kernel::fail_callers(process& self, const exit_reason& reason) {
     }
   }
   self.last_link_ = &self.first_;
+  if (self.extras_) self.extras_->urgent_end = nullptr;
   self.unread_ = 0;
 }
 

@@ -34,6 +34,12 @@ struct timer_slot {
   std::uint64_t ref;
 };
 
+/// What an alias of this process is good for.
+struct own_alias {
+  alias_use use;
+  urgency heeded;
+};
+
 struct process_extras {
   boost::unordered_flat_map<pid, link_state, std::hash<pid>> links;
   boost::unordered_flat_map<std::uint64_t, destination> watching;
@@ -42,7 +48,8 @@ struct process_extras {
   std::vector<timer_slot> timer_heap;
   boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;
   bool watches_all_nodes = false;  // asked for node_news
-  boost::unordered_flat_map<std::uint64_t, alias_use> aliases;
+  boost::unordered_flat_map<std::uint64_t, own_alias> aliases;
+  signal** urgent_end = nullptr;  // link behind the last unread message with priority; null: there was none yet
   std::uint64_t next_unlink_id = 1;
   std::vector<atom> busy_nodes;  // those it wrote to while their connections were busy
 };

@@ -184,10 +184,23 @@ void process_kernel::take_signals(process& self) {
 }
 
 void process_kernel::append(process& self, signal* unread) {
+  if ((unread->flags & signal::urgent) != 0) return insert_urgent(self, unread);
   unread->next = nullptr;
   *self.last_link_ = unread;
   self.last_link_ = &unread->next;
   ++self.unread_;
+}
+
+// Behind what came with priority before, in front of everything else.
+void process_kernel::insert_urgent(process& self, signal* unread) {
+  auto*& behind = extras_of(self).urgent_end;
+  auto** const at = behind == nullptr ? &self.first_ : behind;
+  unread->next = *at;
+  *at = unread;
+  behind = &unread->next;
+  if (self.last_link_ == at) self.last_link_ = behind;
+  ++self.unread_;
+  if (self.waiting_ != nullptr) self.waiting_->overtaken(at);
 }
 
 // Takes the message that `link` points to out of the mailbox; a local call is noted until it is answered.
@@ -195,6 +208,7 @@ signal* process_kernel::unlink_message(process& self, signal** link) noexcept {
   auto* const taken = *link;
   *link = taken->next;
   if (taken->next == nullptr) self.last_link_ = link;
+  if ((taken->flags & signal::urgent) != 0 && self.extras_->urgent_end == &taken->next) self.extras_->urgent_end = link;
   --self.unread_;
   if (taken->kind == signal_kind::call && self.node_->owner().find_node(taken->from.node) != nullptr) {
     self.open_calls_.push_back({value_of(taken->tag), taken->from});

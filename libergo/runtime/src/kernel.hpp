@@ -18,6 +18,7 @@ struct process_kernel {
   static void act(process& self, signal* received);
   [[nodiscard]] static bool has_alias(process& self, signal& received);
   static void append(process& self, signal* unread);
+  static void insert_urgent(process& self, signal* unread);
   [[nodiscard]] static signal* unlink_message(process& self, signal** link) noexcept;
   static void take_exit(process& self, signal* received);
   static void take_link_exit(process& self, signal* received);

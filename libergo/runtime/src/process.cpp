@@ -99,9 +99,9 @@ void process::group_leader(const pid& leader, const pid& of) {
   node_->route(of, make_signal(signal_kind::group_leader, id_, term{leader}));
 }
 
-reference process::make_alias(alias_use use) {
+reference process::make_alias(alias_use use, urgency heeded) {
   const auto made = make_ref();
-  extras_of(*this).aliases.emplace(detail::value_of(made), use);
+  extras_of(*this).aliases.emplace(detail::value_of(made), detail::own_alias{use, heeded});
   return made;
 }
 

@@ -11,10 +11,11 @@ bool process_kernel::has_alias(process& self, signal& received) {
   if (!self.extras_) return false;
   const auto found = self.extras_->aliases.find(value_of(received.tag));
   if (found == self.extras_->aliases.end()) return false;
-  if (received.kind == signal_kind::message && found->second == alias_use::one_message)
-    self.extras_->aliases.erase(found);
+  const auto alias = found->second;
+  if (received.kind == signal_kind::message && alias.use == alias_use::one_message) self.extras_->aliases.erase(found);
   received.tag = term{};
-  received.flags &= static_cast<std::uint8_t>(~(signal::over_alias | signal::urgent));
+  received.flags &= static_cast<std::uint8_t>(~signal::over_alias);
+  if (alias.heeded == urgency::ordinary) received.flags &= static_cast<std::uint8_t>(~signal::urgent);
   return true;
 }
 

@@ -24,6 +24,7 @@ bool waiting::time_is_up() const noexcept { return self_->time_is_up_; }
 
 const signal* waiting::look() noexcept {
   if (cursor_ == nullptr) cursor_ = &self_->first_;
+  if (left_ != nullptr && cursor_ == self_->extras_->urgent_end) cursor_ = std::exchange(left_, nullptr);
   if (*cursor_ == nullptr) return nullptr;
   seen_ = cursor_;
   cursor_ = &(*cursor_)->next;
@@ -33,6 +34,13 @@ const signal* waiting::look() noexcept {
 signal* waiting::take_seen() noexcept {
   cursor_ = seen_;
   return process_kernel::unlink_message(*self_, seen_);
+}
+
+// The walk looks at the new message next, unless it is still among those with priority, and comes to it anyway.
+void waiting::overtaken(signal** at) noexcept {
+  if (cursor_ == nullptr || left_ != nullptr) return;
+  if (*cursor_ != nullptr && ((*cursor_)->flags & signal::urgent) != 0) return;
+  left_ = std::exchange(cursor_, at);
 }
 
 bool send_awaiter::over(process& self) { return busy_node_ == atom{} || process_kernel::drained(self); }

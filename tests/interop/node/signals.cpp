@@ -30,8 +30,10 @@ ergo::urgency urgency_in(const ergo::term& told) {
   return told.is("priority"_atom) ? ergo::urgency::priority : ergo::urgency::ordinary;
 }
 
+bool is_release(const ergo::message& one) { return one.payload().is("release"_atom); }
+
 /// Does what Erlang tells it with aliases, its own and theirs; keeps everything else until it is asked for `report`.
-/// Ends at `stop`.
+/// Reads nothing between `hold` and `release`. Ends at `stop`.
 ergo::task<ergo::exit_reason> partner(ergo::process& self) {
   self.trap_exits(ergo::exits::trapped);
   ergo::reference alias{};
@@ -41,8 +43,10 @@ ergo::task<ergo::exit_reason> partner(ergo::process& self) {
     const auto told = received.to_term();
     const auto at = [&](std::size_t element) -> const ergo::term& { return told.elements()[element]; };
     if (told.is("stop"_atom)) co_return ergo::exit_reason::normal();
-    if (is_tagged(told, "make_alias"_atom, 2)) {
-      alias = self.make_alias();
+    if (told.is("hold"_atom)) {
+      (void)co_await self.receive_if(is_release);
+    } else if (is_tagged(told, "make_alias"_atom, 3)) {
+      alias = self.make_alias(ergo::alias_use::until_dropped, urgency_in(at(2)));
       self.send(*at(1).as_pid(), tuple("alias"_atom, alias));
     } else if (is_tagged(told, "drop_alias"_atom, 2)) {
       (void)self.drop_alias(alias);
@@ -100,7 +104,7 @@ TEST_CASE("Messages over an alias arrive until it is dropped, in both directions
       24);
 }
 
-TEST_CASE("Priority messages and exits are taken by ours, and go to the front of theirs") {
+TEST_CASE("Priority messages and exits are taken by ours, and go to the front where the alias heeds them") {
   in_every_world(
       "priority: send, exit, link, monitor, both ways (OTP 28)",
       [](world& in) {
@@ -108,6 +112,8 @@ TEST_CASE("Priority messages and exits are taken by ours, and go to the front of
         expect_same(side(in, "sends_to_alias", "{var, p}, priority"), "[first,last]");
         expect_same(side(in, "sends_priority", "{var, p}, why"), "[{exit,{over_alias,why}},{exit,{to_pid,why}}]");
         expect_same(side(in, "hears_priority", "{var, p}"), "[four,{exit,five},one,two,three,{exit,six},last]");
+        expect_same(side(in, "sends_mixed", "{var, p}, priority"), "[three,{exit,four},six,one,two,{exit,five},seven]");
+        expect_same(side(in, "sends_mixed", "{var, p}, ordinary"), "[one,two,three,{exit,four},{exit,five},six,seven]");
         in.erl("{set, s, {remote_sleeper, none, " + in.cpp() + "}}");
         expect_same(side(in, "watches_with_priority", "{var, s}"), "[{exit,boom},{down,boom},earlier]");
       },

@@ -1,6 +1,6 @@
 %% What only some releases say, and only when asked: signals with a sequence-trace token, to aliases, with priority.
 -module(signals_side).
--export([traced/1, answer_traced/1, sends_to_alias/2, hears_alias/1, hears_priority/1, sends_priority/2, watches_with_priority/1, led_from/1]).
+-export([traced/1, answer_traced/1, sends_to_alias/2, hears_alias/1, hears_priority/1, sends_priority/2, sends_mixed/2, watches_with_priority/1, led_from/1]).
 
 token() -> seq_trace:set_token(label, 17), seq_trace:set_token(send, true).
 
@@ -46,10 +46,13 @@ answer_traced(Node) ->
     gen_server:call({control, Node}, ping),
     Pid.
 
+alias_of(Partner, Heeded) ->
+    Partner ! {make_alias, self(), Heeded},
+    receive {alias, A} -> A after 10000 -> exit(no_alias) end.
+
 %% The partner makes an alias, gets a message over it, drops it, and must not get another one.
 sends_to_alias(Partner, How) ->
-    Partner ! {make_alias, self()},
-    Alias = receive {alias, A} -> A after 10000 -> exit(no_alias) end,
+    Alias = alias_of(Partner, ordinary),
     send(Alias, first, How),
     Partner ! {drop_alias, self()},
     receive dropped -> ok after 10000 -> exit(not_dropped) end,
@@ -105,10 +108,23 @@ messages() -> element(2, process_info(self(), messages)).
 
 %% An exit signal with priority to an alias of the partner, which traps exits, and one to its pid.
 sends_priority(Partner, Reason) ->
-    Partner ! {make_alias, self()},
-    Alias = receive {alias, A} -> A after 10000 -> exit(no_alias) end,
+    Alias = alias_of(Partner, ordinary),
     erlang:exit(Alias, {over_alias, Reason}, [priority]),
     erlang:exit(Partner, {to_pid, Reason}, [priority]),
+    report(Partner).
+
+%% With and without priority, to an alias that heeds it or not, while the partner reads nothing: in which order it reads.
+sends_mixed(Partner, Heeded) ->
+    Alias = alias_of(Partner, Heeded),
+    Partner ! hold,
+    Partner ! one,
+    Alias ! two,
+    erlang:send(Alias, three, [priority]),
+    erlang:exit(Alias, four, [priority]),
+    erlang:exit(Alias, five),
+    erlang:send(Alias, six, [priority]),
+    Partner ! seven,
+    Partner ! release,
     report(Partner).
 
 %% The end of a process, heard with priority over a link and a monitor: both are in front of what came earlier.

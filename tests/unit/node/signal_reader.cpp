@@ -258,6 +258,24 @@ TEST_CASE("a spawn request for an unknown function is answered with a process, w
   CHECK(said[1].ends_with("{undef,[{foo,bar,[7],[]}]}"));
 }
 
+TEST_CASE("what a peer sends with priority over an alias that heeds it is read first") {
+  using control::urgency;
+  for (const auto* const made : {"make_alias", "make_urgent_alias"}) {
+    wire_fixture on;
+    const auto self = on.spawn();
+    REQUIRE(on.receive(control::send{on.remote, self}, atom::of(made)));
+    on.lines.clear();
+    on.receive_only(control::send{on.remote, self}, 1);
+    on.receive_only(control::alias_send{on.remote, scribe::alias, urgency::ordinary}, 2);
+    on.receive_only(control::alias_send{on.remote, scribe::alias, urgency::priority}, 3);
+    on.receive_only(control::exit2{on.remote, scribe::alias, urgency::priority}, "four"_atom);
+    on.run();
+    const auto exit = "{'EXIT'," + text(on.remote) + ",four}";
+    const bool heeded = std::string_view{made} == "make_urgent_alias";
+    CHECK(on.lines == (heeded ? lines{"3", exit, "1", "2"} : lines{"1", "2", "3", exit}));
+  }
+}
+
 TEST_CASE("a spawn request with an unknown option gets badopt") {
   wire_fixture on;
   const control::spawn_request request{their_ref_of(on),          on.remote, on.remote, "foo"_atom, "bar"_atom, 0,

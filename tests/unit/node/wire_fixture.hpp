@@ -38,6 +38,7 @@ class scribe final : public behaviour {
     if (etf::is_tagged(content, "link"_atom, 2)) return self.link(*content.elements()[1].as_pid());
     if (etf::is_tagged(content, "exit"_atom, 2)) return self.stop(exit_reason{content.elements()[1]});
     if (content.is("make_alias"_atom)) alias = self.make_alias();
+    if (content.is("make_urgent_alias"_atom)) alias = self.make_alias(alias_use::until_dropped, urgency::priority);
     if (content.is("drop_alias"_atom)) (void)self.drop_alias(alias);
     lines_->push_back((received.is_call() ? "call " : received.is_cast() ? "cast " : "") + etf::to_text(content));
   }
@@ -92,6 +93,14 @@ class wire_fixture {
     const auto read = reader.read(std::as_bytes(std::span{body}), nullptr);
     run();
     return read;
+  }
+  /// Hands the packet to the reader alone.
+  template <typename Signal>
+  void receive_only(const Signal& signal, const term& payload) {
+    etf::buffer packet;
+    REQUIRE(dist::encode(packet, signal, payload, over.negotiated));
+    const auto body = packet.to_string().substr(4);
+    REQUIRE(reader.read(std::as_bytes(std::span{body}), nullptr));
   }
   /// Sends what the node's processes have sent through the writer.
   void transmit() {

@@ -28,6 +28,24 @@ task<> own_alias(process& self, alias_use use, owner_log* log) {
   }
 }
 
+/// Makes an alias that heeds priority, and reads nothing before it is told `read`; then what is there, in order.
+task<> own_urgent(process& self, alias_use use, owner_log* log) {
+  log->alias = self.make_alias(use, urgency::priority);
+  self.trap_exits(exits::trapped);
+  (void)co_await self.receive_if([](const message& one) { return one.payload().is("read"_atom); });
+  for (;;) {
+    auto got = co_await self.receive_any();
+    log->received.push_back(text(got.to_term()));
+  }
+}
+
+/// Sends over an alias: ordinary and urgent messages in turn, numbers from `first` on.
+task<> send_mixed(process& self, reference alias, int first, int count) {
+  for (int number = first; number < first + count; ++number)
+    self.send(alias, number, number % 2 == 0 ? urgency::priority : urgency::ordinary);
+  co_return;
+}
+
 /// Sends `content` over an alias, in order with what else it sends.
 void send_over(manual_world& world, const reference& alias, const term& content, urgency how = urgency::ordinary) {
   world.spawn(
@@ -59,6 +77,100 @@ TEST_CASE("an alias brings messages until it is dropped, and none later") {
   world.send(owner, "drop"_atom);
   world.run();
   CHECK_FALSE(log.dropped);
+}
+
+TEST_CASE("what was sent with priority over an alias that heeds it is read first, in its own order") {
+  manual_world world;
+  owner_log log;
+  const auto owner = world.spawn(own_urgent, alias_use::until_dropped, &log);
+  world.run();
+  world.spawn(send_mixed, log.alias, 1, 5);
+  world.run();
+  world.spawn(
+      [](process& self, reference alias) -> task<> {
+        self.exit(alias, exit_reason{"why"_atom}, urgency::priority);
+        co_return;
+      },
+      log.alias);
+  world.run();
+  CHECK(log.received.empty());
+  world.send(owner, "read"_atom);
+  world.run();
+  REQUIRE(log.received.size() == 6);
+  CHECK(log.received[2].starts_with("{'EXIT',"));
+  log.received.erase(log.received.begin() + 2);
+  CHECK(log.received == texts{"2", "4", "1", "3", "5"});
+  world.spawn(send_mixed, log.alias, 11, 4);
+  world.run();
+  CHECK(texts{log.received.end() - 4, log.received.end()} == texts{"12", "14", "11", "13"});
+}
+
+TEST_CASE("a wait that has passed by what is in the mailbox sees what comes with priority next, each once") {
+  manual_world world;
+  std::vector<std::string> looked_at;
+  reference alias{};
+  const auto owner = world.spawn(
+      [](process& self, std::vector<std::string>* looks, reference* made) -> task<> {
+        *made = self.make_alias(alias_use::until_dropped, urgency::priority);
+        for (const auto* const wanted : {"6", "7"}) {
+          const auto seen = [looks, wanted](const message& one) {
+            looks->push_back(text(one.payload()));
+            return looks->back() == wanted;
+          };
+          (void)co_await self.receive_if(seen);
+        }
+      },
+      &looked_at, &alias);
+  world.run();
+  for (const auto& [content, how] :
+       {std::pair{1, urgency::ordinary}, {2, urgency::priority}, {3, urgency::ordinary}, {4, urgency::priority}}) {
+    send_over(world, alias, content, how);
+  }
+  CHECK(looked_at == texts{"1", "2", "3", "4"});
+  send_over(world, alias, 5, urgency::ordinary);
+  send_over(world, alias, 6, urgency::priority);
+  CHECK(looked_at == texts{"1", "2", "3", "4", "5", "6", "2", "4", "1", "3", "5"});
+  send_over(world, alias, 7, urgency::priority);
+  CHECK_FALSE(world.alive(owner));
+  CHECK(looked_at.size() == 12);
+}
+
+TEST_CASE("with messages taken from anywhere in the mailbox, the order stays: with priority, then by arrival") {
+  // Against a plain model: two queues.
+  std::mt19937 random{7};
+  manual_world world;
+  std::vector<std::string> urgent;
+  std::vector<std::string> ordinary;
+  std::vector<std::string> taken;
+  reference alias{};
+  const auto owner = world.spawn(
+      [](process& self, reference* made, std::vector<std::string>* log) -> task<> {
+        *made = self.make_alias(alias_use::until_dropped, urgency::priority);
+        for (;;) {
+          const auto order = co_await self.receive_if([](const message& one) { return one.payload().is_tuple(2); });
+          const auto wanted = order.payload().elements()[1];
+          const auto is_it = [wanted](const message& one) { return one.payload() == wanted; };
+          const auto got = co_await self.receive_if(is_it, 0ms);
+          log->push_back(got ? text(got.payload()) : "nothing");
+        }
+      },
+      &alias, &taken);
+  world.run();
+  const auto take = [&](std::vector<std::string>& from) {
+    const auto at = from.begin() + static_cast<std::ptrdiff_t>(random() % from.size());
+    world.send(owner, etf::tuple("take"_atom, std::stoi(*at)));
+    world.run();
+    REQUIRE(taken.back() == *at);
+    from.erase(at);
+  };
+  for (int number = 0; number < 2000; ++number) {
+    const bool first = random() % 2 == 0;
+    (first ? urgent : ordinary).push_back(std::to_string(number));
+    send_over(world, alias, number, first ? urgency::priority : urgency::ordinary);
+    if (random() % 3 == 0 && !urgent.empty()) take(urgent);
+    if (random() % 3 == 0 && !ordinary.empty()) take(ordinary);
+  }
+  CHECK(taken.size() > 500);
 }
 
 TEST_CASE("an alias for one message brings one message") {

@@ -52,8 +52,8 @@ enum class alias_use : std::uint8_t {
   one_message,    ///< until its first message, as `erlang:alias([reply])`
 };
 
-/// What a sender asks of whoever has an alias. A process of OTP 28 that made it with `alias([priority])` reads a
-/// `priority` message before the ordinary ones; everybody else takes it as ordinary.
+/// What a sender asks of whoever has an alias. Who made it for `priority`, as `erlang:alias([priority])` of OTP 28,
+/// reads a `priority` message before the ordinary ones; everybody else takes it as ordinary.
 enum class urgency : std::uint8_t { ordinary, priority };
 
 /// Whether exit signals end this process or arrive as `exit_message`.
@@ -154,8 +154,11 @@ class process final : public detail::process_state {
   void demonitor_nodes();
 
   /// A reference by which any process of any node can send to this one until it is dropped: what comes later, however
-  /// late, never reaches the mailbox. Its messages keep their place among those sent to the pid, urgent ones too.
-  [[nodiscard]] reference make_alias(alias_use use = alias_use::until_dropped);
+  /// late, never reaches the mailbox. Its messages keep their place among those sent to the pid.
+  ///
+  /// With `heeded` = `priority`, those that were sent with priority, and trapped exit signals, go to the front of the
+  /// mailbox, behind others of this kind. A wait that is under way sees them next.
+  [[nodiscard]] reference make_alias(alias_use use = alias_use::until_dropped, urgency heeded = urgency::ordinary);
   /// Takes an alias of this process back; false when it was not active any more.
   bool drop_alias(const reference& alias) noexcept;
 

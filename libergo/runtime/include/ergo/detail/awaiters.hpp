@@ -89,6 +89,7 @@ class waiting : public waiter {
   /// last.
   [[nodiscard]] const signal* look() noexcept;
   [[nodiscard]] signal* take_seen() noexcept;
+  void overtaken(signal** at) noexcept final;
 
   process* self_;
   duration timeout_;
@@ -96,6 +97,7 @@ class waiting : public waiter {
  private:
   signal** cursor_ = nullptr;  // link that points to the next message to look at
   signal** seen_ = nullptr;    // link that points to the message looked at last
+  signal** left_ = nullptr;    // link where the walk goes on when it has seen what came with priority meanwhile
 };
 
 /// Waits for a time; zero means: let others run once.

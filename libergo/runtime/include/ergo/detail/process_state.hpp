@@ -31,6 +31,8 @@ struct waiter {
 
   /// Whether the wait is over; asked in the process's slices. It may look at the mailbox and at the time.
   [[nodiscard]] virtual bool over(process& self) = 0;
+  /// A message was put into the mailbox in front of others: `at` is the link that points to it.
+  virtual void overtaken(signal** at) noexcept = 0;
 
  protected:
   ~waiter() = default;
