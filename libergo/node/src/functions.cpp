@@ -215,6 +215,9 @@ spawn_wish read_spawn_options(const term& options) {
       wish.link = true;
     } else if (name == "monitor"_atom) {
       wish.monitor = true;
+    } else if (name == "name"_atom && option.is_tuple(2) && option.elements()[1].as_atom()) {
+      wish.name = *option.elements()[1].as_atom();
+      wish.bad = wish.bad || wish.name == atom{};
     } else if (!name || !is_tuning(*name)) {
       wish.bad = true;
     }
@@ -225,12 +228,13 @@ spawn_wish read_spawn_options(const term& options) {
 std::variant<atom, pid> start_runner(local_node& on, const spawn_wish& wish, const pid& leader, remote_job job) {
   if (wish.bad) return "badopt"_atom;
   spawn_options options;
+  options.name = wish.name;
   options.group_leader = leader;
   options.initial_call = name_term(job);
   options.quiet = answers_by_exit(job);
   const auto started = on.owner().spawn(on, options, make_runner(std::move(job)));
-  if (!started) return "system_limit"_atom;
-  return *started;
+  if (started) return *started;
+  return started.error() == errc::name_taken ? "badarg"_atom : "system_limit"_atom;
 }
 
 }  // namespace ergo::inline v0::detail

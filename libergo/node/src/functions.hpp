@@ -105,11 +105,13 @@ using conclusion = std::move_only_function<exit_reason(process& self, const outc
 struct spawn_wish {
   bool link = false;
   bool monitor = false;
+  atom name{};       ///< registered before it runs; `''` for none
   bool bad = false;  ///< an unknown option: answered with `badopt`
 };
 [[nodiscard]] spawn_wish read_spawn_options(const term& options);
 
-/// Starts the process of a spawn request; it runs when it is told `go`. Its pid, or why there is none.
+/// Starts the process of a spawn request; it runs when it is told `go`. Its pid, or why there is none: `badopt`,
+/// `badarg` where its name is taken or is none, `system_limit`.
 [[nodiscard]] std::variant<atom, pid> start_runner(local_node& on, const spawn_wish& wish, const pid& leader,
                                                    remote_job job);
 

@@ -79,9 +79,10 @@ result<term> calls_awaiter::outcome(std::size_t index) const {
   return read_end(record.answer, ergo::call_reference(*self_, record), node_of(record));
 }
 
-spawn_awaiter::spawn_awaiter(process& self, const at& where, const function_call& what, bool link, bool monitor)
-    : waiting{self, where.within}, id_{prepare_spawn(self, record_, call_record::question::spawn)} {
-  auto request = request_for(where.node, what);
+spawn_awaiter::spawn_awaiter(process& self, const spawn_at& where, const function_call& what, bool link, bool monitor)
+    : waiting{self, where.where.within}, id_{prepare_spawn(self, record_, call_record::question::spawn)} {
+  auto request = request_for(where.where.node, what);
+  request.name = where.registered;
   request.link = link;
   request.monitor = monitor;
   start_spawn(self, record_, request);

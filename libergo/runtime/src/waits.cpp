@@ -141,6 +141,7 @@ void send_spawn_request(process& self, const reference& id, const remote_spawn& 
   std::vector<term> options;
   if (wanted.link) options.emplace_back("link"_atom);
   if (wanted.monitor) options.emplace_back("monitor"_atom);
+  if (wanted.name != atom{}) options.emplace_back(etf::tuple("name"_atom, wanted.name));
   auto* const request = detail::make_signal(
       detail::signal_kind::spawn_request, self.id(), term{id},
       etf::tuple(self.group_leader(), wanted.module, wanted.function, wanted.arguments, etf::make_list(options)));

@@ -125,7 +125,10 @@ TEST_CASE("Erlang starts processes on our node in every way") {
     expect_same(started("monitor", "gone", "1"), "{" + name + "," + undef + "}");
     expect_same(started("both", "leave"), "{" + name + ",bye,bye}");
     expect_same(started("request", "leave"), "{" + name + ",bye}");
-    expect_same(side(in, "refused", in.cpp() + ", m, wait, []"), "badopt");
+    expect_same(side(in, "refused", in.cpp() + ", m, wait, [], nonsense"), "badopt");
+    expect_same(side(in, "refused", in.cpp() + ", m, wait, [], {name, net_kernel}"), "badarg");
+    const auto worker = fresh_name("worker");
+    expect_same(side(in, "named", in.cpp() + ", " + worker), "{true,badarg}");
   });
 }
 

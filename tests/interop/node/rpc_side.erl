@@ -1,6 +1,6 @@
 %% What Erlang does with functions that our node provides. Results are plain terms; a class and reason where something was raised.
 -module(rpc_side).
--export([attempt/3, request/4, async/4, sent/3, started/5, refused/4, multicast/4, blocked/1]).
+-export([attempt/3, request/4, async/4, sent/3, started/5, refused/5, named/2, multicast/4, blocked/1]).
 
 attempt(M, F, A) -> try {ok, apply(M, F, A)} catch Class:Reason -> {Class, Reason} end.
 
@@ -43,9 +43,19 @@ started(request, Node, M, F, A) ->
     after 10000 -> no_reply
     end.
 
-refused(Node, M, F, A) ->
-    Id = spawn_request(Node, M, F, A, [nonsense]),
+refused(Node, M, F, A, Option) ->
+    Id = spawn_request(Node, M, F, A, [Option]),
     receive {spawn_reply, Id, error, Reason} -> Reason after 10000 -> no_reply end.
+
+%% A process with a name on the other node: whether it is found under it, and what becomes of a second one.
+named(Node, Name) ->
+    Id = spawn_request(Node, m, wait, [], [monitor, {name, Name}]),
+    Pid = receive {spawn_reply, Id, ok, P} -> P; {spawn_reply, Id, error, R} -> exit(R) after 10000 -> exit(no_reply) end,
+    Found = rpc:call(Node, erlang, whereis, [Name]),
+    Second = refused(Node, m, wait, [], {name, Name}),
+    {Name, Node} ! done,
+    normal = down(Id, Pid),
+    {Found =:= Pid, Second}.
 
 down(Ref, Pid) -> receive {'DOWN', Ref, process, Pid, Reason} -> Reason after 10000 -> no_down end.
 exit_of(Pid) -> receive {'EXIT', Pid, Reason} -> Reason after 10000 -> no_exit end.

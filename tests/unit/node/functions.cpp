@@ -161,13 +161,17 @@ TEST_CASE("an answer in an exit reason is no crash; the end of a spawned process
   CHECK(crashes == std::vector<std::string>{"{undef,[{m,execute_call,[ref],[]}]}"});
 }
 
-TEST_CASE("spawn options: links and monitors are obeyed, tuning is accepted, the rest is badopt") {
+TEST_CASE("spawn options: links, monitors and names are obeyed, tuning is accepted, the rest is badopt") {
   const auto read = [](std::string_view text) { return read_spawn_options(args(text)); };
   CHECK_FALSE(read("[]").link);
   CHECK(read("[link]").link);
   CHECK(read("[monitor]").monitor);
   CHECK(read("[{link,[]},{monitor,[{alias,demonitor}]}]").monitor);
   CHECK_FALSE(read("[{priority,high},{min_heap_size,10},{async_dist,true},{scheduler,1}]").bad);
+  CHECK(read("[{name,worker}]").name == "worker"_atom);
+  CHECK_FALSE(read("[{name,worker}]").bad);
+  for (const auto* const nameless : {"[name]", "[{name,1}]", "[{name,''}]", "[{name,[]}]", "[{name,a,b}]"})
+    CHECK(read(nameless).bad);
   CHECK(read("[{reply,no}]").bad);
   CHECK(read("[nonsense]").bad);
   CHECK(read("[1]").bad);

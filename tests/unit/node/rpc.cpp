@@ -162,6 +162,32 @@ TEST_CASE("a process is started on another node, with a link or a monitor from i
   CHECK(on.client.run(start_there, "gone@localhost"_atom) == "{nodedown,gone@localhost}");
 }
 
+namespace {
+
+task<term> start_named(process& self, rpc::spawn_at where) {
+  const auto first = co_await rpc::spawn_monitor(self, where, "m", "waits");
+  if (!first) co_return first.error().reason();
+  const auto second = co_await rpc::spawn(self, where, "m", "waits");
+  if (second) co_return term{"two_of_a_name"_atom};
+  const destination by_name{where.registered, where.where.node};
+  self.send(by_name, "go"_atom);
+  const auto gone = co_await self.receive<down>(patience);
+  if (!gone) co_return term{"no_down"_atom};
+  const auto third = co_await rpc::spawn_link(self, where, "m", "waits");
+  co_return etf::tuple(second.error().reason(), gone->reason.value(), third.has_value());
+}
+
+}  // namespace
+
+TEST_CASE("a process is started on another node with a name, once while it lives") {
+  pair_of_nodes on;
+  const rpc::spawn_at there{on.there, "worker"};
+  CHECK(on.client.run(start_named, there) == "{{badarg,badarg},normal,true}");
+  REQUIRE(on.client.self->provide("m", "waits", [](process& self) -> task<> { (void)co_await self.receive<atom>(); }));
+  const rpc::spawn_at here{rpc::at{on.client.self->name(), patience}, "worker"};
+  CHECK(on.client.run(start_named, here) == "{{badarg,badarg},normal,true}");
+}
+
 // ----- packets ------------------------------------------------------------------------------------------------------
 
 namespace {

@@ -284,6 +284,30 @@ TEST_CASE("a spawn request with an unknown option gets badopt") {
   CHECK(on.written() == lines{"{31,#Ref<there@h.5.4.3.2.1>,<there@h.5.1>,0,badopt}"});
 }
 
+TEST_CASE("a spawn request with a name registers the process before it runs, and gets badarg when it cannot") {
+  wire_fixture on;
+  REQUIRE(on.functions->add({"m"_atom, "wait"_atom, 0},
+                            erase_function([](process& self) -> task<> { (void)co_await self.receive_any(); })));
+  const auto ask = [&](atom name) {
+    const control::spawn_request request{
+        their_ref_of(on), on.remote, on.remote, "m"_atom, "wait"_atom, 0, etf::list(etf::tuple("name"_atom, name))};
+    REQUIRE(on.receive(request, term{}));
+    const auto said = on.written();
+    REQUIRE(said.size() == 1);
+    return said[0];
+  };
+  const std::string refused = "{31,#Ref<there@h.5.4.3.2.1>,<there@h.5.1>,0,badarg}";
+  const auto first = ask("worker"_atom);
+  const auto started = on.local.whereis("worker"_atom);
+  REQUIRE(started);
+  CHECK(first == "{31,#Ref<there@h.5.4.3.2.1>,<there@h.5.1>,0," + etf::to_text(term{*started}) + "}");
+  CHECK(ask("worker"_atom) == refused);
+  CHECK(ask("undefined"_atom) == refused);
+  REQUIRE(on.receive(control::reg_send{on.remote, "worker"_atom}, "go"_atom));
+  CHECK_FALSE(on.local.whereis("worker"_atom));
+  CHECK(ask("worker"_atom) != refused);
+}
+
 TEST_CASE("a spawn request whose arguments do not fit its arity closes the connection") {
   wire_fixture on;
   const control::spawn_request request{their_ref_of(on), on.remote, on.remote, "foo"_atom, "bar"_atom, 2, term{}};

@@ -37,6 +37,18 @@ struct name {
   atom value;
 };
 
+/// Where a process is started, and under which name it is registered there before it runs, if under any:
+/// `"cpp@host"_atom`, `{"cpp@host"_atom, 2s}` or `{"cpp@host"_atom, "worker"}`.
+///
+/// Only nodes of this library know names: Erlang's refuse a request that has one, and start nothing.
+struct spawn_at {
+  spawn_at(atom node, duration limit = default_timeout) noexcept : where{node, limit} {}  // NOLINT: a node will do
+  spawn_at(const at& given) noexcept : where{given} {}                                    // NOLINT
+  spawn_at(const at& given, const name& as) noexcept : where{given}, registered{as.value} {}
+  at where;
+  atom registered{};
+};
+
 namespace detail {
 
 /// What is called.
@@ -97,7 +109,7 @@ class calls_awaiter final : public ergo::detail::waiting {
 /// A request for a process under way.
 class spawn_awaiter final : public ergo::detail::waiting {
  public:
-  spawn_awaiter(process& self, const at& where, const function_call& what, bool link, bool monitor);
+  spawn_awaiter(process& self, const spawn_at& where, const function_call& what, bool link, bool monitor);
   ~spawn_awaiter();
   [[nodiscard]] bool await_ready() const noexcept;
   [[nodiscard]] result<pid> await_resume() const;
@@ -200,17 +212,18 @@ void cast(node& from, atom node, const name& module, const name& function, Argum
 /// Starts a process that calls `module:function(argument…)` on another node, as `spawn/4`; await it for its pid.
 ///
 /// A process is started also where there is no such function: it ends of `undef`. Fails with `nodedown`, `timeout` (a
-/// process that is started all the same runs, tied to nobody), `not_supported`, `system_limit`.
+/// process that is started all the same runs, tied to nobody), `not_supported`, `system_limit`, and `badarg` where its
+/// name is taken or cannot be had.
 template <typename... Argument>
-[[nodiscard]] detail::spawn_awaiter spawn(process& self, const at& where, const name& module, const name& function,
-                                          Argument&&... argument) {
+[[nodiscard]] detail::spawn_awaiter spawn(process& self, const spawn_at& where, const name& module,
+                                          const name& function, Argument&&... argument) {
   const auto what = detail::make_call(module, function, std::forward<Argument>(argument)...);
   return detail::spawn_awaiter{self, where, what, false, false};
 }
 /// The same with a link from its first moment. One that starts after the timeout ends of `abandoned`.
 template <typename... Argument>
-[[nodiscard]] detail::spawn_awaiter spawn_link(process& self, const at& where, const name& module, const name& function,
-                                               Argument&&... argument) {
+[[nodiscard]] detail::spawn_awaiter spawn_link(process& self, const spawn_at& where, const name& module,
+                                               const name& function, Argument&&... argument) {
   const auto what = detail::make_call(module, function, std::forward<Argument>(argument)...);
   return detail::spawn_awaiter{self, where, what, true, false};
 }
@@ -218,7 +231,7 @@ template <typename... Argument>
 /// A request for a monitored process; await it for pid and monitor.
 class [[nodiscard]] monitored_spawn {
  public:
-  monitored_spawn(process& self, const at& where, const detail::function_call& what)
+  monitored_spawn(process& self, const spawn_at& where, const detail::function_call& what)
       : raw_{self, where, what, false, true} {}
   [[nodiscard]] bool await_ready() const noexcept { return raw_.await_ready(); }
   void await_suspend(std::coroutine_handle<> suspended) noexcept { raw_.await_suspend(suspended); }
@@ -234,7 +247,7 @@ class [[nodiscard]] monitored_spawn {
 
 /// The same with a monitor from its first moment, whose `down` follows.
 template <typename... Argument>
-monitored_spawn spawn_monitor(process& self, const at& where, const name& module, const name& function,
+monitored_spawn spawn_monitor(process& self, const spawn_at& where, const name& module, const name& function,
                               Argument&&... argument) {
   return monitored_spawn{self, where, detail::make_call(module, function, std::forward<Argument>(argument)...)};
 }

@@ -44,6 +44,7 @@ struct remote_spawn {
   term arguments;  ///< a proper list
   bool link = false;
   bool monitor = false;
+  atom name{};  ///< registered there before the first slice; `''` for none
 };
 
 /// Opens a record for `start_spawn`; the reference is the request's, and with `monitor` the monitor's.
