@@ -83,6 +83,8 @@ asio::awaitable<handshake::event> do_read_within(std::shared_ptr<attempt> over) 
       (void)co_await send_records(over);
     }
     if (step.how != tls_session::end::wanting) co_return ended(*over);
+    const bool answered = co_await send_records(over);
+    if (!answered) co_return ended(*over);
     const auto count = co_await receive(over, over->tls->room());
     if (count == 0) co_return ended(*over);
     over->tls->received(count);

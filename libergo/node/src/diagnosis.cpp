@@ -105,7 +105,8 @@ result<met_node> diagnose(std::string_view peer, node_options as, const std::fun
   of.call = std::make_shared<attempt>(of.context, dist::attempt_id{1}, of.as.limits);
   of.call->peer = peer;
   if (private_channel != nullptr)
-    of.call->tls = std::make_unique<detail::tls_session>(private_channel, detail::tls_role::caller, of.peer);
+    of.call->tls = std::make_unique<detail::tls_session>(private_channel, detail::tls_role::caller, of.peer,
+                                                         of.call->limits.unread_tls);
   auto walk = of.run([&of, finder](std::string who) { return of.locate(finder, std::move(who)); });
   std::exception_ptr thrown;
   asio::co_spawn(

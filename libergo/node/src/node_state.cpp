@@ -138,7 +138,8 @@ result<void> node_state::start_unnamed(std::string cookie) {
   if (auto done = ask_ahead(known, options_.named_by); !done) return done;
   const auto first = std::make_shared<attempt>(context(), dist::attempt_id::none, options_.limits);
   first->peer = options_.named_by;
-  if (tls_ != nullptr) first->tls = std::make_unique<tls_session>(tls_->get(), tls_role::caller, first->peer);
+  if (tls_ != nullptr)
+    first->tls = std::make_unique<tls_session>(tls_->get(), tls_role::caller, first->peer, options_.limits.unread_tls);
   const auto own = options_.peer_cookies.find(options_.named_by);
   auto naming = be_named(first, std::move(known), own == options_.peer_cookies.end() ? cookie : own->second);
   const auto failed =

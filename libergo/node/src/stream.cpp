@@ -13,7 +13,6 @@ namespace ergo::inline v0::detail {
 namespace {
 
 constexpr std::size_t most_parts = 64;
-constexpr std::size_t most_answers = 1U << 20;     // bytes that TLS may want to say while the peer does not read
 constexpr std::size_t sealed_at_once = 64U << 10;  // bytes that become records before these are sent
 
 /// The parts of a buffer behind `sent`, in order.
@@ -114,10 +113,8 @@ void stream::finish_writing() noexcept {
 
 transfer stream::read_within(std::span<std::byte> room) noexcept {
   const auto done = open_records(room);
-  if (within_->outgoing().empty()) return done;
   (void)send_records();  // answers to changes of keys, or the reason of a failure; what is left goes with the next
-  if (within_->outgoing().size() <= most_answers) return done;
-  return {transfer::end::failed, done.count, std::make_error_code(std::errc::no_buffer_space)};
+  return done;
 }
 
 transfer stream::open_records(std::span<std::byte> room) noexcept {
@@ -133,6 +130,7 @@ transfer stream::open_records(std::span<std::byte> room) noexcept {
       return {transfer::end::failed, 0, within_->failure()};
     }
     if (std::exchange(drained_, false)) return {transfer::end::blocked, count};
+    (void)send_records();
     const auto raw = receive(within_->room());
     if (raw.count == 0) {
       if (count != 0 && raw.how != transfer::end::blocked) break;

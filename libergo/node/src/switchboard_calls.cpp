@@ -180,7 +180,7 @@ asio::awaitable<bool> switchboard::encrypt(std::shared_ptr<attempt> call) {
   co_await asio::this_coro::throw_if_cancelled(false);
   if (who_.tls == nullptr) co_return true;
   const auto role = call->incoming ? tls_role::callee : tls_role::caller;
-  call->tls = std::make_unique<tls_session>(who_.tls->get(), role, call->peer);
+  call->tls = std::make_unique<tls_session>(who_.tls->get(), role, call->peer, limits_.unread_tls);
   const bool done = co_await secure(call);
   if (!done) {
     if (call->incoming) report_refusal(*call, {}, call->trouble);

@@ -220,8 +220,12 @@ int tls_session::on_hello(SSL* ssl, int* /*alert*/, void* /*given*/) noexcept {
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-tls_session::tls_session(std::shared_ptr<const tls_setup> by, tls_role ours, std::string peer)
-    : by_{std::move(by)}, role_{ours}, peer_{std::move(peer)}, ssl_{SSL_new(by_->context(ours))} {
+tls_session::tls_session(std::shared_ptr<const tls_setup> by, tls_role ours, std::string peer, std::size_t unread)
+    : by_{std::move(by)},
+      role_{ours},
+      peer_{std::move(peer)},
+      ssl_{SSL_new(by_->context(ours))},
+      most_answers_{unread} {
   BIO* const bio = ssl_ == nullptr ? nullptr : BIO_new(glue::method());
   if (bio == nullptr) throw std::bad_alloc{};
   BIO_set_data(bio, this);
@@ -279,7 +283,7 @@ void tls_session::sent(std::size_t count) noexcept {
   sent_ += count;
   if (sent_ != out_.size()) return;
   out_.clear();
-  sent_ = 0;
+  sent_ = answers_ = 0;
 }
 
 // ----- the node -----------------------------------------------------------------------------------------------------
@@ -309,8 +313,12 @@ tls_session::step tls_session::read(std::span<std::byte> room) noexcept {
   if (failed_) return {end::failed};
   ERR_clear_error();
   step made;
+  const auto before = out_.size();
   made.how = judge(SSL_read_ex(ssl_.get(), room.data(), room.size(), &made.count) == 1 ? 1 : 0);
-  return made;
+  answers_ += out_.size() - before;
+  if (answers_ <= most_answers_) return made;
+  failed_ = flooded_ = true;
+  return {end::failed};
 }
 
 // OpenSSL has no word for those who do not speak its language; one of ours knows an alert when it sees one.
@@ -409,12 +417,14 @@ std::optional<std::string> tls_session::objection(std::string_view node) const {
 }
 
 std::error_code tls_session::failure() const noexcept {
+  if (flooded_) return std::make_error_code(std::errc::no_buffer_space);
   constexpr int unnamed = 1;
   return {code_ == 0 ? unnamed : static_cast<int>(code_), tls_category()};
 }
 
 std::string tls_session::reason() const {
   if (is_foreign()) return "the peer does not speak TLS (Erlang: -proto_dist inet_tls)";
+  if (flooded_) return "the peer asks for answers and does not read them (node_limits::unread_tls)";
   const int reason = ERR_GET_REASON(code_);
   if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
     return reason_of_alert(reason - SSL_AD_REASON_OFFSET);

@@ -33,8 +33,9 @@ class tls_session {
     std::size_t count = 0;
   };
 
-  /// Begins as `ours`; a caller names the node that it calls. Throws `std::bad_alloc`.
-  tls_session(std::shared_ptr<const tls_setup> by, tls_role ours, std::string peer = {});
+  /// Begins as `ours`; a caller names the node that it calls. Who lets more than `unread` bytes of answers of TLS
+  /// itself pile up has failed. Throws `std::bad_alloc`.
+  tls_session(std::shared_ptr<const tls_setup> by, tls_role ours, std::string peer, std::size_t unread);
   ~tls_session();
   tls_session(const tls_session&) = delete;
   tls_session& operator=(const tls_session&) = delete;
@@ -52,7 +53,8 @@ class tls_session {
 
   /// Takes the handshake one step further.
   [[nodiscard]] end shake() noexcept;
-  /// Reads what a record held. `wanting` means that all that was received is read.
+  /// Reads what a record held. `wanting` means that all that was received is read. TLS may have an answer to that,
+  /// which is to be sent before more is received.
   [[nodiscard]] step read(std::span<std::byte> room) noexcept;
   /// Encrypts `bytes`, in records that are full as long as there is more; false when that failed.
   [[nodiscard]] bool write(std::span<const std::byte> bytes) noexcept;
@@ -104,10 +106,13 @@ class tls_session {
   std::size_t filled_ = 0;
   std::vector<std::byte> out_;
   std::size_t sent_ = 0;
+  const std::size_t most_answers_;
+  std::size_t answers_ = 0;        // bytes that reading has made since all was sent
   std::vector<std::byte> record_;  // kept back
   std::uint64_t sealed_ = 0;       // with the present key
 
   bool failed_ = false;
+  bool flooded_ = false;
   unsigned long code_ = 0;
   std::optional<std::byte> first_;  // that was ever received
   int offered_ = 0;                 // version by the peer, as on the wire

@@ -334,7 +334,7 @@ TEST_CASE("hosts that are addresses are looked for among the addresses") {
 
 TEST_CASE("a peer that does not speak TLS is told from one that does") {
   const auto signer = cert::authority::make("authority");
-  tls_session callee{made(tls_of(signer)), tls_role::callee};
+  tls_session callee{made(tls_of(signer)), tls_role::callee, "", unread};
   REQUIRE(callee.shake() == end::wanting);
   CHECK(callee.reason_of_silence() == "the peer said nothing");
   const std::string hello = "\0\x15N\0\0\0\0\0\0\0\0\0\0\0\0\0\1a@h"s;
@@ -343,7 +343,7 @@ TEST_CASE("a peer that does not speak TLS is told from one that does") {
   CHECK(callee.shake() == end::failed);
   CHECK(holds(callee.reason(), "does not speak TLS (Erlang: -proto_dist inet_tls)"));
 
-  tls_session caller{made(tls_of(signer)), tls_role::caller, "b@localhost"};
+  tls_session caller{made(tls_of(signer)), tls_role::caller, "b@localhost", unread};
   REQUIRE(caller.shake() == end::wanting);
   CHECK(begins_tls(caller.outgoing()));
   CHECK_FALSE(begins_tls(std::as_bytes(std::span{hello})));
@@ -384,7 +384,7 @@ TEST_CASE("a caller comes back without a whole handshake only where that is want
     SSL_SESSION* kept = nullptr;
     bool reused = false;
     for (int round = 0; round < 2; ++round) {
-      tls_session callee{called, tls_role::callee};
+      tls_session callee{called, tls_role::callee, "", unread};
       SSL* const raw = SSL_new(calling->context(tls_role::caller));
       SSL_set_max_proto_version(raw, TLS1_2_VERSION);
       SSL_set_connect_state(raw);
@@ -413,4 +413,45 @@ TEST_CASE("a caller comes back without a whole handshake only where that is want
     SSL_SESSION_free(kept);
     CHECK(reused == wanted);
   }
+}
+
+// ----- a peer that asks for more than it reads ----------------------------------------------------------------------
+
+TEST_CASE("a peer that asks for new keys and reads no answers has failed, and what waits for it is bounded") {
+  const auto setup = made(tls_of(cert::authority::make("authority")));
+  key_asker asker{*setup};
+  tls_session callee{setup, tls_role::callee, "", unread};
+  asker.meet(callee);
+  std::array<std::byte, 64> room{};
+  tls_session::step step{end::wanting};
+  for (std::size_t asked = 0; step.how == end::wanting && asked < unread; ++asked) {
+    asker.ask();
+    asker.tell(callee);
+    step = callee.read(room);
+  }
+  CHECK(step.how == end::failed);
+  CHECK(callee.failure() == std::errc::no_buffer_space);
+  CHECK(holds(callee.reason(), "node_limits::unread_tls"));
+  CHECK(callee.outgoing().size() > unread);
+  CHECK(callee.outgoing().size() < unread + 1000);
+  CHECK(callee.read(room).how == end::failed);
+  CHECK_FALSE(callee.write(room));
+}
+
+TEST_CASE("a peer that asks for new keys and reads the answers may do so for ever") {
+  const auto setup = made(tls_of(cert::authority::make("authority")));
+  key_asker asker{*setup};
+  tls_session callee{setup, tls_role::callee, "", unread};
+  asker.meet(callee);
+  std::array<std::byte, 64> room{};
+  std::size_t answered = 0;
+  for (int asked = 0; asked < 10'000; ++asked) {
+    asker.ask();
+    asker.tell(callee);
+    REQUIRE(callee.read(room).how == end::wanting);
+    answered += callee.outgoing().size();
+    asker.hear(callee);
+    REQUIRE(asker.reads_fine());
+  }
+  CHECK(answered > 2 * unread);
 }

@@ -3,6 +3,8 @@
 
 #include "tls_fixture.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +22,8 @@ namespace {
 /// Two streams with TLS between them, both on one reactor.
 struct tls_streams {
   explicit tls_streams(const tls_options& options = tls_of(cert::authority::make("authority"))) : setup{made(options)} {
-    auto one = std::make_unique<tls_session>(setup, tls_role::caller, "b@localhost");
-    auto other = std::make_unique<tls_session>(setup, tls_role::callee);
+    auto one = std::make_unique<tls_session>(setup, tls_role::caller, "b@localhost", unread);
+    auto other = std::make_unique<tls_session>(setup, tls_role::callee, "", unread);
     for (bool moving = true; moving;) {
       (void)one->shake();
       moving = pass(*one, *other);
@@ -203,4 +205,32 @@ TEST_CASE("within TLS a socket wakes its reactor, and is writable again when the
   both.right->when_readable([&] { readable = true; });
   while (!readable) both.reactor.park(std::chrono::steady_clock::now() + std::chrono::milliseconds{100});
   CHECK(got.size() < out.size());
+}
+
+TEST_CASE("within TLS answers leave while more is asked for, and a peer that does not read them is given up") {
+  const bool reads = GENERATE(true, false);
+  const auto setup = made(tls_of(cert::authority::make("authority")));
+  key_asker asker{*setup};
+  auto session = std::make_unique<tls_session>(setup, tls_role::callee, "", unread);
+  asker.meet(*session);
+  reactor_parker reactor;
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  stream ours{reactor, ends[0], std::move(session)};
+  std::array<std::byte, 64> room{};
+  std::vector<std::byte> heard(64U << 10);
+  std::size_t answered = 0;
+  transfer done;
+  // The socket itself holds some hundred KiB.
+  while (done.how != transfer::end::failed && answered < 4 * unread) {
+    for (int question = 0; question < 1000; ++question) asker.ask();
+    const auto said = asker.take();
+    REQUIRE(::send(ends[1], said.data(), said.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(said.size()));
+    done = ours.read(room);
+    const auto count = reads ? ::recv(ends[1], heard.data(), heard.size(), MSG_DONTWAIT) : 0;
+    answered += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+  }
+  ::close(ends[1]);
+  CHECK((done.how == transfer::end::failed) != reads);
+  if (!reads) CHECK(done.failure == std::errc::no_buffer_space);
 }
