@@ -1,4 +1,4 @@
-// An Erlang node and ours over a connection that is reset at chosen bytes: R02 and R03, live.
+// An Erlang node and ours over a connection that is reset at chosen bytes: R03, live.
 #include "harness.hpp"
 
 #include <ergo_test/fault_proxy.hpp>
@@ -6,7 +6,6 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 namespace ergo_interop {
@@ -167,57 +166,6 @@ TEST_CASE("A large message to Erlang that is reset at any byte arrives whole or 
     proxy.cut_never();
     ours->send(*sender, "now"_atom);
     eventually("it comes again", [&] { return taken() == "{1,0}"; });
-  });
-}
-
-/// What went wrong in a stream of numbers, and how far it has come.
-struct stream_log {
-  std::atomic<int> received{0};
-  std::atomic<int> disordered{0};
-  std::atomic<int> lost_in_session{0};
-};
-
-/// Reads numbers, and `down`, which comes after all of a session and before all of the next one.
-ergo::task<> check_numbers(ergo::process& self, std::shared_ptr<stream_log> log) {
-  std::int64_t last = 0;
-  bool was_down = false;
-  for (;;) {
-    const auto got = co_await self.receive_any();
-    const auto number = got.payload().as_integer();
-    if (number && *number <= last) ++log->disordered;
-    if (number && *number > last + 1 && !was_down) ++log->lost_in_session;
-    was_down = !number;
-    if (!number) continue;
-    last = *number;
-    ++log->received;
-  }
-}
-
-TEST_CASE("A stream from Erlang that is reset again and again is in order, with losses where a nodedown tells") {
-  for_every_release("a stream with 40 resets, Erlang to ours (R02)", [](const release& otp) {
-    they_dial on{otp};
-    const auto log = std::make_shared<stream_log>();
-    ergo::spawn_options named;
-    named.name = "checker"_atom;
-    const auto checker = on.ours->spawn(named, ergo::make_body(check_numbers, log));
-    expect(checker.has_value(), "no checker");
-    const auto watch = on.ours->subscribe([&](const ergo::node_event& news) {
-      if (news.what == ergo::node_event::kind::down) on.ours->send(*checker, "down"_atom);
-    });
-    on.peer.run("{set, s, {apply, flood_side, stream, [" + on.at("checker") + "]}}");
-    constexpr int resets = 40;
-    for (int reset = 0; reset < resets; ++reset) {
-      const int before = log->received;
-      const int wanted = before + 50 + reset % 5 * 100;
-      eventually("the stream goes on", [&] { return log->received >= wanted && on.proxy.open() == 1; });
-      on.proxy.end_all(ending::reset);
-    }
-    const int before = log->received;
-    eventually("the stream goes on", [&] { return log->received >= before + 100; });
-    on.peer.run("{send, {var, s}, stop}");
-    expect(log->disordered == 0, "out of order, or twice");
-    expect(log->lost_in_session == 0, "lost without a nodedown");
-    expect(on.proxy.connections() > resets, "too few connections");
   });
 }
 

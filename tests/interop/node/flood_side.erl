@@ -1,6 +1,6 @@
 %% Servers that count what they got, and senders: for peers that stand still and connections that are reset.
 -module(flood_side).
--export([sink/0, stream/1, send_large/2, collector/1]).
+-export([sink/0, send_large/2, collector/1]).
 
 %% Receives {Number, Binary} and tells whoever asks how many came in order, and their bytes.
 sink() -> spawn(fun() -> sink(0, 0) end).
@@ -9,15 +9,6 @@ sink(Next, Bytes) ->
         {Next, Binary} -> sink(Next + 1, Bytes + byte_size(Binary));
         {'$gen_call', From, count} -> gen_server:reply(From, {Next, Bytes}), sink(Next, Bytes);
         stop -> ok
-    end.
-
-%% Sends 1, 2, 3 … until it is told to stop.
-stream(Dest) -> spawn(fun() -> stream(Dest, 1) end).
-stream(Dest, Number) ->
-    Dest ! Number,
-    case Number rem 100 =:= 0 andalso receive stop -> stop after 1 -> on end of
-        stop -> ok;
-        _ -> stream(Dest, Number + 1)
     end.
 
 send_large(Dest, Size) -> Dest ! {large, binary:copy(<<$x>>, Size)}, ok.

@@ -7,14 +7,16 @@
 #include <ergo/node.hpp>
 #include <ergo/spawn.hpp>
 #include <ergo_test/fault_proxy.hpp>
+#include <ergo_test/rounds.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <malloc.h>
-#include <cstdlib>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace ergo_test {
 
@@ -22,15 +24,16 @@ using namespace ergo;
 using namespace std::chrono_literals;
 using ergo::test::endpoint;
 using ergo::test::fault_proxy;
+using ergo::test::rounds;
 
 inline constexpr auto name_a = "a@127.0.0.1";
 inline constexpr auto name_b = "b@127.0.0.2";
 
-/// `usual` rounds, or `all` of them where ERGO_TEST_LONG is set.
-inline int rounds(int usual, int all) { return std::getenv("ERGO_TEST_LONG") == nullptr ? usual : all; }
-
 /// Bytes that the program has from `malloc`; 0 where a sanitizer has its own.
-inline std::size_t memory_in_use() { return mallinfo2().uordblks; }
+inline std::size_t memory_in_use() {
+  const auto had = mallinfo2();
+  return had.uordblks + had.hblkhd;
+}
 
 inline node_options plain_options(const std::string& name, std::uint16_t peers) {
   node_options options;
@@ -50,16 +53,19 @@ inline std::unique_ptr<node> started(node_options options) {
 
 /// Node a reaches node b through a proxy only, and b does not reach a.
 struct fault_stage {
-  explicit fault_stage(std::chrono::milliseconds tick_time = 60s, trace_sink trace_of_b = {})
+  explicit fault_stage(std::chrono::milliseconds tick_time = 60s, trace_sink trace_of_b = {},
+                       std::optional<tls_options> tls = {})
       : port{free_port()}, behind{free_port()}, proxy{endpoint{0x7F00'0002, port}, endpoint{0x7F00'0002, behind}} {
     auto options = plain_options(name_b, free_port());
     options.listen_port_min = behind;
     options.net_ticktime = tick_time;
+    options.tls = tls;
     if (trace_of_b) options.trace = trace_category::dist;
     options.on_trace = std::move(trace_of_b);
     b = started(std::move(options));
     options = plain_options(name_a, port);
     options.net_ticktime = tick_time;
+    options.tls = std::move(tls);
     a = started(std::move(options));
   }
   [[nodiscard]] bool both_connected() const { return a->is_connected(name_b) && b->is_connected(name_a); }

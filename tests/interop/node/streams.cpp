@@ -1,0 +1,260 @@
+// Streams of small and large messages between an Erlang node and ours: R01, and R02 with a connection that is reset.
+#include "harness.hpp"
+
+#include <ergo_test/fault_proxy.hpp>
+#include <ergo_test/mixed_traffic.hpp>
+#include <ergo_test/rounds.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ergo_interop {
+namespace {
+
+using ergo::test::ending;
+using ergo::test::endpoint;
+using ergo::test::fault_proxy;
+using ergo::test::mixed_name;
+using ergo::test::mixed_pairs;
+using ergo::test::mixed_tally;
+using ergo::test::rounds;
+
+constexpr int resets = 40;
+
+using shared_tally = std::shared_ptr<mixed_tally>;
+
+std::int64_t messages() { return rounds<std::int64_t>(12'500, 250'000); }
+std::chrono::seconds patience_of_all() { return rounds(60s, 900s); }
+
+std::vector<ergo::pid> check_here(ergo::node& on, const shared_tally& tally) {
+  std::vector<ergo::pid> made;
+  for (std::int64_t pair = 1; pair <= mixed_pairs; ++pair) {
+    ergo::spawn_options named;
+    named.name = mixed_name(pair);
+    const auto started = on.spawn(named, ergo::make_body(ergo::test::check_mixed, pair, tally));
+    expect(started.has_value(), "no receiver");
+    made.push_back(*started);
+  }
+  return made;
+}
+
+void send_from_here(ergo::node& on, ergo::atom to, std::int64_t count, std::chrono::milliseconds pause,
+                    const shared_tally& tally) {
+  for (std::int64_t pair = 1; pair <= mixed_pairs; ++pair) {
+    const ergo::destination there{mixed_name(pair), to};
+    const auto started = on.spawn(ergo::test::send_mixed, there, pair, count, ergo::duration{pause}, tally);
+    expect(started.has_value(), "no sender");
+  }
+}
+
+std::string side(erlang_peer& peer, const std::string& function, const std::string& arguments) {
+  return peer.run("{apply, streams_side, " + function + ", [" + arguments + "]}");
+}
+
+void load_side(erlang_peer& peer) { peer.load(ERGO_SOURCE_DIR "/tests/interop/node/streams_side.erl"); }
+
+void all_came_here(const shared_tally& tally, std::int64_t count) {
+  const bool ended = tally->finished.get_future().wait_for(patience_of_all()) == std::future_status::ready;
+  expect(ended, "only " + std::to_string(tally->received) + " came here in time");
+  expect(tally->disordered == 0, "out of order, or twice, here");
+  expect(tally->damaged == 0, "not what was sent, here");
+  expect(tally->missing == 0, "lost here");
+  expect(tally->received == mixed_pairs * count, "not all came here");
+}
+
+/// What all of Erlang's receivers have counted.
+struct counted {
+  std::int64_t ended = 0;
+  std::int64_t received = 0;
+  std::int64_t disordered = 0;
+  std::int64_t damaged = 0;
+  std::int64_t gaps = 0;
+};
+
+counted count_there(erlang_peer& peer) {
+  counted sum;
+  const auto all = parsed(side(peer, "tallies", ""));
+  for (const auto& one : all.items()) {
+    const auto number = [&](std::size_t at) { return one.elements()[at].as_integer().value(); };
+    sum.ended += number(0);
+    sum.received += number(1);
+    sum.disordered += number(2);
+    sum.damaged += number(3);
+    sum.gaps += number(4);
+  }
+  return sum;
+}
+
+void all_came_there(erlang_peer& peer, std::int64_t count) {
+  counted seen;
+  const auto ended = [&] { return (seen = count_there(peer)).ended == mixed_pairs; };
+  eventually("all pairs have come to their end there", ended, patience_of_all());
+  expect(seen.disordered == 0, "out of order, or twice, there");
+  expect(seen.damaged == 0, "not what was sent, there");
+  expect(seen.gaps == 0, "lost there");
+  expect(seen.received == mixed_pairs * count, "not all came there");
+}
+
+// ----- R01 ----------------------------------------------------------------------------------------------------------
+
+std::string of_all(const std::string& direction) {
+  return "4 pairs × " + std::to_string(messages()) + " messages of up to 200 KiB, " + direction + " (R01)";
+}
+
+TEST_CASE("Of four pairs from Erlang to ours nothing is lost, comes twice or out of order") {
+  for_every_release(of_all("Erlang to C++"), [](const release& otp) {
+    world in{otp};
+    in.connect(true);
+    load_side(in.peer());
+    const auto tally = std::make_shared<mixed_tally>();
+    check_here(in.node(), tally);
+    side(in.peer(), "send_all", in.cpp() + ", " + std::to_string(messages()));
+    all_came_here(tally, messages());
+  });
+}
+
+TEST_CASE("Of four pairs from ours to Erlang nothing is lost, comes twice or out of order") {
+  for_every_release(of_all("C++ to Erlang"), [](const release& otp) {
+    world in{otp};
+    in.connect(false);
+    load_side(in.peer());
+    side(in.peer(), "check_all", "");
+    send_from_here(in.node(), in.peer_atom(), messages(), 0ms, std::make_shared<mixed_tally>());
+    all_came_there(in.peer(), messages());
+  });
+}
+
+TEST_CASE("Of four pairs in each direction at once nothing is lost, comes twice or out of order") {
+  for_every_release(of_all("both ways at once"), [](const release& otp) {
+    world in{otp};
+    in.connect(true);
+    load_side(in.peer());
+    const auto back = std::make_shared<mixed_tally>();
+    check_here(in.node(), back);
+    side(in.peer(), "check_all", "");
+    send_from_here(in.node(), in.peer_atom(), messages(), 0ms, std::make_shared<mixed_tally>());
+    side(in.peer(), "send_all", in.cpp() + ", " + std::to_string(messages()));
+    all_came_here(back, messages());
+    all_came_there(in.peer(), messages());
+  });
+}
+
+// ----- R02 ----------------------------------------------------------------------------------------------------------
+
+/// Connections of a node that have come up.
+class sessions {
+ public:
+  explicit sessions(ergo::node& of)
+      : watch_{of.subscribe([this](const ergo::node_event& news) {
+          if (news.what == ergo::node_event::kind::up) ++count_;
+        })} {}
+  [[nodiscard]] int count() const { return count_; }
+
+ private:
+  std::atomic<int> count_{0};
+  ergo::subscription watch_;
+};
+
+/// An Erlang node and ours. Erlang reaches ours at the port that the port mapper says, and ours reaches Erlang by a
+/// route: that of a proxy, whoever is called.
+struct proxied {
+  enum class dials : std::uint8_t { erlang, ours };
+
+  proxied(const release& otp, dials caller)
+      : outside{free_port()},
+        behind{free_port()},
+        proxy{endpoint{.port = outside}, endpoint{.port = behind}},
+        epmd{free_port()},
+        theirs{peer_at(otp, epmd)},
+        ours{options(caller)},
+        peer{with_port(caller)} {
+    load_side(peer);
+  }
+  [[nodiscard]] ergo::node_options options(dials caller) const {
+    auto made = options_for(fresh_name("cpp"), epmd);
+    if (caller == dials::erlang) {
+      made.listen_port_min = behind;
+      made.advertised_port = outside;
+    } else {
+      made.routes.push_back({theirs.name, {"127.0.0.1", outside}});
+    }
+    return made;
+  }
+  [[nodiscard]] peer_options with_port(dials caller) const {
+    auto made = theirs;
+    if (caller == dials::erlang) return made;
+    const auto port = std::to_string(behind);
+    const std::vector<std::string> there{"-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port};
+    made.more.insert(made.more.end(), there.begin(), there.end());
+    return made;
+  }
+
+  std::uint16_t outside;
+  std::uint16_t behind;
+  fault_proxy proxy;
+  std::uint16_t epmd;
+  peer_options theirs;
+  our_node ours;
+  sessions up{*ours};
+  erlang_peer peer;
+};
+
+/// Resets the connection 40 times, each time when the stream, of which `come` tells how far it is, has gone on over a
+/// new one for a while. Returns how many there were.
+int reset_again_and_again(proxied& on, const std::function<std::int64_t()>& come) {
+  const auto goes_on = [&](int session, std::int64_t more) {
+    eventually("there is a new connection", [&] { return on.up.count() > session; }, 30s);
+    const auto wanted = come() + more;
+    eventually("the stream goes on", [&] { return come() >= wanted; });
+  };
+  for (int reset = 0; reset < resets; ++reset) {
+    goes_on(reset, 50 + reset % 5 * 100);
+    on.proxy.end_all(ending::reset);
+  }
+  goes_on(resets, 100);
+  return on.up.count();
+}
+
+TEST_CASE("Four pairs from Erlang that are reset again and again are in order, with losses where a nodedown tells") {
+  for_every_release("4 pairs with 40 resets, Erlang to C++ (R02)", [](const release& otp) {
+    proxied on{otp, proxied::dials::erlang};
+    const auto tally = std::make_shared<mixed_tally>();
+    const auto checkers = check_here(*on.ours, tally);
+    const auto watch = on.ours->subscribe([&](const ergo::node_event& news) {
+      if (news.what != ergo::node_event::kind::down) return;
+      for (const auto& one : checkers) on.ours->send(one, "down"_atom);
+    });
+    on.peer.run("{set, s, {apply, streams_side, send_all, [" + on.ours.quoted_name() + ", for_ever]}}");
+    (void)reset_again_and_again(on, [&] { return tally->received.load(); });
+    side(on.peer, "stop_all", "{var, s}");
+    expect(tally->disordered == 0, "out of order, or twice");
+    expect(tally->damaged == 0, "not what was sent");
+    expect(tally->unexplained == 0, "lost without a nodedown");
+  });
+}
+
+TEST_CASE("Four pairs to Erlang that are reset again and again are in order, with one gap for each reset at most") {
+  for_every_release("4 pairs with 40 resets, C++ to Erlang (R02)", [](const release& otp) {
+    proxied on{otp, proxied::dials::ours};
+    const auto tally = std::make_shared<mixed_tally>();
+    side(on.peer, "check_all", "");
+    const auto there = parsed(atom_text(on.peer.name())).as_atom().value();
+    send_from_here(*on.ours, there, std::numeric_limits<std::int64_t>::max(), 1ms, tally);
+    const auto connections = reset_again_and_again(on, [&] { return count_there(on.peer).received; });
+    const auto seen = count_there(on.peer);
+    tally->stop = true;
+    expect(seen.disordered == 0, "out of order, or twice");
+    expect(seen.damaged == 0, "not what was sent");
+    expect(seen.gaps <= mixed_pairs * (connections - 1), "lost within a session");
+  });
+}
+
+}  // namespace
+}  // namespace ergo_interop
