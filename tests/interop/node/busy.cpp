@@ -1,13 +1,24 @@
 // User code that computes or blocks on every core: the network, the timers and the neighbours go on.
 #include "harness.hpp"
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace ergo_interop {
 namespace {
@@ -110,6 +121,75 @@ TEST_CASE("Gen_servers that compute or block on every core hold neither the netw
     with.end();
     expect_same(in.erl("{call, " + in.at("echo") + ", well}"), "well");
   });
+}
+
+// ----- R07 ----------------------------------------------------------------------------------------------------------
+
+/// Threads that leave a program of low priority next to nothing of the processors.
+class hogs {
+ public:
+  hogs() {
+    for (unsigned one = 0; one < std::thread::hardware_concurrency(); ++one) {
+      threads_.emplace_back([](const std::stop_token& over) {
+        while (!over.stop_requested()) {
+        }
+      });
+    }
+  }
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
+std::filesystem::path threads_of(const program& one) { return "/proc/" + std::to_string(one.id()) + "/task"; }
+
+/// Gives all threads of a program, and those that they start, the lowest priority.
+void starve(const program& one) {
+  for (const auto& thread : std::filesystem::directory_iterator{threads_of(one)}) {
+    const auto id = static_cast<id_t>(std::stoul(thread.path().filename()));
+    expect(setpriority(PRIO_PROCESS, id, 19) == 0, "no lower priority");
+  }
+}
+
+/// How long all threads of a program have waited for a processor; nothing where the system does not count that.
+std::optional<std::chrono::nanoseconds> waited(const program& one) {
+  std::chrono::nanoseconds sum{0};
+  for (const auto& thread : std::filesystem::directory_iterator{threads_of(one)}) {
+    std::ifstream file{thread.path() / "schedstat"};
+    std::int64_t ran = 0;
+    std::int64_t waited = 0;
+    if (!(file >> ran >> waited)) return std::nullopt;
+    sum += std::chrono::nanoseconds{waited};
+  }
+  return sum;
+}
+
+TEST_CASE("A node that gets next to nothing of the processors is not taken for dead, nor takes others for dead",
+          "[installed]") {
+  std::vector<std::chrono::seconds> times{1s, 2s};
+  if (ergo::test::rounds(false, true)) times.insert(times.end(), {4s, 8s});
+  for (const auto time : times) {
+    const auto seconds = std::to_string(time / 1s);
+    for_installed("starved for 3 tick times: no nodedown; T = " + seconds + " s (R07)", [&](const release& otp) {
+      world in{otp, {}, {"-kernel", "net_ticktime", seconds}};
+      demo_node demo{fresh_name("demo"), in.port(), {"--tick-time", seconds}};
+      const auto node = atom_text(demo.name());
+      const auto server = "{echo, " + node + "}";
+      expect_same(in.erl("{watch_plain, " + server + ", " + node + "}"), "watched");
+      starve(demo.process());
+      const auto before = waited(demo.process());
+      int calls = 0;
+      {
+        const hogs around;
+        for (const auto until = steady::now() + 3 * time; steady::now() < until; ++calls)
+          expect_same(in.erl("{call, " + server + ", well}"), "well");
+      }
+      const auto after = waited(demo.process());
+      expect_same(in.erl("{watched_plain, 0}"), "{no_down,no_nodedown}");
+      expect(calls > 0, "it has not answered");
+      if (before && after) expect(*after - *before > time / 10, "it has not been starved");
+    });
+  }
 }
 
 }  // namespace
