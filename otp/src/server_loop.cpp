@@ -99,6 +99,8 @@ void server_loop::settle(process& self) {
     if (step_ == step::wait) [[likely]] {
       current_ = message{};
       if (!raw_.is_nil()) raw_ = term{};
+      // The tag lies in the memory of the whole message that it came with.
+      if (!from_.tag.is_nil()) from_.tag = term{};
       return;
     }
     if (step_ == step::stop) return finish(self);
