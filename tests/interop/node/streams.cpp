@@ -222,7 +222,8 @@ int reset_again_and_again(proxied& on, const std::function<std::int64_t()>& come
   return on.up.count();
 }
 
-TEST_CASE("Four pairs from Erlang that are reset again and again are in order, with losses where a nodedown tells") {
+TEST_CASE("Four pairs from Erlang that are reset again and again are in order, with losses where a nodedown tells",
+          "[clear]") {
   for_every_release("4 pairs with 40 resets, Erlang to C++ (R02)", [](const release& otp) {
     proxied on{otp, proxied::dials::erlang};
     const auto tally = std::make_shared<mixed_tally>();
