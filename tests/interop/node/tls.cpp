@@ -81,6 +81,52 @@ TEST_CASE("Over TLS as Erlang has it by default: calls, 8 MiB and bursts, whoeve
   });
 }
 
+TEST_CASE("Over TLS and IPv6 at once, with certificates for the address") {
+  if (!std::filesystem::exists("/proc/net/if_inet6")) SKIP("this computer has no IPv6");
+  for_every_release("TLS over IPv6 (inet6_tls): names at ::1, both directions", [](const release& otp) {
+    const certified by;
+    auto about = certified::usual();
+    about.hosts = {"::1"};
+    by.write("six", by.signer().issue(about));
+    const auto epmd = free_port();
+    auto options = options_for("", epmd);
+    options.name = fresh_name("cpp") + "@::1";
+    options.tls = by.ours(by.signer().issue(about));
+    our_node ours{options};
+    auto theirs = peer_at(otp, epmd, "::1");
+    theirs.more = by.erlang("six", "six");
+    theirs.more[1] = "inet6_tls";
+    erlang_peer peer{theirs};
+    const auto echo = "{echo_all, {echo, " + ours.quoted_name() + "}}";
+    const auto end_it = [&] {
+      ours->disconnect(peer.name());
+      eventually("they saw it", [&] { return peer.run("{connected, " + ours.quoted_name() + "}") == "false"; });
+    };
+    // Callers of OTP 23 and 25 find no IPv6 address in a certificate: their own nodes do not meet either.
+    const bool finds_addresses = otp.number != "23" && otp.number != "25";
+    expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), finds_addresses ? "pong" : "pang");
+    if (finds_addresses) {
+      expect_same(peer.run(echo), "all");
+      end_it();
+    }
+    const auto connected = ours->connect(peer.name());
+    expect(connected.has_value(), connected ? "" : connected.error().message());
+    expect_same(peer.run(echo), "all");
+    expect_term(ours.call({"erl_server"_atom, parsed(atom_text(peer.name())).as_atom().value()}, "hello"_atom),
+                "hello");
+    end_it();
+    // Whose certificate is for another address is refused.
+    about.hosts = {"::2"};
+    by.write("six", by.signer().issue(about));
+    auto strange = theirs;
+    strange.name = fresh_name("erl") + "@::1";
+    erlang_peer other{strange};
+    const auto refused = ours->connect(other.name());
+    expect(!refused.has_value(), "a certificate for another address was believed");
+    expect(refused.error().message().find("not for the host ::1") != std::string::npos, refused.error().message());
+  });
+}
+
 TEST_CASE("Over TLS 1.3 with keys that change all the time") {
   for_every_release("TLS 1.3: the same, with new keys each 64 KiB", [](const release& otp) {
     const certified by;

@@ -64,6 +64,25 @@ TEST_CASE("Two Erlang nodes without a name have two names, and see each other th
   });
 }
 
+TEST_CASE("An Erlang node loses the name that it has from ours with that connection, and all others") {
+  for_every_release("dynamic name: Erlang's is lost, and another one had from another node", [](const release& otp) {
+    const auto port = free_port();
+    our_node first{options_for(fresh_name("cpp"), port)};
+    our_node second{options_for(fresh_name("cpp"), port)};
+    auto options = peer_at(otp, port);
+    options.name = "undefined@localhost";
+    erlang_peer peer{options};
+    for (auto* const node : {&first, &second}) expect_same(peer.run(connecting_to(*node)), "true");
+    const auto name = peer.run("node");
+    first->disconnect(first->nodes(ergo::node_set::hidden).front().text());
+    eventually("it has no name", [&] { return peer.run("node") == "nonode@nohost"; });
+    eventually("the other connection is ended", [&] { return second->nodes(ergo::node_set::all).empty(); });
+    expect_same(peer.run(connecting_to(second)), "true");
+    expect(peer.run("node") != name && peer.run("node") != "nonode@nohost", peer.run("node"));
+    expect_same(peer.run("{echo_all, {echo, " + second.quoted_name() + "}}"), "all");
+  });
+}
+
 TEST_CASE("Our node without a name is named by Erlang, reached by that name, and gets it back") {
   for_every_release("dynamic name: Erlang names ours, lost and back", [](const release& otp) {
     const auto port = free_port();

@@ -1,6 +1,11 @@
 // A connection in pass-through form: queue, order, losses, back-pressure, the end.
 #include "connection_bench.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <utility>
+
 using namespace ergo_test;
 
 TEST_CASE("what is sent before there is a connection asks for one once, and leaves in order when it is there") {
@@ -212,6 +217,65 @@ TEST_CASE("a peer that asks and does not read its answers is cut off") {
     }
   }};
   CHECK(on.owner.told.wait_for("lost protocol"));
+}
+
+namespace {
+
+/// Two sockets of this computer, connected by TCP.
+std::array<int, 2> tcp_pair() {
+  const int door = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in place{};
+  place.sin_family = AF_INET;
+  place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof place;
+  auto* const address = reinterpret_cast<sockaddr*>(&place);
+  REQUIRE(::bind(door, address, size) == 0);
+  REQUIRE(::listen(door, 1) == 0);
+  REQUIRE(::getsockname(door, address, &size) == 0);
+  const int caller = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::connect(caller, address, size) == 0);
+  const int callee = ::accept4(door, nullptr, nullptr, SOCK_CLOEXEC);
+  REQUIRE(callee >= 0);
+  ::close(door);
+  return {caller, callee};
+}
+
+struct queue_lengths {
+  int unsent = 0;
+  int unread = 0;
+};
+
+queue_lengths lengths_of(int descriptor) {
+  queue_lengths found;
+  socklen_t size = sizeof(int);
+  REQUIRE(::getsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &found.unsent, &size) == 0);
+  REQUIRE(::getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &found.unread, &size) == 0);
+  return found;
+}
+
+/// What the system was told about the queues of a connection's socket, and what it did before.
+std::pair<queue_lengths, queue_lengths> lengths_with(const node_limits& limits) {
+  bench on{limits};
+  const auto ends = tcp_pair();
+  const int same = ::dup(ends[0]);  // the connection closes its own
+  const auto before = lengths_of(same);
+  on.attach_to(ends);
+  on.say(control::reg_send{on.remote, "scribe"_atom}, "hello"_atom);
+  REQUIRE(on.written.wait_for("hello"));
+  const auto after = lengths_of(same);
+  ::close(same);
+  return {before, after};
+}
+
+}  // namespace
+
+TEST_CASE("the system holds no more of a connection to this computer than node_limits say, or decides itself") {
+  const auto told = lengths_with({.system_unsent = 20'000, .system_unread = 50'000}).second;
+  CHECK(told.unsent == 20'000);
+  CHECK(told.unread == 2 * 50'000);  // Linux doubles it, for its own needs
+  const auto [before, after] = lengths_with({.system_unsent = 0, .system_unread = 0});
+  CHECK(after.unsent == before.unsent);
+  CHECK(after.unread == before.unread);
 }
 
 TEST_CASE("after the node has stopped a signal is answered as for a lost connection") {

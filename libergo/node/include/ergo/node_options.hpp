@@ -130,7 +130,9 @@ struct node_options {
   ///
   /// The name is ours while that connection stands. When it ends, all others are ended, and no other node can be
   /// reached (`not_alive`) until the node has connected to that peer again: under the same name, if the peer has not
-  /// given it to another node meanwhile; then only a new start helps.
+  /// given it to another node meanwhile; then only a new start helps. In this Erlang is different: its node is
+  /// `nonode@nohost` from then on, and is named anew by whichever node it calls next. Ours goes on calling itself what
+  /// it was called, because the pids and references that its processes hold have that name in them.
   std::string named_by;
   name_kind names = name_kind::automatic;
   ergo::visibility visibility = ergo::visibility::hidden;
