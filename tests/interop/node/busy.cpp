@@ -164,6 +164,9 @@ std::optional<std::chrono::nanoseconds> waited(const program& one) {
   return sum;
 }
 
+std::string watch_of(const std::string& node) { return "{watch_plain, {echo, " + node + "}, " + node + "}"; }
+std::string call_of(const std::string& node) { return "{call, {echo, " + node + "}, well}"; }
+
 TEST_CASE("A node that gets next to nothing of the processors is not taken for dead, nor takes others for dead",
           "[installed]") {
   std::vector<std::chrono::seconds> times{1s, 2s};
@@ -174,15 +177,15 @@ TEST_CASE("A node that gets next to nothing of the processors is not taken for d
       world in{otp, {}, {"-kernel", "net_ticktime", seconds}};
       demo_node demo{fresh_name("demo"), in.port(), {"--tick-time", seconds}};
       const auto node = atom_text(demo.name());
-      const auto server = "{echo, " + node + "}";
-      expect_same(in.erl("{watch_plain, " + server + ", " + node + "}"), "watched");
+      expect_same(in.erl(watch_of(node)), "watched");
       starve(demo.process());
       const auto before = waited(demo.process());
+      const auto call = call_of(node);
       int calls = 0;
       {
         const hogs around;
         for (const auto until = steady::now() + 3 * time; steady::now() < until; ++calls)
-          expect_same(in.erl("{call, " + server + ", well}"), "well");
+          expect_same(in.erl(call), "well");
       }
       const auto after = waited(demo.process());
       expect_same(in.erl("{watched_plain, 0}"), "{no_down,no_nodedown}");
