@@ -157,8 +157,8 @@ class world {
 /// Runs a scenario against each release and each way to meet, once after they connected and once after we did, on
 /// nodes that live through the whole run. Releases before `since` lack what it is about.
 void in_every_world(const std::string& scenario, const std::function<void(world&)>& body, int since = 23);
-/// Runs a scenario once against each release, which starts the nodes that it needs.
-void for_every_release(const std::string& scenario, const std::function<void(const release&)>& body);
+/// Runs a scenario once against each release from `since` on, which starts the nodes that it needs.
+void for_every_release(const std::string& scenario, const std::function<void(const release&)>& body, int since = 23);
 /// The same against the installed one only; skipped where there is none.
 void for_installed(const std::string& scenario, const std::function<void(const release&)>& body);
 /// Runs a scenario without Erlang.
