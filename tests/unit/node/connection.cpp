@@ -98,6 +98,32 @@ TEST_CASE("an announced length beyond the frame limit closes the connection befo
   CHECK(on.owner.told.wait_for("report there@h broke the protocol: a packet longer than node_limits::frame"));
 }
 
+TEST_CASE("a peer that makes more atoms than it may is disconnected, and gets no more by coming back", "[S15]") {
+  bench on{node_limits{.atoms_per_peer = 2}};
+  // A message with an atom of eight characters that this program does not know.
+  const auto unheard = [&](std::string_view name) {
+    etf::buffer packet;
+    REQUIRE(dist::encode(packet, control::reg_send{on.remote, "scribe"_atom}, "S15_seen"_atom,
+                         dist::expand_digest(dist::pass_through_offer)));
+    auto bytes = packet.to_string();
+    bytes.replace(bytes.find("S15_seen"), name.size(), name);
+    return bytes;
+  };
+  on.attach(1);
+  on.say_bytes(unheard("S15_no_1") + unheard("S15_no_2") + unheard("S15_seen") + unheard("S15_no_1"));
+  CHECK(on.written.wait_for("'S15_no_1'", 2));
+  CHECK(on.written.count("'S15_seen'") == 1);
+  on.say_bytes(unheard("S15_no_3"));
+  CHECK(on.owner.told.wait_for("lost protocol"));
+  on.attach(2);
+  on.say_bytes(unheard("S15_seen"));
+  CHECK(on.written.wait_for("'S15_seen'", 2));
+  on.say_bytes(unheard("S15_no_4"));
+  CHECK(on.owner.told.wait_for("lost protocol", 2));
+  CHECK_FALSE(etf::atom::find("S15_no_3").has_value());
+  CHECK_FALSE(etf::atom::find("S15_no_4").has_value());
+}
+
 TEST_CASE("a silent peer is down within the tick time, and was ticked meanwhile") {
   bench on{{}, {.tick_time = 400ms}};
   const auto begin = std::chrono::steady_clock::now();
