@@ -2,6 +2,8 @@
 // short or damaged anywhere they are refused or understood, never worse.
 #include "packet_fixture.hpp"
 
+#include <ergo_test/sanitizers.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -117,13 +119,14 @@ std::vector<etf::term> read_all(packet_reader& reader, const std::vector<std::st
 }  // namespace
 
 TEST_CASE("random messages arrive as they were sent, in every form and however they are cut and mixed") {
+  const int steps = ergo::test::thread_sanitized ? 10 : 60;
   unsigned seed = 0;
   for (const flags negotiated : {with_29, with_cache, with_fragments, with_both}) {
     for (const std::size_t fragment : {1U, 7U, 100U, 5'000U}) {
       maker make{++seed, std::min<std::size_t>(90 * fragment, 9'000)};
       mixer sender{negotiated, fragment};
       packet_reader reader{negotiated, {.open_sequences = 1'000}};
-      for (int step = 0; step < 60; ++step) {
+      for (int step = 0; step < steps; ++step) {
         for (std::size_t count = make.pick(1, 4); count > 0; --count)
           sender.send(make, make.term(make.pick(0, 9) == 0 ? (fragment < 10 ? 40 : 1'000) : 12));
         const auto expected = sender.order();

@@ -103,9 +103,10 @@ TEST_CASE(
   fault_stage on{60s, {}, carrier(encrypted)};
   const auto tally = std::make_shared<mixed_tally>();
   const auto checkers = check_at(*on.b, tally);
-  const auto watch = on.b->subscribe([&](const node_event& news) {
+  // What is told while the subscription ends may still be under way then.
+  const auto watch = on.b->subscribe([checkers, b = on.b.get()](const node_event& news) {
     if (news.what != node_event::kind::down) return;
-    for (const auto& one : checkers) on.b->send(one, "down"_atom);
+    for (const auto& one : checkers) b->send(one, "down"_atom);
   });
   send_from(*on.a, name_b, INT64_MAX, 1ms, tally);
   const auto resets = ergo::test::thread_sanitized ? 50UZ : rounds(200UZ, 2000UZ);
