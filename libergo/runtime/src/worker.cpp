@@ -27,9 +27,7 @@ core* core_at(runtime& of, unsigned index) noexcept {
   return cores[index % cores.size()].get();
 }
 
-std::uint64_t current_slice() noexcept {
-  return this_worker != nullptr ? this_worker->slice() : 0;
-}
+std::uint64_t current_slice() noexcept { return this_worker != nullptr ? this_worker->slice() : 0; }
 
 void make_runnable(schedulable& ready) noexcept {
   if (this_worker != nullptr && this_worker->lease() != nullptr) {
