@@ -194,15 +194,6 @@ TEST_CASE("only the process that floods a busy connection within one slice is to
   CHECK(on.to_peer().is_up());
 }
 
-TEST_CASE("a flood of a slice that has lost its core is one all the same") {
-  bench on{node_limits{.busy = 1U << 20, .slice = 4U << 20}};
-  on.attach();
-  on.tell(etf::tuple("slow flood"_atom, on.remote, 8));
-  REQUIRE(on.written.wait_for("flooded"));
-  for (int message = 0; message < 8; ++message) CHECK_FALSE(on.next().empty());
-  CHECK(on.written.wait_for("{'EXIT'," + text(on.scribe_id) + ",{system_limit,there@h}}"));
-}
-
 TEST_CASE("what was sent before a disconnect is written before the end") {
   bench on{node_limits{.busy = 64U << 20}};
   on.attach();

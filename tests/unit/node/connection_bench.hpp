@@ -75,8 +75,7 @@ class owner_stub final : public connection_owner {
 };
 
 /// Traps exits and writes everything down; obeys `{link, Pid}`, `{monitor, Pid, _}`, `{watch, Node}`, `{send, To, M}`,
-/// `{order, To, M}` (send, monitor, link), `{flood, To, N}` and `{'slow flood', To, N}`, whose ends it writes down as
-/// `flooded`.
+/// `{order, To, M}` (send, monitor, link) and `{flood, To, N}`, whose end it writes down as `flooded`.
 class recorder final : public behaviour {
  public:
   explicit recorder(journal* to) : to_{to} {}
@@ -96,14 +95,6 @@ class recorder final : public behaviour {
     if (etf::is_tagged(content, "flood"_atom, 3)) {
       const auto bulk = etf::binary(std::string(1U << 20, 'x'));
       for (auto left = *part[2].as_integer(); left > 0; --left) (void)self.send(*part[1].as_pid(), bulk);
-      return to_->add("flooded");
-    }
-    if (etf::is_tagged(content, "slow flood"_atom, 3)) {  // longer than a core waits for a slice
-      const auto bulk = etf::binary(std::string(1U << 20, 'x'));
-      for (auto left = *part[2].as_integer(); left > 0; --left) {
-        (void)self.send(*part[1].as_pid(), bulk);
-        std::this_thread::sleep_for(20ms);
-      }
       return to_->add("flooded");
     }
     to_->add(etf::is_tagged(content, "DOWN"_atom, 5) ? "DOWN " + etf::to_text(part[4]) : etf::to_text(content));

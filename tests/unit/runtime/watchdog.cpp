@@ -2,6 +2,8 @@
 #include "fixture.hpp"
 #include "program_state.hpp"
 
+#include <ergo/detail/core_api.hpp>
+
 #include <algorithm>
 #include <atomic>
 
@@ -163,6 +165,49 @@ TEST_CASE("what a late slice sends arrives, in order, and it goes on with its me
   const auto all = got.all();
   REQUIRE(all.size() == 900);
   CHECK(std::ranges::is_sorted(all));
+}
+
+TEST_CASE("a slice keeps its number when its core is taken from it") {
+  threaded_world world{{.cores = 1}};
+  std::atomic<bool> moved_on{false};
+  reports<std::uint64_t> seen;
+  const auto neighbour = world.spawn(
+      [](process& self, std::atomic<bool>* out) -> task<> {
+        (void)co_await self.receive_any();
+        *out = true;
+      },
+      &moved_on);
+  auto late = world.runtime().spawn(world.node(), {}, plain({.receive = [&](process& self, message) {
+                                      seen.add(detail::current_slice());
+                                      self.send(neighbour, 1);
+                                      // The only core goes on: it was taken from this slice.
+                                      (void)eventually([&] { return moved_on.load(); });
+                                      seen.add(detail::current_slice());
+                                    }}));
+  REQUIRE(late);
+  world.runtime().send(*late, 1);
+  REQUIRE(seen.wait_for(2));
+  REQUIRE(moved_on);
+  CHECK(seen.all()[0] != 0);
+  CHECK(seen.all()[0] == seen.all()[1]);
+}
+
+TEST_CASE("slices of a thread have different numbers, and outside of them there is none") {
+  threaded_world world{{.cores = 1, .takeover = 1min}};  // one thread only
+  reports<std::uint64_t> seen;
+  world.spawn(
+      [](process& self, reports<std::uint64_t>* out) -> task<> {
+        for (int slice = 0; slice < 3; ++slice) {
+          out->add(detail::current_slice());
+          co_await self.yield();
+        }
+      },
+      &seen);
+  REQUIRE(seen.wait_for(3));
+  const auto numbers = seen.all();
+  CHECK(numbers[0] != numbers[1]);
+  CHECK(numbers[1] != numbers[2]);
+  CHECK(detail::current_slice() == 0);
 }
 
 TEST_CASE("slices that are lost again and again leave no thread behind and lose no work") {
