@@ -7,11 +7,11 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 namespace ergo_interop {
 namespace {
@@ -84,6 +84,24 @@ ergo::task<ergo::term> totals(ergo::process& self, ergo::destination sink) {
   co_return answer.to_term();
 }
 
+std::size_t resident_bytes() {
+  std::ifstream file{"/proc/self/statm"};
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// The most memory that the program has during `span`, as a process sees it whose timers go on meanwhile.
+ergo::task<ergo::term> most_memory(ergo::process& self, std::chrono::seconds span) {
+  std::size_t most = 0;
+  for (const auto until = steady::now() + span; steady::now() < until;) {
+    most = std::max(most, resident_bytes());
+    co_await self.sleep(100ms);
+  }
+  co_return ergo::term{most};
+}
+
 /// Returns when nobody has sent anything for half a second.
 void await_standstill(const production& all) {
   auto sent = all.sent.load();
@@ -95,14 +113,6 @@ void await_standstill(const production& all) {
     }
     return steady::now() - since > 500ms;
   });
-}
-
-std::size_t resident_bytes() {
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
 TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[installed]") {
@@ -130,9 +140,8 @@ TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[installe
     expect(flooder.has_value(), "the flooder did not start");
     expect_term(run_process(in.node(), end_of, *flooder), "{system_limit," + ergo::etf::to_text(in.peer_atom()) + "}");
     std::size_t most = 0;
-    // The half minute is what is tested.
-    for (const auto until = steady::now() + 30s; steady::now() < until; std::this_thread::sleep_for(100ms))
-      most = std::max(most, resident_bytes());
+    for (int third = 0; third < 3; ++third)  // no process of a test may take half a minute
+      most = std::max(most, static_cast<std::size_t>(*run_process(in.node(), most_memory, 10s).as_integer()));
     expect(most < before + bound, std::to_string((most - before) >> 20) + " MiB more than before");
     expect(all.sent - sent_before < 10'000, std::to_string(all.sent - sent_before) + " messages more were taken");
     expect(all.ended == 0, "a producer has ended");
