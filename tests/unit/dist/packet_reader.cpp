@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <random>
 
@@ -286,8 +287,23 @@ TEST_CASE("memory follows the bytes received, and a complete message is not copi
 }
 
 TEST_CASE("what messages announce is reserved up to the limit only, and only what has arrived counts") {
+  static std::vector<std::size_t> asked;
+  static std::vector<std::size_t> returned;
+  asked.clear();
+  returned.clear();
   const std::string part(1U << 20, 'x');
-  packet_reader reader{with_both, {.open_bytes = 8U << 20}};
+  packet_reader reader{with_both,
+                       {.open_bytes = 8U << 20,
+                        .obtain =
+                            [](std::size_t size) {
+                              asked.push_back(size);
+                              return static_cast<std::byte*>(std::malloc(size));
+                            },
+                        .give_back =
+                            [](std::byte* block, std::size_t size) {
+                              returned.push_back(size);
+                              std::free(block);
+                            }}};
   const auto announce = [&](std::uint64_t id, std::uint64_t count) {
     const auto start = first_fragment(id, count, "\0"s + part);
     REQUIRE(reader.read(view(start), nullptr).has_value());
@@ -304,8 +320,22 @@ TEST_CASE("what messages announce is reserved up to the limit only, and only wha
     REQUIRE(got.has_value());
     CHECK(got->has_value() == (number == 1));
   }
-  announce(5, 4);  // in the place of the first
+  CHECK(returned == std::vector{4 * part.size()});  // where it was put together, with nothing grown or cut off
+  announce(5, 4);                                   // in the place of the first
   CHECK(reader.held() == 4 * part.size());
+  CHECK(asked == std::vector(3, 4 * part.size()));
+}
+
+TEST_CASE("a message for which there is no memory to reserve grows as it arrives") {
+  packet_reader reader{with_both, {.obtain = [](std::size_t) -> std::byte* { return nullptr; }}};
+  const std::string part(1U << 20, 'x');
+  const auto start = first_fragment(1, 2, "\0"s + part);
+  REQUIRE(reader.read(view(start), nullptr).has_value());
+  const auto rest = fragment(1, 1, part);
+  const auto got = reader.read(view(rest), nullptr);
+  REQUIRE(got.has_value());
+  REQUIRE(got->has_value());
+  CHECK((*got)->terms.size() == 2 * part.size());
 }
 
 TEST_CASE("a large binary in fragments refers to the memory in which they were put together") {
