@@ -163,9 +163,6 @@ typed_call<bool> pg::demonitor(process& self, const reference& watch) const {
   return ask<bool>(self, etf::tuple("cancel_monitor"_atom, watch));
 }
 
-term pg::list_of(std::span<const pid> who) {
-  const std::vector<term> items{who.begin(), who.end()};
-  return etf::make_list(items);
-}
+term pg::list_of(std::span<const pid> who) { return detail::list_of(who); }
 
 }  // namespace ergo::inline v0::otp

@@ -46,11 +46,6 @@ std::optional<group_map> read_groups(const term& from) {
   return read;
 }
 
-term list_of(std::span<const pid> who) {
-  const std::vector<term> items{who.begin(), who.end()};
-  return etf::make_list(items);
-}
-
 // As pg.erl writes it: one process is no list.
 term one_or_list(std::span<const pid> who) { return who.size() == 1 ? term{who.front()} : list_of(who); }
 
@@ -85,6 +80,11 @@ term keys_of(const Map& map) {
 }
 
 }  // namespace
+
+term list_of(std::span<const pid> who) {
+  const std::vector<term> items{who.begin(), who.end()};
+  return etf::make_list(items);
+}
 
 // ----- our own members ----------------------------------------------------------------------------------------------
 

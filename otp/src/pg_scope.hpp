@@ -19,6 +19,9 @@ struct pid_order {
   bool operator()(const pid& left, const pid& right) const noexcept { return etf::compare(left, right) < 0; }
 };
 
+/// Pids as the messages of pg have them.
+[[nodiscard]] term list_of(std::span<const pid> who);
+
 namespace pg_action {
 
 /// Send a message, but make no connection for it: who is not connected learns everything when that is so.
