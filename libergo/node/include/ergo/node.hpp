@@ -86,7 +86,8 @@ class node {
   bool disconnect(std::string_view peer);
   [[nodiscard]] std::vector<atom> nodes(node_set which = node_set::visible) const;
   [[nodiscard]] bool is_connected(std::string_view peer) const;
-  /// Tells of nodes that come and go from now on, until the subscription ends.
+  /// Tells of nodes that come and go from now on, until the subscription ends. A call that another thread has begun
+  /// when it ends goes on (with a copy of the observer): let the observer own, or share, what it uses.
   subscription subscribe(node_observer observer);
   /// The counters of a connection that is up.
   [[nodiscard]] std::optional<connection_counters> counters(std::string_view peer) const;
