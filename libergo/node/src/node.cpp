@@ -14,7 +14,9 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <future>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -25,6 +27,15 @@ std::expected<detail::full_name, std::string> name_of(const node_options& option
   const auto here = detail::read_host_names();
   if (options.named_by.empty()) return detail::complete_name(options.name, options.names, here);
   return detail::complete_unnamed(options.name, options.names, options.named_by, here);
+}
+
+result<void> run_boot(const node_boot& boot, node& of) {
+  if (!boot) return {};
+  try {
+    return boot(of);
+  } catch (const std::exception& failed) {
+    return fail(errc::badarg, etf::binary("node_options::boot has thrown: " + std::string{failed.what()}));
+  }
 }
 
 // In a context that outlives the node, nothing of the node may be left: what was closed has yet to hear of it.
@@ -72,19 +83,17 @@ result<std::unique_ptr<node>> node::start(ergo::runtime& on, node_options option
   auto cookie = detail::own_cookie(options);
   if (!cookie) return fail(errc::badarg, etf::binary(cookie.error()));
   if (const auto* const traced = std::getenv("ERGO_TRACE")) options.trace = options.trace | detail::parse_trace(traced);
-  auto state = std::make_shared<detail::node_state>(on, *first, std::move(options), *std::move(name));
+  std::unique_ptr<node> made{new node};
+  const auto boot = [wanted = std::move(options.boot), &made] { return run_boot(wanted, *made); };
+  made->state_ = std::make_shared<detail::node_state>(on, *first, std::move(options), *std::move(name));
+  const auto& state = made->state_;
   first->keep(state);
   result<void> started;
   detail::run_beside(*first, [&] {
-    started = state->start(*std::move(cookie));
+    started = state->start(*std::move(cookie), boot);
     if (!started) state->stop(duration::zero());
   });
-  if (!started) {
-    come_to_rest(state);
-    return std::unexpected{started.error()};
-  }
-  std::unique_ptr<node> made{new node};
-  made->state_ = std::move(state);
+  if (!started) return std::unexpected{started.error()};
   return made;
 }
 

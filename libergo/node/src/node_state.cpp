@@ -99,13 +99,14 @@ void node_state::note(log_level level, std::string text) const {
 
 // ----- start --------------------------------------------------------------------------------------------------------
 
-result<void> node_state::start(std::string cookie) {
+result<void> node_state::start(std::string cookie, const std::function<result<void>()>& boot) {
   if (auto done = prepare_tls(); !done) return done;
-  if (!options_.named_by.empty()) return start_unnamed(std::move(cookie));
+  if (!options_.named_by.empty()) return start_unnamed(std::move(cookie), boot);
   if (auto done = open_sockets(); !done) return done;
   const auto creation = enroll();
   if (!creation) return std::unexpected{creation.error()};
   if (auto done = become(*creation, std::move(cookie)); !done) return done;
+  if (auto done = boot(); !done) return done;
   begin_accepting();
   return {};
 }
@@ -131,7 +132,7 @@ result<void> node_state::reload_tls(const tls_options* next) {
 }
 
 // The first call is made by nobody yet; who is called says who we are, and then it is our first connection.
-result<void> node_state::start_unnamed(std::string cookie) {
+result<void> node_state::start_unnamed(std::string cookie, const std::function<result<void>()>& boot) {
   options_.visibility = visibility::hidden;
   if (auto done = meet_port_mapper({}); !done) return done;
   auto known = plan_finding();
@@ -151,6 +152,7 @@ result<void> node_state::start_unnamed(std::string cookie) {
   name_.node = node;
   name_.host = host;
   if (auto done = become(first->result->our_creation, std::move(cookie)); !done) return done;
+  if (auto done = boot(); !done) return done;
   board_->adopt(first);
   std::promise<result<void>> told;
   board_->connect(options_.named_by, [&told](result<void> outcome) { told.set_value(std::move(outcome)); });

@@ -33,8 +33,8 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   node_state(ergo::runtime& on, reactor& first, node_options given, full_name own);
   ~node_state();
 
-  /// Opens sockets, registers, becomes reachable. Outside threads only.
-  [[nodiscard]] result<void> start(std::string cookie);
+  /// Opens sockets, registers, runs `boot`, becomes reachable. Outside threads only.
+  [[nodiscard]] result<void> start(std::string cookie, const std::function<result<void>()>& boot);
   /// Ends it; see `node::stop`.
   void stop(duration grace);
 
@@ -54,7 +54,7 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   [[nodiscard]] result<void> reload_tls(const tls_options* next);
 
  private:
-  [[nodiscard]] result<void> start_unnamed(std::string cookie);
+  [[nodiscard]] result<void> start_unnamed(std::string cookie, const std::function<result<void>()>& boot);
   [[nodiscard]] boost::asio::awaitable<std::optional<dist::peer_reason>> be_named(std::shared_ptr<attempt> first,
                                                                                   finder_plan known,
                                                                                   std::string cookie);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ergo/clock.hpp>
+#include <ergo/error.hpp>
 #include <ergo/events.hpp>
 #include <ergo/tls_options.hpp>
 
@@ -97,6 +98,14 @@ struct route {
 /// `node_limits::handshake_step`.
 using node_resolver = std::function<std::optional<node_address>(std::string_view node)>;
 
+class node;
+
+/// Starts what must be on a node before it meets its first peer; an error is that of the node's start.
+///
+/// Called once, on a thread that may block, when the node has its name and processes run on it, but nobody can reach it
+/// yet; it must not talk to other nodes. What it has started ends with the node. What it throws is an error (`badarg`).
+using node_boot = std::function<result<void>(node& started)>;
+
 /// Receives trace lines without line end; called from any thread, several at once.
 using trace_sink = std::function<void(std::string_view)>;
 
@@ -181,6 +190,8 @@ struct node_options {
   std::size_t fragment = 64U << 10;
   std::uint32_t creation = 0;  ///< 0: what the port mapper gives, else a random one
   node_limits limits{};
+
+  node_boot boot;  ///< what peers find from their first message on, such as `ergo::kernel`'s services
 
   /// Lends a context of the program to core 0, so that a program of one thread gets a node without another one for it
   /// (`runtime_options::cores` = 1): slices, sockets and timers of the core run inside `run()`.

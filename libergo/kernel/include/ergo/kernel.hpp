@@ -1,0 +1,33 @@
+// What a cluster expects of a member besides messages: the processes that OTP's application `kernel` runs on each node.
+#pragma once
+
+#include <ergo/node.hpp>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace ergo::inline v0::kernel {
+
+/// Which services a node has.
+struct options {
+  /// Scopes of `pg` that run from the node's start on, as `kernel`'s `start_pg` does for the scope `pg`; none by
+  /// default, as in OTP.
+  std::vector<atom> pg_scopes;
+};
+
+/// Starts a node as `ergo::node::start` does, with the services of a member of a cluster: they are there before the
+/// first peer is, restarted when they fail, and end with the node.
+///
+/// They run under the supervisor `kernel_sup`, which other nodes may ask for its children. Blocks; outside threads
+/// only. Errors: those of `ergo::node::start`; `already_present` when `node_options::boot` registers one of their
+/// names.
+[[nodiscard]] result<std::unique_ptr<node>> start(node_options wanted, options services = {},
+                                                  runtime_options runtime = {});
+/// The same on a runtime whose cores are reactors (`ergo::networked`).
+[[nodiscard]] result<std::unique_ptr<node>> start(ergo::runtime& on, node_options wanted, options services = {});
+
+/// The services alone, as the `node_options::boot` of a node that is started in some other way.
+[[nodiscard]] std::function<result<void>(node&)> boot(options services = {});
+
+}  // namespace ergo::inline v0::kernel
