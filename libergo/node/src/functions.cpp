@@ -126,18 +126,31 @@ bool is_tuning(atom name) {
 // ----- the table ----------------------------------------------------------------------------------------------------
 
 result<std::uint64_t> function_table::add(const function_name& name, remote_function body, right needed) {
-  auto held = std::make_shared<const remote_function>(std::move(body));
+  entry made;
+  made.grades.push_back({needed, std::make_shared<const remote_function>(std::move(body))});
+  made.of_program = needed == right::call;
+  return insert(name, std::move(made));
+}
+
+result<std::uint64_t> function_table::add(const function_name& name, std::vector<graded_body> grades) {
+  entry made;
+  made.grades = std::move(grades);
+  return insert(name, std::move(made));
+}
+
+result<std::uint64_t> function_table::insert(const function_name& name, entry made) {
   const std::unique_lock lock{mutex_};
   const auto [place, fresh] = functions_.try_emplace(name);
   if (!fresh) return fail(errc::already_present, etf::tuple(name.module, name.function, name.arity));
-  place->second = {std::move(held), needed, ++last_id_};
+  made.id = ++last_id_;
+  place->second = std::move(made);
   return last_id_;
 }
 
 bool function_table::remove(const function_name& name, std::uint64_t id) {
   const std::unique_lock lock{mutex_};
   const auto found = functions_.find(name);
-  if (found == functions_.end() || found->second.needed != right::call) return false;
+  if (found == functions_.end() || !found->second.of_program) return false;
   if (id != 0 && found->second.id != id) return false;
   functions_.erase(found);
   return true;
@@ -147,8 +160,10 @@ function_table::found function_table::find(const function_name& name, right held
   const std::shared_lock lock{mutex_};
   const auto place = functions_.find(name);
   if (place == functions_.end()) return {};
-  if (!contains(held, place->second.needed)) return {nullptr, true};
-  return {place->second.body};
+  const auto& grades = place->second.grades;
+  const auto fit = std::ranges::find_if(grades, [held](const graded_body& one) { return contains(held, one.needed); });
+  if (fit == grades.end()) return {nullptr, true};
+  return {fit->body};
 }
 
 bool function_table::has(const function_name& name) const {

@@ -23,6 +23,12 @@ struct function_name {
   friend bool operator==(const function_name&, const function_name&) = default;
 };
 
+/// A function for the callers that have a right.
+struct graded_body {
+  right needed = right::call;
+  std::shared_ptr<const remote_function> body;
+};
+
 /// What a node offers, and to whom. Any thread.
 class function_table {
  public:
@@ -31,6 +37,9 @@ class function_table {
 
   /// Adds a function that needs `needed`; its id, or `already_present`.
   result<std::uint64_t> add(const function_name& name, remote_function body, right needed = right::call);
+  /// The same for a function of the program that is another one for each kind of caller: for each the first of `grades`
+  /// whose right it has.
+  result<std::uint64_t> add(const function_name& name, std::vector<graded_body> grades);
   /// Takes a function that the program provided out, if its id is `id`, or any that it has where `id` is 0. Calls that
   /// have begun go on.
   bool remove(const function_name& name, std::uint64_t id = 0);
@@ -49,10 +58,11 @@ class function_table {
 
  private:
   struct entry {
-    std::shared_ptr<const remote_function> body;
-    right needed = right::call;
+    std::vector<graded_body> grades;
     std::uint64_t id = 0;
+    bool of_program = true;
   };
+  result<std::uint64_t> insert(const function_name& name, entry made);
   struct name_hash {
     std::size_t operator()(const function_name& name) const noexcept {
       return (std::hash<atom>{}(name.module) * 31 + std::hash<atom>{}(name.function)) * 31 + name.arity;

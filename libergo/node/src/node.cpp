@@ -160,8 +160,8 @@ void node::send(const destination& to, term content) {
   local().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content)));
 }
 
-result<provided_function> node::provide_erased(std::string_view module, std::string_view function, std::size_t arity,
-                                               remote_function body) {
+result<provided_function> node::provide_graded(std::string_view module, std::string_view function, std::size_t arity,
+                                               std::vector<graded_function> grades) {
   const auto read = [](std::string_view text) -> result<atom> {
     const auto made = etf::atom::make(text);
     if (made) return *made;
@@ -172,7 +172,9 @@ result<provided_function> node::provide_erased(std::string_view module, std::str
   if (!of) return std::unexpected{of.error()};
   const auto name = read(function);
   if (!name) return std::unexpected{name.error()};
-  const auto id = state_->functions().add({*of, *name, arity}, std::move(body));
+  std::vector<detail::graded_body> held;
+  for (auto& one : grades) held.push_back({one.needed, std::make_shared<const remote_function>(std::move(one.body))});
+  const auto id = state_->functions().add({*of, *name, arity}, std::move(held));
   if (!id) return std::unexpected{id.error()};
   return provided_function{*of, *name, arity, *id};
 }

@@ -113,6 +113,19 @@ TEST_CASE("a name is given once, until its function is taken out by name or by i
   CHECK(on.table->remove(add, *id));
 }
 
+TEST_CASE("a function of several grades is the first one that the caller has the right to") {
+  bench on;
+  const auto grade = [](right needed, std::string_view told) {
+    return graded_body{needed, std::make_shared<const remote_function>(erase_function([told] { return told; }))};
+  };
+  REQUIRE(on.table->add({"m"_atom, "look"_atom, 0}, {grade(right::manage, "all"), grade(right::observe, "some")}));
+  const auto call = [&](right held) { return on.outcome("erpc", "execute_call", args("[ref,m,look,[]]"), held); };
+  CHECK(call(right::all) == "{ref,return,<<\"all\">>}");
+  CHECK(call(right::observe | right::call) == "{ref,return,<<\"some\">>}");
+  CHECK(call(right::call) == "{ref,error,{erpc,{permission_denied,{m,look,0}}}}");
+  CHECK(on.table->remove({"m"_atom, "look"_atom, 0}));
+}
+
 TEST_CASE("what needs a right that the caller lacks is not run, and says so in every form") {
   bench on;
   const auto few = right::observe | right::call;

@@ -12,6 +12,8 @@ namespace {
 
 term no_terms() { return term{}; }
 
+task<result<term>> answer(atom told, term given) { co_return etf::tuple(told, given); }
+
 task<> echo(process& self) {
   for (;;) {
     message got = co_await self.receive_any();
@@ -122,6 +124,22 @@ TEST_CASE("a name is provided once; a handle revokes what it stands for, and not
   CHECK_FALSE(on.self->revoke("erlang", "node", 0));
   const auto bad = on.self->provide(std::string(300, 'x'), "f", [] { return 1; });
   CHECK((!bad && bad.error() == errc::badarg));
+}
+
+TEST_CASE("a graded function is given the rights of its caller, of which the node itself has all") {
+  caller_node on{lonely()};
+  const auto grade = [](right needed, atom told) {
+    graded_function made;
+    made.needed = needed;
+    made.body = [told](process& /*self*/, term given) -> task<result<term>> { return answer(told, std::move(given)); };
+    return made;
+  };
+  auto both =
+      on.self->provide_graded("m", "graded", 1, {grade(right::manage, "all"_atom), grade(right::talk, "few"_atom)});
+  REQUIRE(both);
+  CHECK(on.call_own("m", "graded", 7) == "{all,[7]}");
+  CHECK(on.call_own("m", "graded").starts_with("error the function failed: {undef,"));
+  CHECK(on.self->revoke(std::move(*both)));
 }
 
 TEST_CASE("a call under way goes on after its function was revoked") {

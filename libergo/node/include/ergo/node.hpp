@@ -31,6 +31,12 @@ struct node_event {
   std::uint64_t connection = 0;  ///< distinguishes the connections that a node makes while it lives
 };
 
+/// A function for the callers that have all of `needed`.
+struct graded_function {
+  right needed = right::call;
+  remote_function body;
+};
+
 /// Called on a thread of the node; must not block.
 using node_observer = std::function<void(const node_event&)>;
 
@@ -124,6 +130,10 @@ class node {
     static_assert(detail::takes_terms<Callable>, "ergo: the parameters tell the arity: provide(module, name, f)");
     return provide_erased(module, function, arity, detail::erase_function(std::move(body)));
   }
+  /// The same for a function that does something else for each kind of caller: the first of `grades` runs whose right
+  /// the caller has; one that has none of them is refused. `arity` tells how many terms the list of arguments has.
+  [[nodiscard]] result<provided_function> provide_graded(std::string_view module, std::string_view function,
+                                                         std::size_t arity, std::vector<graded_function> grades);
   /// Provides a function no longer: later calls end with `undef`, those that have begun go on. False when it was not
   /// there any more. Any thread.
   bool revoke(provided_function which);
@@ -157,7 +167,11 @@ class node {
  private:
   node() = default;
   [[nodiscard]] result<provided_function> provide_erased(std::string_view module, std::string_view function,
-                                                         std::size_t arity, remote_function body);
+                                                         std::size_t arity, remote_function body) {
+    std::vector<graded_function> grades;
+    grades.push_back({right::call, std::move(body)});
+    return provide_graded(module, function, arity, std::move(grades));
+  }
 
   std::unique_ptr<ergo::runtime> own_runtime_;
   std::shared_ptr<detail::node_state> state_;
