@@ -203,6 +203,7 @@ void peers::on(const peering::waited_out& event) {
 void peers::on(const peering::disconnect& event) {
   const auto found = entries_.find(event.peer);
   if (found == entries_.end()) return;
+  if (event.only != attempt_id::none && event.only != found->second.owner) return;
   cut(*found, peer_errc::disconnected);
   prune(event.peer);
 }

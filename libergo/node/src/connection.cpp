@@ -104,12 +104,21 @@ void connection::request_watch(const pid& watcher, std::uint8_t flag) noexcept {
   if (flag == watch_flag) terms_.local.route_local(watcher, make_signal(signal_kind::node_down, pid{}, term{peer_}));
 }
 
-// It stands in the queue between what was sent before and after, and names the session that it ends.
-void connection::separate() noexcept {
-  const auto session = static_cast<std::int64_t>(current_.load(std::memory_order_acquire));
-  auto* const fence = make_signal(signal_kind::node_down, pid{}, term{session});
+void connection::announce(dist::attempt_id id) noexcept { announced_.store(id, std::memory_order_release); }
+
+void connection::retract() noexcept {
+  announced_.store(dist::attempt_id::none, std::memory_order_release);
+  ring(bell::drained);
+}
+
+// A fence stands in the queue between what was sent before and after, and names the session that it ends.
+dist::attempt_id connection::separate() noexcept {
+  const auto session = announced_.load(std::memory_order_acquire);
+  if (session == dist::attempt_id::none) return session;
+  auto* const fence = make_signal(signal_kind::node_down, pid{}, term{static_cast<std::int64_t>(session)});
   fence->flags |= fence_flag;
   if (!push_signal(*this, fence)) release(fence);
+  return session;
 }
 
 void connection::wake_when_drained(const pid& waiting) noexcept {
@@ -212,7 +221,7 @@ void connection::obey(command told) {
 // News for a peer that is not there reaches nobody, and is no reason to call it; what follows something that is must
 // wait for its turn.
 slice_end connection::offline_slice() {
-  while (!backlog_.empty() && !asked_) {
+  while (!backlog_.empty() && !asked_ && !awaits_session(*backlog_.first())) {
     if (connects(*backlog_.first())) {
       asked_ = true;
       terms_.owner.wanted(*this);
@@ -259,6 +268,13 @@ bool connection::take_own(signal* packed) {
   return true;
 }
 
+// A session that is announced and has not begun may already be what somebody has disconnected.
+bool connection::awaits_session(const signal& packed) const noexcept {
+  const auto next = announced_.load(std::memory_order_acquire);
+  return (packed.flags & fence_flag) != 0 && next != dist::attempt_id::none &&
+         packed.payload.as_integer() == static_cast<std::int64_t>(next);
+}
+
 bool connection::has_outgoing() const noexcept { return !backlog_.empty() && !session_->fenced; }
 
 void connection::fail(signal* packed) {
@@ -292,6 +308,8 @@ void connection::fail_backlog_of(session& ended) {
 void connection::lose(const dist::peer_reason& reason) {
   const auto ended = std::move(session_);
   current_.store(0, std::memory_order_release);
+  auto announced = ended->id;
+  announced_.compare_exchange_strong(announced, dist::attempt_id::none, std::memory_order_acq_rel);
   up_.store(false, std::memory_order_relaxed);
   unsent_.store(0, std::memory_order_seq_cst);
   const auto bells = collect();

@@ -98,8 +98,12 @@ class connection final : public schedulable {
   void refuse(const dist::peer_reason& reason);  ///< the peer cannot be reached: what waits is answered
   /// End the session; what is queued is written first when we end it of our own will.
   void close(dist::peer_errc reason);
-  /// What is queued from now on is not for the present session, which is about to be closed, but for the next one.
-  void separate() noexcept;
+  /// The session of this id is up for everybody from now on; `attach` or `retract` follows.
+  void announce(dist::attempt_id id) noexcept;
+  void retract() noexcept;
+  /// What is queued from now on is not for the session that is up, which is about to be closed, but for the next one.
+  /// Returns that session's id, or none when none is up.
+  dist::attempt_id separate() noexcept;
   void retire();  ///< the node has stopped: no more signals
 
   [[nodiscard]] atom peer() const noexcept { return peer_; }
@@ -136,6 +140,7 @@ class connection final : public schedulable {
   [[nodiscard]] static bool connects(const signal& packed) noexcept;
   [[nodiscard]] static bool is_own(const signal& packed) noexcept;
   [[nodiscard]] bool take_own(signal* packed);
+  [[nodiscard]] bool awaits_session(const signal& packed) const noexcept;
   [[nodiscard]] bool has_outgoing() const noexcept;
   [[nodiscard]] bool has_work() const noexcept;
   void fail(signal* packed);
@@ -176,6 +181,7 @@ class connection final : public schedulable {
   std::atomic<std::size_t> unsent_{0};              // encoded bytes that are not written yet
   std::atomic<std::uint8_t> bells_{0};
   std::atomic<std::uint64_t> current_{0};  // number of the session, for handlers of earlier ones
+  std::atomic<dist::attempt_id> announced_{dist::attempt_id::none};  // the session that is up, begun already or not
   std::atomic<bool> up_{false};
   std::atomic<bool> has_waiters_{false};
   signal bell_{};

@@ -134,12 +134,12 @@ result<void> node::connect(std::string_view peer, duration timeout) {
 }
 
 bool node::disconnect(std::string_view peer) {
-  const bool was_up = is_connected(peer);
   const auto name = etf::atom::find(peer);
-  auto* const way = name && was_up ? state_->ways().find(*name) : nullptr;
-  if (way != nullptr) way->separate();
-  state_->board().disconnect(std::string{peer});
-  return was_up;
+  auto* const way = name ? state_->ways().find(*name) : nullptr;
+  const auto ended = way != nullptr ? way->separate() : dist::attempt_id::none;
+  if (ended == dist::attempt_id::none) return false;
+  state_->board().disconnect(std::string{peer}, ended);
+  return true;
 }
 
 std::vector<atom> node::nodes(node_set which) const { return state_->board().nodes(which); }

@@ -73,9 +73,10 @@ void switchboard::await(const std::string& peer, outcome_handler told) {
   handle(peering::want{peer, waiter});
 }
 
-void switchboard::disconnect(std::string peer) {
-  asio::post(context_,
-             [self = shared_from_this(), peer = std::move(peer)] { self->handle(peering::disconnect{peer}); });
+void switchboard::disconnect(std::string peer, dist::attempt_id only) {
+  asio::post(context_, [self = shared_from_this(), peer = std::move(peer), only] {
+    self->handle(peering::disconnect{peer, only});
+  });
 }
 
 std::vector<atom> switchboard::nodes(node_set which) const { return router_->local().connected().list(which); }
@@ -180,6 +181,7 @@ void switchboard::on(peering::nodeup& command) {
   const auto node = name ? etf::node_id::make(*name, call->result->creation) : std::unexpected{name.error()};
   boost::system::error_code failed;
   const bool hidden = !call->result->negotiated.has(dist::flag::published);
+  if (way != nullptr) way->announce(command.id);
   if (name) {
     const auto connection = static_cast<std::uint64_t>(command.id);
     router_->local().connected().came({*name, hidden, connection});
@@ -187,6 +189,7 @@ void switchboard::on(peering::nodeup& command) {
   }
   const int descriptor = way != nullptr && node ? call->socket.release(failed) : -1;
   if (descriptor < 0 || failed) {
+    if (way != nullptr) way->retract();
     note(log_level::error,
          command.peer + " cannot be connected: the table of atoms or nodes is full, or this node is stopping");
     return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
@@ -207,7 +210,7 @@ void switchboard::on(peering::nodedown& command) {
 
 // The name may be another node's at any moment, so nobody may see two nodes of that name.
 void switchboard::lose_name() {
-  for (const auto peer : nodes(node_set::all)) disconnect(std::string{peer.text()});
+  for (const auto peer : nodes(node_set::all)) disconnect(std::string{peer.text()}, dist::attempt_id::none);
 }
 
 bool switchboard::has_lost_name(std::string_view peer) const {

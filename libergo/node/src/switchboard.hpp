@@ -60,7 +60,7 @@ class switchboard final : public connection_owner,
   void report(const event& happened) override { report_(happened); }
   /// Connects and tells how it went, on the reactor; at once when the peer is up.
   void connect(std::string peer, outcome_handler told);
-  void disconnect(std::string peer);
+  void disconnect(std::string peer, dist::attempt_id only);
   [[nodiscard]] std::vector<atom> nodes(node_set which) const;
   [[nodiscard]] bool is_connected(std::string_view peer) const;
   [[nodiscard]] subscription subscribe(node_observer observer);

@@ -366,6 +366,18 @@ TEST_CASE("who wants a peer while its connection is closing gets the next one") 
   CHECK(t.ended(old) == lines{"nodedown 1 a@h disconnected", "dial 2 a@h"});
 }
 
+TEST_CASE("a disconnect that names a connection leaves every other one alone, and calls too") {
+  table t;
+  const auto first = t.accept("a@h");
+  CHECK(t.pass(peering::disconnect{"a@h", id(7)}) == lines{});
+  CHECK(t.ended(first) == lines{"nodedown 1 a@h closed"});
+  CHECK(t.want("a@h", 7) == lines{"dial 2 a@h"});
+  CHECK(t.pass(peering::disconnect{"a@h", id(first)}) == lines{});
+  CHECK(t.established(2) == lines{"nodeup 2 a@h", "granted 7 2"});
+  CHECK(t.pass(peering::disconnect{"a@h", id(first)}) == lines{});
+  CHECK(t.pass(peering::disconnect{"a@h", id(2)}) == lines{"close 2 disconnected"});
+}
+
 TEST_CASE("disconnect ends a call and denies who waited; unknown peers are ignored") {
   table t;
   CHECK(t.pass(peering::disconnect{"a@h"}) == lines{});

@@ -209,6 +209,38 @@ TEST_CASE("what was sent before a disconnect is written before the end") {
   CHECK(on.owner.told.wait_for("lost disconnected"));
 }
 
+TEST_CASE("what follows a disconnect is for the next session, even if this one has not begun yet") {
+  bench on;
+  auto& way = on.to_peer();
+  CHECK(way.separate() == dist::attempt_id::none);
+  way.announce(dist::attempt_id{1});
+  CHECK(way.separate() == dist::attempt_id{1});
+  on.tell(etf::tuple("send"_atom, on.remote, "after"_atom));
+  on.runtime.send(on.scribe_id, "barrier"_atom);
+  REQUIRE(on.written.wait_for("barrier"));
+  on.attach(1);
+  way.close(dist::peer_errc::disconnected);
+  CHECK(on.next().empty());
+  ::close(std::exchange(on.other, -1));
+  CHECK(on.owner.told.wait_for("lost disconnected"));
+  CHECK(on.owner.told.wait_for("wanted"));
+  CHECK(way.separate() == dist::attempt_id::none);
+  on.attach(2);
+  CHECK(on.next().ends_with(" 'after'"));
+}
+
+TEST_CASE("a session that was announced and cannot begin leaves nothing in the way") {
+  bench on;
+  auto& way = on.to_peer();
+  way.announce(dist::attempt_id{1});
+  CHECK(way.separate() == dist::attempt_id{1});
+  on.tell(etf::tuple("send"_atom, on.remote, "after"_atom));
+  way.retract();
+  CHECK(on.owner.told.wait_for("wanted"));
+  on.attach(2);
+  CHECK(on.next().ends_with(" 'after'"));
+}
+
 TEST_CASE("a disconnect does not wait for ever for a peer that reads nothing") {
   bench on{node_limits{.busy = 64U << 20, .drain = 100ms}};
   on.attach();

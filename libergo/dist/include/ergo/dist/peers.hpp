@@ -99,6 +99,7 @@ struct waited_out {
 /// The user wants the connection gone.
 struct disconnect {
   std::string_view peer;
+  attempt_id only = attempt_id::none;  ///< this connection and no other; none: also a call that is under way
 };
 /// The node goes down: everything is closed and nothing new begins.
 struct stop {};
