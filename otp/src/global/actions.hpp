@@ -5,6 +5,7 @@
 #include <ergo/message.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -61,12 +62,18 @@ struct timer_action {
   std::uint64_t token;
   duration delay;
 };
+/// `name` belongs to `process` from now on, or to nobody any more.
+struct name_action {
+  term name;
+  std::optional<pid> process;
+};
 /// Something that an operator should know.
 struct warn_action {
   std::string text;
 };
 
-using action = std::variant<call_action, cast_action, info_action, send_action, reply_action, watch_action,
-                            unwatch_action, kill_action, connect_action, disconnect_action, timer_action, warn_action>;
+using action =
+    std::variant<call_action, cast_action, info_action, send_action, reply_action, watch_action, unwatch_action,
+                 kill_action, connect_action, disconnect_action, timer_action, name_action, warn_action>;
 
 }  // namespace ergo::inline v0::otp::global_detail

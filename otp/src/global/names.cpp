@@ -20,20 +20,25 @@ std::vector<term> name_table::names() const {
 }
 
 void name_table::insert(const term& name, const pid& process, const term& method, std::optional<atom> registrar) {
-  erase(name);
-  names_.emplace(name, named{process, method, context_.watch(process), registrar});
+  if (const auto* const before = find(name)) context_.unwatch(before->watch);
+  names_.insert_or_assign(name, named{process, method, context_.watch(process), registrar});
+  context_.act(name_action{name, process});
 }
 
 void name_table::erase(const term& name) {
   const auto found = names_.find(name);
   if (found == names_.end()) return;
   context_.unwatch(found->second.watch);
+  context_.act(name_action{found->first, std::nullopt});
   names_.erase(found);
 }
 
 bool name_table::down(std::uint64_t watch) {
-  const auto ours = [&](const auto& one) { return one.second.watch == watch; };
-  return std::erase_if(names_, ours) != 0;
+  const auto ended = std::ranges::find_if(names_, [&](const auto& one) { return one.second.watch == watch; });
+  if (ended == names_.end()) return false;
+  context_.act(name_action{ended->first, std::nullopt});
+  names_.erase(ended);
+  return true;
 }
 
 void name_table::node_down(atom node) {
@@ -44,6 +49,7 @@ void name_table::erase_if(const std::function<bool(const named&)>& gone) {
   std::erase_if(names_, [&](const auto& one) {
     if (!gone(one.second)) return false;
     context_.unwatch(one.second.watch);
+    context_.act(name_action{one.first, std::nullopt});
     return true;
   });
 }

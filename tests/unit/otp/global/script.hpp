@@ -60,6 +60,14 @@ class script {
     }
     return texts;
   }
+  /// Which names have come to somebody, or are nobody's, since: `one -> <0.1.0>`, `one lost`.
+  [[nodiscard]] std::vector<std::string> changes() {
+    skip();
+    std::vector<std::string> texts;
+    for (const auto& one : std::exchange(changes_, {}))
+      texts.push_back(etf::to_text(one.name) + (one.process ? " -> " + etf::to_text(*one.process) : " lost"));
+    return texts;
+  }
   [[nodiscard]] std::uint64_t last_watch() const noexcept { return watch_; }
   [[nodiscard]] std::int64_t last_delay() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(delay_).count();
@@ -144,6 +152,7 @@ class script {
                    [&](const connect_action& it) { texts.push_back("connect " + name(it.node)); },
                    [&](const disconnect_action& it) { texts.push_back("disconnect " + name(it.node)); },
                    [&](const watch_action& it) { watch_ = it.watch; },
+                   [&](const name_action& it) { changes_.push_back(it); },
                    [](const unwatch_action&) {},
                    [](const warn_action&) {},
                },
@@ -151,6 +160,7 @@ class script {
   }
 
   std::vector<std::uint64_t> calls_;
+  std::vector<name_action> changes_;
   std::uint64_t timer_ = 0;
   std::uint64_t watch_ = 0;
   duration delay_{};

@@ -44,6 +44,31 @@ TEST_CASE("a lock ends with its holder and with the holder's node", "[global]") 
   CHECK_FALSE(run.brain.locks().is_set("r"_atom));
 }
 
+TEST_CASE("whoever keeps a copy of the names is told of each that is given, moved or lost", "[global]") {
+  script run;
+  run.join("b@x");
+  (void)run.changes();
+  (void)run.call(ours, registration("register", "n"_atom, ours));
+  (void)run.answer_calls(true);
+  CHECK(run.changes() == texts{"n -> " + etf::to_text(ours)});
+  (void)run.call(ours, registration("re_register", "n"_atom, ours_too));
+  (void)run.answer_calls(true);
+  CHECK(run.changes() == texts{"n -> " + etf::to_text(ours_too)});
+  run.brain.down(run.last_watch());
+  CHECK(run.changes() == texts{"n lost"});
+  run.set_lock(process_of("b@x", 3), process_of("b@x", 3));
+  const auto theirs = etf::tuple("register"_atom, "n"_atom, process_of("b@x", 30), fun_of("random_exit_name"));
+  (void)run.call(process_of("b@x", 3), theirs);
+  (void)run.changes();
+  run.brain.node_down("b@x"_atom);
+  CHECK(run.changes() == texts{"n lost"});
+  (void)run.call(ours, registration("register", "n"_atom, ours));
+  (void)run.call(ours, etf::tuple("registrar"_atom, etf::tuple("unregister"_atom, "n"_atom)));
+  CHECK(run.changes() == texts{"n -> " + etf::to_text(ours), "n lost"});
+  (void)run.call(ours, etf::tuple("unregister"_atom, "n"_atom));
+  CHECK(run.changes().empty());
+}
+
 TEST_CASE("a name of a member's registrar is taken while that has the lock, and goes with its process", "[global]") {
   script run;
   run.join("b@x");

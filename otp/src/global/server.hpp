@@ -1,0 +1,78 @@
+// The process `global_name_server`: carries what peers, processes and the network say to the machine, and out again
+// what it decides.
+#pragma once
+
+#include "directory.hpp"
+#include "machine.hpp"
+
+#include <ergo/otp/global.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <set>
+
+namespace ergo::inline v0::otp::global_detail {
+
+[[nodiscard]] inline atom server_name() { return "global_name_server"_atom; }
+
+struct reference_less {
+  bool operator()(const reference& left, const reference& right) const noexcept {
+    return etf::compare(left, right) < 0;
+  }
+};
+
+class name_server {
+ public:
+  name_server(process& self, global::options chosen);
+
+  result handle_call(process& self, const term& request, const from& asker);
+  void handle_cast(process& self, const term& content);
+  void handle_info(process& self, const message& received);
+  [[nodiscard]] term state() const;
+
+ private:
+  struct watch {  // a process that the machine watches
+    std::uint64_t number;
+  };
+  struct question {  // whoever answers a call of the machine
+    reference answered_as;
+  };
+  using interest = std::variant<watch, question>;
+  struct open_call {
+    std::uint64_t token;
+    reference monitor;
+  };
+
+  void plain(process& self, const term& content);
+  void ended(const reference& monitor);
+  [[nodiscard]] bool take_answer(process& self, const term& content);
+  [[nodiscard]] std::optional<term> serve_follower(process& self, const term& request, const pid& from);
+  void came(process& self, atom node);
+  void went(const node_down& news);
+  void carry_out(process& self);
+
+  void on(process& self, const call_action& wanted);
+  void on(process& self, const cast_action& wanted);
+  void on(process& self, const info_action& wanted);
+  void on(process& self, const send_action& wanted);
+  void on(process& self, const reply_action& wanted);
+  void on(process& self, const watch_action& wanted);
+  void on(process& self, const unwatch_action& wanted);
+  void on(process& self, const kill_action& wanted);
+  void on(process& self, const connect_action& wanted);
+  void on(process& self, const disconnect_action& wanted);
+  void on(process& self, const timer_action& wanted);
+  void on(process& self, const name_action& wanted);
+  void on(process& self, const warn_action& wanted);
+
+  global::options options_;
+  published_directory names_;
+  machine brain_;
+  boost::unordered_flat_map<reference, interest, std::hash<reference>> monitors_;
+  boost::unordered_flat_map<std::uint64_t, reference> watches_;
+  boost::unordered_flat_map<reference, open_call, std::hash<reference>> calls_;
+  std::map<reference, pid, reference_less> followers_;  // who is told of names, by its monitor
+  std::set<atom, node_less> dialled_;                   // nodes that are being connected to
+};
+
+}  // namespace ergo::inline v0::otp::global_detail
