@@ -1,9 +1,11 @@
 // The supervisor of a node's services.
 #include <ergo/kernel.hpp>
 
+#include <ergo/otp/global.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/pg.hpp>
 #include <ergo/otp/supervisor.hpp>
+#include <ergo/rpc.hpp>
 
 #include <chrono>
 #include <utility>
@@ -11,24 +13,47 @@
 namespace ergo::inline v0::kernel {
 namespace {
 
-otp::supervisor_spec services_of(const options& chosen) {
+// The node ends the processes of its services before it goes itself.
+otp::child_spec name_server_of(node& on, const options& chosen) {
+  otp::global::options wanted;
+  wanted.prevent_overlapping_partitions = chosen.prevent_overlapping_partitions;
+  wanted.disconnect = [&on](atom peer) { (void)on.disconnect(peer.text()); };
+  return otp::global::child(wanted);
+}
+
+// What a name server asks the node of a process whose name is contested: the function that it was registered with.
+task<result<term>> resolve_it(process& self, term method, term name, term left, term right) {
+  const auto fun = method.as_fun();
+  if (!fun || !fun->external || fun->arity != 3) co_return fail(errc::badarg);
+  const rpc::at here{self.node().name()};
+  auto kept = co_await rpc::call(self, here, fun->module, fun->function, name, left, right);
+  co_return kept;
+}
+
+otp::supervisor_spec services_of(node& on, const options& chosen) {
   otp::supervisor_spec tree;
   tree.intensity = 10;
   tree.period = std::chrono::seconds{10};
+  if (chosen.global) tree.children.push_back(name_server_of(on, chosen));
   for (const auto scope : chosen.pg_scopes) tree.children.push_back(otp::pg{scope}.child());
   return tree;
 }
 
 result<void> start_services(node& on, const options& chosen) {
+  if (chosen.global) {
+    if (const auto provided = on.provide("global", "resolve_it", resolve_it); !provided)
+      return std::unexpected{provided.error()};
+  }
   otp::start_options named;
   named.name = "kernel_sup"_atom;
-  const auto started = otp::start<otp::supervisor>(on.local(), named, services_of(chosen));
+  const auto started = otp::start<otp::supervisor>(on.local(), named, services_of(on, chosen));
   if (!started) return std::unexpected{started.error()};
   return {};
 }
 
 // What the program itself starts before the first peer comes after the services.
 node_options with_services(node_options wanted, options services) {
+  wanted.visibility = services.visibility;
   wanted.boot = [first = boot(std::move(services)), own = std::move(wanted.boot)](node& on) -> result<void> {
     if (auto done = first(on); !done || !own) return done;
     return own(on);

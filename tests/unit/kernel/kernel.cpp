@@ -1,11 +1,13 @@
 // The services of a node: there from its start, and again when one has failed.
 #include <ergo/kernel.hpp>
 
+#include <ergo/otp/global.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo_test/free_port.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -26,6 +28,32 @@ node_options alone() {
   return options;
 }
 
+/// Two nodes that find each other without a port mapper.
+struct pair_of_nodes {
+  explicit pair_of_nodes(const kernel::options& services) : ports{test::free_port(), test::free_port()} {
+    for (std::size_t number = 0; number < 2; ++number) {
+      auto options = alone();
+      options.name = names[number];
+      options.listen_port_min = ports[number];
+      options.routes.push_back({names[1 - number], {.host = "localhost", .port = ports[1 - number]}});
+      auto started = kernel::start(options, services);
+      REQUIRE(started);
+      nodes[number] = *std::move(started);
+    }
+    REQUIRE(nodes[0]->connect(names[1]));
+  }
+  std::array<std::string, 2> names{"left@localhost", "right@localhost"};
+  std::array<std::uint16_t, 2> ports;
+  std::array<std::unique_ptr<node>, 2> nodes;
+};
+
+const otp::global_name keeper{"keeper"_atom};
+
+task<> keep_name(process& self) {
+  (void)co_await otp::global::register_name(self, keeper, self.id());
+  co_await self.sleep(forever);
+}
+
 template <typename Condition>
 bool eventually(Condition condition) {
   const auto until = std::chrono::steady_clock::now() + patience;
@@ -38,6 +66,7 @@ bool eventually(Condition condition) {
 TEST_CASE("the scopes that were asked for run under kernel_sup, and are there again when one was killed") {
   kernel::options services;
   services.pg_scopes = {"pg"_atom, "rooms"_atom};
+  services.global = false;
   const auto started = kernel::start(alone(), services);
   REQUIRE(started);
   auto& on = **started;
@@ -65,4 +94,40 @@ TEST_CASE("what the program starts before the first peer comes after the service
   const auto started = kernel::start(std::move(wanted));
   REQUIRE(started);
   CHECK(services_there);
+}
+
+TEST_CASE("nodes are visible to each other and have one set of names, which loses those of a node that goes") {
+  pair_of_nodes on{kernel::options{}};
+  const auto& far = on.nodes[1]->local();
+  CHECK(on.nodes[0]->nodes() == std::vector{on.nodes[1]->name()});
+  const auto named = on.nodes[0]->spawn(keep_name);
+  REQUIRE(named);
+  CHECK(eventually([&] { return otp::global::whereis_name(far, keeper) == *named; }));
+  on.nodes[0]->stop();
+  CHECK(eventually([&] { return otp::global::registered_names(far).empty(); }));
+}
+
+TEST_CASE("hidden nodes each have names of their own") {
+  kernel::options services;
+  services.visibility = visibility::hidden;
+  pair_of_nodes on{services};
+  CHECK(on.nodes[0]->nodes().empty());
+  CHECK(on.nodes[0]->is_connected(on.names[1]));
+  for (const auto& each : on.nodes) {
+    const auto named = each->spawn(keep_name);
+    REQUIRE(named);
+    CHECK(eventually([&] { return otp::global::whereis_name(each->local(), keeper) == *named; }));
+  }
+}
+
+TEST_CASE("whom another member has asked to go is disconnected") {
+  pair_of_nodes on{kernel::options{}};
+  const destination server{"global_name_server"_atom, on.nodes[1]->name()};
+  const auto known = [&] {
+    const auto given = otp::call<std::vector<term>>(on.nodes[0]->local(), server, "get_known"_atom, patience);
+    return given && given->size() == 1;
+  };
+  REQUIRE(eventually(known));
+  on.nodes[0]->send(server, etf::tuple("remove_connection"_atom, on.nodes[0]->name()));
+  CHECK(eventually([&] { return !on.nodes[1]->is_connected(on.names[0]); }));
 }

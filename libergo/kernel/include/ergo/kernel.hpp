@@ -11,6 +11,15 @@ namespace ergo::inline v0::kernel {
 
 /// Which services a node has.
 struct options {
+  /// What a node that `kernel::start` starts is to its peers, instead of what `node_options` says: it can answer what
+  /// they ask a visible node. A node that is named by another one (`node_options::named_by`) is hidden all the same.
+  ergo::visibility visibility = ergo::visibility::visible;
+  /// Names and locks of the cluster (`ergo::otp::global`). A visible node without them keeps peers waiting that call
+  /// `global:sync/0`.
+  bool global = true;
+  /// As `kernel`'s parameter of that name, and to be the same on all nodes of a cluster: when two members lose their
+  /// connection, the others part with one of them too, so that partitions do not overlap.
+  bool prevent_overlapping_partitions = true;
   /// Scopes of `pg` that run from the node's start on, as `kernel`'s `start_pg` does for the scope `pg`; none by
   /// default, as in OTP.
   std::vector<atom> pg_scopes;

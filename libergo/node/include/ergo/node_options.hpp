@@ -24,8 +24,8 @@ namespace ergo::inline v0 {
 
 /// Whether other nodes count this one in `nodes()` and mesh with it, or only talk to it.
 enum class visibility : std::uint8_t {
-  hidden,  ///< in `nodes(hidden)` only; no `global`, no transitive connections (the default until `global` is complete)
-  visible,  ///< in `nodes()`; `global` of the peers is neither answered nor disturbed
+  hidden,   ///< in `nodes(hidden)` only; no `global`, no transitive connections (the default of a node alone)
+  visible,  ///< in `nodes()`; `global` of the peers is answered where `ergo::kernel` runs, else left without an answer
 };
 
 /// Who runs the port mapper by which nodes find each other.
