@@ -3,7 +3,7 @@
 #include "servers.hpp"
 
 #include <ergo/etf/text.hpp>
-#include <ergo/node.hpp>
+#include <ergo/kernel.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/supervisor.hpp>
 
@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
   ergo::runtime_options runtime;
   runtime.compatibility = ergo::compatibility::otp23;
   runtime.on_event = print;
-  auto node = ergo::node::start(wanted->node, std::move(runtime));
+  auto node = ergo::kernel::start(wanted->node, wanted->services, std::move(runtime));
   if (!node) {
     std::cerr << "ergo-demo: " << node.error().message() << '\n';
     return 1;

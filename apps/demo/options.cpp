@@ -28,7 +28,8 @@ po::options_description described() {
       ("listen-port", po::value<std::uint16_t>()->default_value(0), "port for other nodes (default: any)")  //
       ("tls", po::value<std::string>(),
        "encrypt, with the certificates that ergo-cert has left in this folder: NAME.pem, else node.pem")        //
-      ("visible", "be a visible node")("hidden", "be a hidden node (the default)")                              //
+      ("visible", "be a visible node, a member of the cluster (the default)")                                   //
+      ("hidden", "be a hidden node")                                                                            //
       ("tick-time", po::value<unsigned>()->default_value(60), "seconds of silence after which a peer is down")  //
       ("trace", po::value<std::string>()->default_value(""),
        "node, dist: one line per routing decision, per control message");
@@ -97,7 +98,7 @@ std::optional<options> read_options(int argc, char** argv) {
   read.node.epmd_port = given["epmd-port"].as<std::uint16_t>();
   read.node.listen_port_min = given["listen-port"].as<std::uint16_t>();
   if (given.contains("tls")) read.node.tls = read_tls(given["tls"].as<std::string>(), read.node.name);
-  if (given.contains("visible")) read.node.visibility = ergo::visibility::visible;
+  if (given.contains("hidden")) read.services.visibility = ergo::visibility::hidden;
   read.node.net_ticktime = std::chrono::seconds{given["tick-time"].as<unsigned>()};
   read.node.trace = read_trace(given["trace"].as<std::string>());
   return read;

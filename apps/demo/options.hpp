@@ -1,7 +1,7 @@
 // The demo's command line.
 #pragma once
 
-#include <ergo/node.hpp>
+#include <ergo/kernel.hpp>
 
 #include <optional>
 
@@ -10,6 +10,7 @@ namespace demo {
 /// What the command line asked for: a node, or only the help text (already printed).
 struct options {
   ergo::node_options node;
+  ergo::kernel::options services;
 };
 
 /// Reads the command line. Empty when the help was wanted; throws `std::runtime_error` with one sentence for anything

@@ -20,8 +20,8 @@ typed_call<T> ask(process& self, term request) {
 }
 
 template <typename T>
-typed_call<T> ask_registrar(process& self, term request) {
-  return ask<T>(self, etf::tuple("registrar"_atom, std::move(request)));
+typed_call<T> ask_registrar(process& self, const term& request) {
+  return ask<T>(self, etf::tuple("registrar"_atom, request));
 }
 
 }  // namespace

@@ -77,13 +77,28 @@ std::vector<std::string> command_of(const peer_options& options) {
 
 }  // namespace
 
-std::vector<release> releases() {
+namespace {
+
+const std::vector<release>& present_releases() {
   static const auto found = found_releases();
+  return found;
+}
+
+}  // namespace
+
+std::vector<release> releases() {
   std::vector<release> wanted;
-  for (const auto& one : found) {
+  for (const auto& one : present_releases()) {
     if (chosen(one)) wanted.push_back(one);
   }
   return wanted;
+}
+
+std::optional<release> installed_release() {
+  for (const auto& one : present_releases()) {
+    if (one.installed()) return one;
+  }
+  return std::nullopt;
 }
 
 program::program(const std::vector<std::string>& words) {

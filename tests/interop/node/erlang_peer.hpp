@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct release {
 /// The releases that the tests are to use: ERGO_INTEROP_OTP (`installed`, `others`, or numbers with commas) chooses;
 /// the default is all.
 [[nodiscard]] std::vector<release> releases();
+/// The installed release, also where it was not chosen; nothing where none is installed.
+[[nodiscard]] std::optional<release> installed_release();
 
 /// How an Erlang node starts.
 struct peer_options {
