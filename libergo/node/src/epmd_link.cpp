@@ -45,6 +45,12 @@ std::chrono::milliseconds epmd_policy::pause(std::uint32_t random) noexcept {
   return std::chrono::milliseconds{base + random % base};
 }
 
+bool epmd_policy::may_come(epmd::errc failed, bool contested) const noexcept {
+  if (mode_ != epmd_mode::embedded) return false;
+  if (failed == epmd::errc::cannot_connect) return contested;
+  return failed == epmd::errc::closed_early || failed == epmd::errc::connection_lost;
+}
+
 void epmd_policy::registered() noexcept {
   served_ = enrolled_ = false;
   rounds_ = 0;
@@ -59,8 +65,7 @@ epmd_link::epmd_link(asio::io_context& on, epmd_plan plan, full_name name,
       client_{on.get_executor(), epmd::client_options{.port = plan_.port, .timeout = plan_.patience}},
       timer_{on} {}
 
-// True when our own server runs now.
-bool epmd_link::serve() {
+epmd_link::port_state epmd_link::serve() {
   epmd::server_options options;
   options.port = plan_.port;
   options.addresses = plan_.addresses;
@@ -68,13 +73,12 @@ bool epmd_link::serve() {
   const auto listening = server_->listen();
   if (listening) {
     note_(log_level::info, "runs the port mapper at port " + std::to_string(plan_.port));
-    return true;
+    return port_state::ours;
   }
   server_.reset();
-  if (listening.error().what.code != epmd::errc::address_in_use) {
-    note_(log_level::warning, "cannot run the port mapper: " + sentence(listening.error().what));
-  }
-  return false;
+  if (listening.error().what.code == epmd::errc::address_in_use) return port_state::taken;
+  note_(log_level::warning, "cannot run the port mapper: " + sentence(listening.error().what));
+  return port_state::unusable;
 }
 
 asio::awaitable<std::expected<std::uint32_t, epmd::error>> epmd_link::enroll() {
@@ -89,6 +93,28 @@ asio::awaitable<std::expected<std::uint32_t, epmd::error>> epmd_link::enroll() {
   co_return outcome;
 }
 
+// After a round that failed, nodes that are running already come first: they are to have their names again before a new
+// one may ask for them.
+asio::awaitable<std::expected<std::uint32_t, epmd::error>> epmd_link::enroll_first() {
+  constexpr std::chrono::milliseconds behind_others{100};
+  epmd_policy policy{plan_.mode};
+  const auto until = std::chrono::steady_clock::now() + plan_.patience;
+  bool contested = false;
+  for (;;) {
+    const auto step = policy.next(serves());
+    if (step == epmd_policy::step::serve) {
+      contested = serve() == port_state::taken;
+    } else if (step == epmd_policy::step::enroll) {
+      auto creation = co_await enroll();
+      const bool last = std::chrono::steady_clock::now() >= until;
+      if (creation || last || !policy.may_come(creation.error().code, contested)) co_return creation;
+    } else {
+      timer_.expires_after(behind_others + policy.pause(random_number()));
+      co_await timer_.async_wait(use_tuple);
+    }
+  }
+}
+
 asio::awaitable<std::expected<std::uint32_t, epmd_link::start_failure>> epmd_link::start(std::uint16_t port,
                                                                                          visibility seen) {
   record_.name = name_.node;
@@ -99,8 +125,7 @@ asio::awaitable<std::expected<std::uint32_t, epmd_link::start_failure>> epmd_lin
     outcome = random_creation();
     co_return outcome;
   }
-  if (plan_.mode == epmd_mode::embedded) (void)serve();
-  const auto creation = co_await enroll();
+  const auto creation = co_await enroll_first();
   if (creation) {
     outcome = *creation;
     co_return outcome;

@@ -45,6 +45,10 @@ class epmd_policy {
   /// many nodes.
   [[nodiscard]] std::chrono::milliseconds pause(std::uint32_t random) noexcept;
   void registered() noexcept;
+  /// Whether a first registration that failed so is worth another round: nodes that start at the same moment meet a
+  /// port mapper that does not answer yet, or that goes with a node whose own start has failed. `contested` = somebody
+  /// else had the port.
+  [[nodiscard]] bool may_come(epmd::errc failed, bool contested) const noexcept;
 
  private:
   epmd_mode mode_;
@@ -77,7 +81,9 @@ class epmd_link final : public std::enable_shared_from_this<epmd_link> {
   [[nodiscard]] bool serves() const noexcept { return server_ && server_->is_running(); }
 
  private:
-  bool serve();
+  enum class port_state : std::uint8_t { ours, taken, unusable };
+  port_state serve();
+  [[nodiscard]] boost::asio::awaitable<std::expected<std::uint32_t, epmd::error>> enroll_first();
   [[nodiscard]] boost::asio::awaitable<std::expected<std::uint32_t, epmd::error>> enroll();
   [[nodiscard]] boost::asio::awaitable<bool> enroll_again();
 

@@ -42,3 +42,16 @@ TEST_CASE("pauses grow, and stay short enough for four rounds in two seconds") {
   policy.registered();
   CHECK(policy.pause(0) == std::chrono::milliseconds{25});
 }
+
+TEST_CASE("a first registration is tried again where another starting node is in the way, and nowhere else") {
+  const epmd_policy embedded{epmd_mode::embedded};
+  CHECK(embedded.may_come(epmd::errc::cannot_connect, true));
+  CHECK_FALSE(embedded.may_come(epmd::errc::cannot_connect, false));
+  CHECK(embedded.may_come(epmd::errc::closed_early, false));
+  CHECK(embedded.may_come(epmd::errc::connection_lost, true));
+  CHECK_FALSE(embedded.may_come(epmd::errc::name_taken, true));
+  CHECK_FALSE(embedded.may_come(epmd::errc::timed_out, true));
+  const epmd_policy client{epmd_mode::client_only};
+  CHECK_FALSE(client.may_come(epmd::errc::cannot_connect, true));
+  CHECK_FALSE(client.may_come(epmd::errc::closed_early, false));
+}
