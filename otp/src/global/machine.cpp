@@ -77,11 +77,11 @@ void machine::node_down(atom node) {
 
 void machine::unreachable(atom node) { lose(node); }
 
+// A peer that is told will part with the node too, and drop names that it has sent us; one that is not told keeps them.
 void machine::lose(atom node) {
   names_.node_down(node);
   locks_.node_down(node);
-  sessions_.member_lost(node);
-  partitions_.lost(node, creation_);
+  if (partitions_.lost(node, creation_)) sessions_.member_lost(node);
   forget(node);
   end_syncs(node);
   context_.run_posted();

@@ -3,10 +3,11 @@
 
 namespace ergo::inline v0::otp::global_detail {
 
-void partitions::lost(atom node, std::uint64_t creation) {
-  if (members_.take_removing(node) || !enabled_) return;
+bool partitions::lost(atom node, std::uint64_t creation) {
+  if (members_.take_removing(node) || !enabled_) return false;
   const auto told = etf::tuple("lost_connection"_atom, context_.node(), creation, context_.number(), node);
   members_.multicast(told, node, known_versions_version, reach::known_and_pending);
+  return true;
 }
 
 // Passed on before anything else, so that a node which the reporter does not reach any more hears of it too.

@@ -16,8 +16,8 @@ class partitions {
   /// From now on connections may be lost without consequences: the node is about to stop, or the option says so.
   void disable() noexcept { enabled_ = false; }
 
-  /// Our own connection to `node` is lost: the others are told, unless it was taken out.
-  void lost(atom node, std::uint64_t creation);
+  /// Our own connection to `node` is lost: the others are told, and true, unless it was taken out.
+  [[nodiscard]] bool lost(atom node, std::uint64_t creation);
   /// `{lost_connection, Reporter, Creation, Number, Lost}`: told once to everybody else.
   void reported(atom reporter, const term& creation, const term& number, atom lost, const term& whole);
   /// `{remove_connection, Node}`: a member wants us gone.

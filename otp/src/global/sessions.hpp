@@ -38,7 +38,7 @@ class sessions {
   void exchange(atom node, const term& names, const term& my_tag);
   void resolved(atom node, const term& operations, const term& known, const term& external, const term& my_tag);
   void in_sync(atom node);
-  /// Some member, or we, lost `node`: what peers have sent us of its names does not hold any more.
+  /// Some member, or we, lost `node`, and others know: what peers have sent us of its names does not hold any more.
   void member_lost(atom node);
 
   void lock_is_set(atom node, const term& my_tag, const lock_id& id);

@@ -169,6 +169,27 @@ TEST_CASE("new names whose lock was lost on the way are not taken", "[global]") 
   CHECK_FALSE(run.brain.whereis("n"_atom).has_value());
 }
 
+TEST_CASE("names of a node that we lose during the exchange are left to the peer, unless it keeps them", "[global]") {
+  for (const bool news : {true, false}) {
+    script run;
+    run.join("old@x");
+    if (!news) run.brain.info(etf::tuple("remove_connection"_atom, "old@x"_atom));  // its loss is told to nobody
+    const auto tag = run.node_up("a@x");
+    run.init_connect("a@x", 8);
+    run.skip();
+    run.offer("a@x", 8, tag);
+    (void)run.answer_calls(true);
+    const auto name = etf::tuple("n"_atom, process_of("old@x", 30), fun_of("random_exit_name"));
+    run.exchange("a@x", tag, etf::list(name));
+    run.skip();
+    run.brain.node_down("old@x"_atom);
+    run.resolved("a@x", tag, etf::list(), etf::list(etf::tuple("old@x"_atom, 8)));
+    run.skip();
+    CHECK(run.brain.who().known("a@x"_atom));
+    CHECK(run.brain.whereis("n"_atom).has_value() == !news);
+  }
+}
+
 TEST_CASE("a refused offer gives the lock back, and is tried again", "[global]") {
   script run;
   const auto tag = run.node_up("a@x");
