@@ -25,6 +25,7 @@ const std::vector<std::string> blocks_with_a_test{
     "README.md: gen_server:call({bank, cpp@localhost}",
     "README.md: ergo::task<> auditor(",
     "README.md: ergo::task<> usher(",
+    "README.md: ergo::task<> stand_in(",
     "README.md: ergo::tls_options certified(",
     "README.md: epmd: erl@localhost should listen",
     "README.md: cmake/run test --only",

@@ -59,8 +59,8 @@ std::vector<std::string> command_of(const peer_options& options) {
   std::vector<std::string> words{"env", "ERL_EPMD_PORT=" + std::to_string(options.epmd_port)};
   if (!options.home.empty()) words.push_back("HOME=" + options.home);
   if (!options.otp.installed()) {
-    words.insert(words.end(),
-                 {ERGO_SOURCE_DIR "/cmake/otp-releases", "run", options.otp.number, "--work", ERGO_INTEROP_DIR, "--"});
+    const std::string unpacked{ERGO_SOURCE_DIR "/cmake/otp-releases"};
+    words.insert(words.end(), {unpacked, "run", options.otp.number, "--work", ERGO_INTEROP_DIR, "--"});
   }
   const auto source = placed(options.otp, ERGO_SOURCE_DIR "/tests/interop/node/interop.erl");
   const std::vector<std::string> erl{
@@ -180,7 +180,7 @@ erlang_peer::erlang_peer(const peer_options& options)
 std::string erlang_peer::attempt(const std::string& command) {
   program_.write_line(command + ".");
   for (;;) {
-    const auto line = program_.read_line();
+    auto line = program_.read_line();
     if (line.starts_with("ok ")) return line.substr(3);
     if (line.starts_with("fail ")) return line;
   }

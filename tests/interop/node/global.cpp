@@ -4,6 +4,7 @@
 
 #include <ergo/kernel.hpp>
 #include <ergo/otp/global.hpp>
+#include <ergo_test/rounds.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -170,9 +171,13 @@ class pair_of_nodes {
     options.boot = ergo::kernel::boot();
     return options;
   }
+  /// Connects, and waits until both have taken over each other's names.
   void connect() {
     in.connect(true);
     expect_same(in.erl(side_call("sync", "")), "ok");
+    const ergo::destination server{"global_name_server"_atom};
+    eventually("we have their names",
+               [&] { return in.ours().call(server, "get_synced"_atom) == ergo::etf::list(in.peer_atom()); });
   }
   [[nodiscard]] std::optional<ergo::pid> ours(const std::string& name) {
     return global::whereis_name(in.node().local(), global_name{ergo::atom::of(name)});
@@ -307,32 +312,63 @@ ergo::task<> compete(ergo::process& self, ergo::destination referee, int times, 
   for (int round = 0; round < times; ++round) (void)co_await global::trans(self, id, body, where);
 }
 
+/// Nodes of both languages that all know each other; the first of ours is the port mapper.
+class crowd {
+ public:
+  crowd(const release& otp, int theirs, int ours) : port_{free_port()} {
+    for (int count = 0; count < ours; ++count) {
+      auto options = options_for(fresh_name("ours"), port_);
+      const auto services = pair_of_nodes::with_services();
+      options.visibility = services.visibility;
+      options.boot = services.boot;
+      ours_.push_back(std::make_unique<our_node>(std::move(options)));
+    }
+    for (int count = 0; count < theirs; ++count) {
+      peers_.push_back(std::make_unique<erlang_peer>(preventing_partitions(otp, port_)));
+      peers_.back()->load(side);
+      for (const auto& one : ours_) expect_same(peers_.back()->run("{ping, " + one->quoted_name() + "}"), "pong");
+    }
+    for (const auto& one : peers_) expect_same(one->run(side_call("sync", "")), "ok");
+  }
+
+  [[nodiscard]] std::vector<ergo::atom> names() const {
+    std::vector<ergo::atom> all;
+    for (const auto& one : ours_) all.push_back(ergo::atom::of(one->name()));
+    for (const auto& one : peers_) all.push_back(ergo::atom::of(one->name()));
+    return all;
+  }
+  [[nodiscard]] auto& ours() noexcept { return ours_; }
+  [[nodiscard]] auto& peers() noexcept { return peers_; }
+
+ private:
+  std::uint16_t port_;
+  std::vector<std::unique_ptr<our_node>> ours_;
+  std::vector<std::unique_ptr<erlang_peer>> peers_;
+};
+
 TEST_CASE("A lock that Erlang and we compete for has one holder at a time") {
-  for_every_release("global: trans on one id from both languages, on three nodes", [](const release& otp) {
-    constexpr int times = 15;
-    constexpr int processes = 3;
-    pair_of_nodes on{otp};
-    auto& in = on.in;
-    erlang_peer third{preventing_partitions(otp, in.port())};
-    third.load(side);
-    on.connect();
-    expect_same(third.run("{ping, " + in.cpp() + "}"), "pong");
-    expect_same(third.run(side_call("sync", "")), "ok");
-    in.erl(side_call("start_referee", "referee"));
-    const std::vector nodes{in.node().name(), in.peer_atom(), ergo::atom::of(third.name())};
-    std::vector<ergo::term> listed{nodes.begin(), nodes.end()};
-    const auto list = ergo::etf::to_text(ergo::etf::make_list(listed));
-    const auto where = "{referee, " + atom_text(in.peer().name()) + "}";
-    const auto wanted = where + ", " + std::to_string(processes) + ", " + std::to_string(times) + ", " + list;
-    in.erl(side_call("compete", wanted));
-    third.run(side_call("compete", wanted));
-    const ergo::destination referee{"referee"_atom, in.peer_atom()};
-    for (int count = 0; count < processes; ++count)
-      expect(in.node().spawn(compete, referee, times, nodes).has_value(), "spawn");
-    const auto all = "{" + std::to_string(3 * processes * times) + ",0}";
-    std::string seen;
+  for_every_release("global: trans on one id from both languages", [](const release& otp) {
+    const int of_each = ergo::test::rounds(2, 4);  // 1,000 transactions of eight nodes by ERGO_TEST_LONG=1
+    const int processes = ergo::test::rounds(2, 1);
+    const int times = ergo::test::rounds(15, 125);
+    crowd on{otp, of_each, of_each};
+    const auto nodes = on.names();
+    const std::vector<ergo::term> listed{nodes.begin(), nodes.end()};
+    auto& first = *on.peers().front();
+    first.run(side_call("start_referee", "referee"));
+    const auto where = "{referee, " + atom_text(first.name()) + "}";
+    const auto wanted = where + ", " + std::to_string(processes) + ", " + std::to_string(times) + ", " +
+                        ergo::etf::to_text(ergo::etf::make_list(listed));
+    for (const auto& one : on.peers()) one->run(side_call("compete", wanted));
+    const ergo::destination referee{"referee"_atom, ergo::atom::of(first.name())};
+    for (const auto& one : on.ours()) {
+      for (int count = 0; count < processes; ++count)
+        expect((*one)->spawn(compete, referee, times, nodes).has_value(), "spawn");
+    }
+    const auto all = "{" + std::to_string(2 * of_each * processes * times) + ",0}";
     eventually(
-        "all have had their turns, alone", [&] { return (seen = in.erl(side_call("verdict", where))) == all; }, 100s);
+        "all have had their turns, alone", [&] { return first.run(side_call("verdict", where)) == all; },
+        std::chrono::minutes{ergo::test::rounds(2, 20)});
   });
 }
 
