@@ -1,6 +1,8 @@
 // The supervisor of a node's services.
 #include <ergo/kernel.hpp>
 
+#include "shell.hpp"
+
 #include <ergo/otp/global.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/pg.hpp>
@@ -48,7 +50,8 @@ result<void> start_services(node& on, const options& chosen) {
   named.name = "kernel_sup"_atom;
   const auto started = otp::start<otp::supervisor>(on.local(), named, services_of(on, chosen));
   if (!started) return std::unexpected{started.error()};
-  return {};
+  if (!chosen.shell) return {};
+  return detail::provide_shell(on, chosen.shell_commands);
 }
 
 // What the program itself starts before the first peer comes after the services.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ergo/node.hpp>
+#include <ergo/shell_command.hpp>
 
 #include <functional>
 #include <memory>
@@ -23,6 +24,11 @@ struct options {
   /// Scopes of `pg` that run from the node's start on, as `kernel`'s `start_pg` does for the scope `pg`; none by
   /// default, as in OTP.
   std::vector<atom> pg_scopes;
+  /// Gives `erl -remsh` and `iex --remsh` a console for looking at the node and acting on it, to the degree that their
+  /// node has the right to (`node_options::grants`); without it they are told that there is no shell.
+  bool shell = true;
+  /// Commands of the program in that console, beside its own.
+  std::vector<shell_command> shell_commands;
 };
 
 /// Starts a node as `ergo::node::start` does, with the services of a member of a cluster: they are there before the
@@ -30,7 +36,7 @@ struct options {
 ///
 /// They run under the supervisor `kernel_sup`, which other nodes may ask for its children. Blocks; outside threads
 /// only. Errors: those of `ergo::node::start`; `already_present` when `node_options::boot` registers one of their
-/// names.
+/// names, `badarg` where a shell command cannot be one.
 [[nodiscard]] result<std::unique_ptr<node>> start(node_options wanted, options services = {},
                                                   runtime_options runtime = {});
 /// The same on a runtime whose cores are reactors (`ergo::networked`).
