@@ -33,6 +33,18 @@ using clock = std::chrono::steady_clock;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto accept_pause = std::chrono::milliseconds{50};  // when no descriptors are left
 
+// Of the connections that are up.
+moved_bytes bytes_over(const router& ways, const switchboard& board) {
+  moved_bytes all;
+  for (const auto peer : board.nodes(node_set::all)) {
+    const auto* const way = ways.find(peer);
+    if (way == nullptr) continue;
+    all.in += way->counters().bytes_in.load(std::memory_order_relaxed);
+    all.out += way->counters().bytes_out.load(std::memory_order_relaxed);
+  }
+  return all;
+}
+
 std::unexpected<error> refuse(const std::string& text) { return fail(errc::badarg, etf::binary(text)); }
 
 dist::flags offer_of(const node_options& options) {
@@ -258,7 +270,10 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   terms_->speaker = *kernel;
   const auto rex = runtime_.spawn(*local_, spawn_options{.name = "rex"_atom, .trap_exits = true}, make_rex(functions_));
   if (!rex) return std::unexpected{rex.error()};
-  add_builtins(*functions_, {board_, options_.net_ticktime});
+  builtin_facts shown{board_, options_.net_ticktime};
+  shown.system.bytes = [ways = ways_.get(), board = board_.get()] { return bytes_over(*ways, *board); };
+  shown.system.busy = options_.limits.busy;
+  add_builtins(*functions_, shown);
   board_users_ = board_.use_count();
   epmd_users_ = epmd_.use_count();
   return {};
