@@ -1,9 +1,13 @@
 // The supervisor of a node's services.
 #include <ergo/kernel.hpp>
 
+#include "io_functions.hpp"
+#include "loggers.hpp"
 #include "shell.hpp"
+#include "standard_streams.hpp"
 
 #include <ergo/otp/global.hpp>
+#include <ergo/otp/io_device.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/pg.hpp>
 #include <ergo/otp/supervisor.hpp>
@@ -32,10 +36,22 @@ task<result<term>> resolve_it(process& self, term method, term name, term left, 
   co_return kept;
 }
 
+otp::child_spec user_child(const user_options& chosen) {
+  const detail::stream_options streams{.in = chosen.input ? 0 : -1, .out = 1, .unwritten = chosen.unwritten};
+  otp::io::device_options device;
+  device.characters = chosen.characters;
+  return otp::io::device_child("user"_atom, std::make_shared<detail::standard_streams>(streams), device);
+}
+
 otp::supervisor_spec services_of(node& on, const options& chosen) {
   otp::supervisor_spec tree;
   tree.intensity = 10;
   tree.period = std::chrono::seconds{10};
+  if (chosen.logs.enabled) {
+    tree.children.push_back(detail::logger_proxy_child(chosen.logs));
+    tree.children.push_back(detail::error_logger_child(chosen.logs));
+  }
+  if (chosen.user.enabled) tree.children.push_back(user_child(chosen.user));
   if (chosen.global) tree.children.push_back(name_server_of(on, chosen));
   for (const auto scope : chosen.pg_scopes) tree.children.push_back(otp::pg{scope}.child());
   return tree;
@@ -50,6 +66,7 @@ result<void> start_services(node& on, const options& chosen) {
   named.name = "kernel_sup"_atom;
   const auto started = otp::start<otp::supervisor>(on.local(), named, services_of(on, chosen));
   if (!started) return std::unexpected{started.error()};
+  if (chosen.io_functions) detail::provide_io(on);
   if (!chosen.shell) return {};
   return detail::provide_shell(on, chosen.shell_commands);
 }

@@ -15,7 +15,7 @@ class net_kernel final : public behaviour {
   void task_ended(process& /*self*/) override {}
 
  private:
-  // It is the group leader of what processes without one have started elsewhere.
+  // It is the group leader of what processes without one have started elsewhere, on a node without `user`.
   static void refuse_io(process& self, const term& content) {
     if (!etf::is_tagged(content, "io_request"_atom, 4)) return;
     const auto parts = content.elements();

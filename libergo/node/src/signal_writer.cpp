@@ -237,13 +237,16 @@ void signal_writer::spawn(const outgoing& what) {
   if (!wire_.negotiated.has(flag::spawn)) return refuse("notsup"_atom);
   const auto asked = envelope.payload.elements();
   const auto& arguments = asked[3];
-  const control::spawn_request request{*envelope.tag.as_reference(),
-                                       envelope.from,
-                                       asked[0].as_pid().value_or(pid{}) == pid{} ? wire_.speaker : *asked[0].as_pid(),
-                                       *asked[1].as_atom(),
-                                       *asked[2].as_atom(),
-                                       static_cast<std::uint32_t>(arguments.items().size()),
-                                       asked[4]};
+  // A process without a group leader uses `user`, where there is one.
+  const auto leader = asked[0].as_pid().value_or(pid{});
+  const control::spawn_request request{
+      *envelope.tag.as_reference(),
+      envelope.from,
+      leader == pid{} ? wire_.local.whereis("user"_atom).value_or(wire_.speaker) : leader,
+      *asked[1].as_atom(),
+      *asked[2].as_atom(),
+      static_cast<std::uint32_t>(arguments.items().size()),
+      asked[4]};
   if (!dist::encode(out_, request, arguments, packets_)) return refuse("system_limit"_atom);
   wire_.table.spawning(request.id, request.from);
   trace_out(operation::spawn_request, request.from, control::process_name{request.module});

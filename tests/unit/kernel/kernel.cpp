@@ -1,36 +1,21 @@
 // The services of a node: there from its start, and again when one has failed.
-#include <ergo/kernel.hpp>
+#include "support.hpp"
 
 #include <ergo/otp/global.hpp>
 #include <ergo/otp/outside.hpp>
-#include <ergo_test/free_port.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
-#include <chrono>
-#include <thread>
 
 using namespace ergo;
-using namespace std::chrono_literals;
+using namespace ergo::test;
 
 namespace {
 
-constexpr auto patience = 20s;
-
-node_options alone() {
-  node_options options;
-  options.name = "alone@localhost";
-  options.cookie = "secret";
-  options.epmd = epmd_mode::none;
-  options.peer_port = test::free_port();
-  options.on_event = [](const event&) {};
-  return options;
-}
-
 /// Two nodes that find each other without a port mapper.
 struct pair_of_nodes {
-  explicit pair_of_nodes(const kernel::options& services) : ports{test::free_port(), test::free_port()} {
+  explicit pair_of_nodes(const kernel::options& services) : ports{free_port(), free_port()} {
     for (std::size_t number = 0; number < 2; ++number) {
       auto options = alone();
       options.name = names[number];
@@ -54,19 +39,14 @@ task<> keep_name(process& self) {
   co_await self.sleep(forever);
 }
 
-template <typename Condition>
-bool eventually(Condition condition) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!condition() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-  return condition();
-}
-
 }  // namespace
 
 TEST_CASE("the scopes that were asked for run under kernel_sup, and are there again when one was killed") {
   kernel::options services;
   services.pg_scopes = {"pg"_atom, "rooms"_atom};
   services.global = false;
+  services.user.enabled = false;
+  services.logs.enabled = false;
   const auto started = kernel::start(alone(), services);
   REQUIRE(started);
   auto& on = **started;

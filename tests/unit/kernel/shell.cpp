@@ -35,6 +35,8 @@ node_options named(std::string name, std::uint16_t port_mapper = 0) {
 
 std::unique_ptr<node> desk(kernel::options services = {}, node_options as = named("desk@localhost")) {
   services.global = false;
+  services.user.enabled = false;
+  services.logs.enabled = false;
   auto started = kernel::start(std::move(as), std::move(services));
   REQUIRE(started);
   return *std::move(started);

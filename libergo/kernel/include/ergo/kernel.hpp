@@ -4,11 +4,30 @@
 #include <ergo/node.hpp>
 #include <ergo/shell_command.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
 
 namespace ergo::inline v0::kernel {
+
+/// `user`, the device at the program's standard streams, where Erlang's `io:format(user, …)` of any node prints, and
+/// what processes without a group leader print.
+struct user_options {
+  bool enabled = true;
+  bool input = false;  ///< others may read the program's standard input; else they are told that it has ended
+  std::size_t unwritten = std::size_t{1} << 20;   ///< bytes that wait for a slow standard output before printing waits
+  std::size_t characters = std::size_t{4} << 20;  ///< the longest text that is formatted for others at once
+};
+
+/// `logger_proxy` and `error_logger`, where Erlang nodes report what happens to processes whose group leader is here,
+/// such as those that we have started there. Each event becomes one of ours (`runtime_options::on_event`),
+/// with level, text, pid, and the metadata as fields.
+struct log_options {
+  bool enabled = true;
+  std::size_t per_second = 500;                 ///< the rest is dropped and counted in an event of its own; 0: all
+  std::size_t longest = std::size_t{64} << 10;  ///< bytes of an event's text
+};
 
 /// Which services a node has.
 struct options {
@@ -24,6 +43,11 @@ struct options {
   /// Scopes of `pg` that run from the node's start on, as `kernel`'s `start_pg` does for the scope `pg`; none by
   /// default, as in OTP.
   std::vector<atom> pg_scopes;
+  user_options user;
+  log_options logs;
+  /// Erlang's `io:format`, `fwrite`, `put_chars`, `nl` and `write` for code of other nodes that runs here: it prints at
+  /// the caller. Needs `right::call`.
+  bool io_functions = true;
   /// Gives `erl -remsh` and `iex --remsh` a console for looking at the node and acting on it, to the degree that their
   /// node has the right to (`node_options::grants`); without it they are told that there is no shell.
   bool shell = true;
