@@ -108,7 +108,7 @@ void restart(stage& on, const std::string& node) {
 }
 
 TEST_CASE("after quiet every node has the same names, and each is the name of a process that lives", "[global]") {
-  check_seeds(60, [](sim& world) -> std::string {
+  check_seeds(40, [](sim& world) -> std::string {
     stage on{.world = world};
     on.nodes = start_nodes(world, 3 + world.pick(4));
     for (const auto& name : on.nodes) set_up(on, name);
@@ -163,7 +163,7 @@ task<> compete(process& self, stage* on) {
 }
 
 TEST_CASE("a lock that is set on all nodes has one holder, whoever ends while it is wanted", "[global]") {
-  check_seeds(60, [](sim& world) -> std::string {
+  check_seeds(12, [](sim& world) -> std::string {
     stage on{.world = world};
     on.nodes = start_nodes(world, 3 + world.pick(4));
     std::vector<pid> competitors;
