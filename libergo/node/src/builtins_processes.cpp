@@ -29,7 +29,7 @@ term known_function(const term& facts) {
 }
 
 term known_place(const term& facts) {
-  const auto call = known_function(facts);
+  auto call = known_function(facts);
   if (!call.is_tuple(3)) return call;
   return etf::tuple(call.elements()[0], call.elements()[1], call.elements()[2], term{});
 }
