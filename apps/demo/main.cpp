@@ -3,7 +3,7 @@
 #include "servers.hpp"
 
 #include <ergo/etf/text.hpp>
-#include <ergo/kernel.hpp>
+#include <ergo/launch.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/supervisor.hpp>
 
@@ -35,12 +35,18 @@ void print(const ergo::event& happened) {
 }
 
 int run(int argc, char** argv) {
-  const auto wanted = read_options(argc, argv);
+  const auto launched = ergo::kernel::launch::read(argc, argv);
+  if (!launched) {
+    std::cerr << "ergo-demo: " << launched.error().message() << '\n';
+    return 1;
+  }
+  const auto wanted = *launched ? std::optional{options{}} : read_options(argc, argv);
   if (!wanted) return 0;
   ergo::runtime_options runtime;
   runtime.compatibility = ergo::compatibility::otp23;
   runtime.on_event = print;
-  auto node = ergo::kernel::start(wanted->node, wanted->services, std::move(runtime));
+  auto node = *launched ? (*launched)->start(wanted->node, wanted->services, std::move(runtime))
+                        : ergo::kernel::start(wanted->node, wanted->services, std::move(runtime));
   if (!node) {
     std::cerr << "ergo-demo: " << node.error().message() << '\n';
     return 1;
@@ -57,8 +63,14 @@ int run(int argc, char** argv) {
     std::cerr << "ergo-demo: demo:add/2 cannot be provided: " << add.error().message() << '\n';
     return 1;
   }
+  const auto said = (*node)->provide("demo", "say", say);
+  if (!said) {
+    std::cerr << "ergo-demo: demo:say/1 cannot be provided: " << said.error().message() << '\n';
+    return 1;
+  }
   std::cout << ergo::etf::to_text((*node)->name()) << " is ready, port " << (*node)->port() << ", creation "
             << (*node)->creation() << std::endl;
+  if (*launched) (*launched)->started(**node);
   (*node)->run_until_signal();
   return 0;
 }

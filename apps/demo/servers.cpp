@@ -1,7 +1,10 @@
 // What the demo's servers do beyond one line.
 #include "servers.hpp"
 
+#include <ergo/otp/io.hpp>
+
 #include <stdexcept>
+#include <utility>
 
 namespace demo {
 
@@ -27,6 +30,11 @@ ergo::task<std::vector<ergo::pid>> pong_server::start(ergo::process& self, std::
     started.push_back(*one);
   }
   co_return started;
+}
+
+ergo::task<ergo::result<void>> say(ergo::process& self, std::string text) {
+  auto printing = ergo::otp::io::put_chars(self, text + "\n");
+  co_return co_await std::move(printing);
 }
 
 }  // namespace demo

@@ -1,10 +1,11 @@
-// The four gen_servers of the demo. Each is a plain class; none knows that it is called over a network.
+// The gen_servers of the demo, each a plain class, and a function; none knows that it is called over a network.
 #pragma once
 
 #include <ergo/otp/gen_server.hpp>
 #include <ergo/otp/start.hpp>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace demo {
@@ -68,5 +69,8 @@ class caller {
 
   static constexpr auto calls = ergo::otp::on(ergo::otp::match<"call", ergo::atom, ergo::term>(&caller::call));
 };
+
+/// Prints a line where its caller's output goes: `ok`, or why it could not be printed.
+[[nodiscard]] ergo::task<ergo::result<void>> say(ergo::process& self, std::string text);
 
 }  // namespace demo

@@ -27,6 +27,7 @@ const std::vector<std::string> blocks_with_a_test{
     "README.md: ergo::task<> usher(",
     "README.md: ergo::task<> stand_in(",
     "README.md: class window :",
+    "README.md: int serve(int argc, char** argv)",
     "README.md: ergo::tls_options certified(",
     "README.md: epmd: erl@localhost should listen",
     "README.md: cmake/run test --only",

@@ -8,6 +8,13 @@
 #include <ergo/calls.hpp>
 #include <ergo/runtime.hpp>
 
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace ergo::inline v0::detail {
@@ -30,9 +37,9 @@ result<term> nodes_of(const board_pointer& board, atom own, atom which) {
 }
 
 void add_nodes(function_table& to, const builtin_facts& facts) {
-  shelf{to, "erlang", right::talk}.add("node", [](process& self) { return self.node().name(); }).add("is_alive", [] {
-    return true;
-  });
+  shelf{to, "erlang", right::talk}
+      .add("node", [](process& self) { return self.node().name(); })
+      .add("is_alive", [](process& self) { return self.node().name() != "nonode@nohost"_atom; });
   shelf{to, "erlang", right::observe}
       .add("nodes",
            [board = facts.board](process& self) { return nodes_of(board, self.node().name(), "visible"_atom); })
@@ -60,6 +67,38 @@ void add_nodes(function_table& to, const builtin_facts& facts) {
     auto asked = etf::tuple("is_auth"_atom, self.node().name());
     const auto answer = co_await call(self, other, std::move(asked), std::chrono::seconds{7});
     co_return answer && answer->is("yes"_atom) ? "pong"_atom : "pang"_atom;
+  });
+}
+
+// ----- the end -------------------------------------------------------------------------------------------------------
+
+// The program ends as if somebody had told it to from its terminal: in order. A second order changes nothing, because a
+// second signal would cut that short.
+std::function<void()> program_end() {
+  return [told = std::make_shared<std::atomic_flag>()] {
+    if (!told->test_and_set()) ::kill(::getpid(), SIGTERM);
+  };
+}
+
+void leave_all(const board_pointer& board) {
+  if (board == nullptr) return;
+  for (const auto peer : board->nodes(node_set::all))
+    board->disconnect(std::string{peer.text()}, dist::attempt_id::none);
+}
+
+task<> never_return(process& self) { co_await self.sleep(forever); }
+
+void add_ends(function_table& to, const board_pointer& board) {
+  const auto end_program = program_end();
+  // As from a program that is gone, nothing is heard of this one again: whoever has called loses the connection.
+  shelf{to, "erlang", right::manage}.add("halt", [board, end_program](process& self) {
+    leave_all(board);
+    end_program();
+    return never_return(self);
+  });
+  shelf{to, "init", right::manage}.add("stop", [end_program] {
+    end_program();
+    return "ok"_atom;
   });
 }
 
@@ -112,6 +151,7 @@ void add_builtins(function_table& to, const builtin_facts& facts) {
   add_nodes(to, facts);
   add_process_builtins(to);
   add_system_builtins(to, facts.system);
+  add_ends(to, facts.board);
   add_observer_builtins(to, facts.system);
   add_code(to);
   add_applications(to);

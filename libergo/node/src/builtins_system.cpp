@@ -14,7 +14,6 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <ctime>
 #include <fstream>
 #include <map>
@@ -301,13 +300,6 @@ void add_system_builtins(function_table& to, const system_facts& facts) {
       .add("version", system_release)
       .add("getpid", [] { return characters(std::to_string(getpid())); });
   add_clocks(to);
-  // The program ends as if somebody had told it to from its terminal: in order.
-  const auto end_program = [] {
-    ::kill(::getpid(), SIGTERM);
-    return "ok"_atom;
-  };
-  shelf{to, "erlang", right::manage}.add("halt", end_program);
-  shelf{to, "init", right::manage}.add("stop", end_program);
 }
 
 }  // namespace ergo::inline v0::detail

@@ -31,6 +31,7 @@ namespace asio = boost::asio;
 using clock = std::chrono::steady_clock;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::string_view no_name = "nonode@nohost";
 constexpr auto accept_pause = std::chrono::milliseconds{50};  // when no descriptors are left
 
 // Of the connections that are up.
@@ -112,6 +113,7 @@ void node_state::note(log_level level, std::string text) const {
 // ----- start --------------------------------------------------------------------------------------------------------
 
 result<void> node_state::start(std::string cookie, const std::function<result<void>()>& boot) {
+  if (name_.text() == no_name) return start_alone(boot);
   if (auto done = prepare_tls(); !done) return done;
   if (!options_.named_by.empty()) return start_unnamed(std::move(cookie), boot);
   if (auto done = open_sockets(); !done) return done;
@@ -121,6 +123,18 @@ result<void> node_state::start(std::string cookie, const std::function<result<vo
   if (auto done = boot(); !done) return done;
   begin_accepting();
   return {};
+}
+
+// In no network: it serves its program, and whoever the program talks with in its own ways.
+result<void> node_state::start_alone(const std::function<result<void>()>& boot) {
+  options_.epmd = epmd_mode::none;
+  options_.peer_port = 0;
+  options_.routes.clear();
+  options_.resolve = nullptr;
+  options_.tls.reset();
+  if (auto done = meet_port_mapper({}); !done) return done;
+  if (auto done = become(0, {}); !done) return done;
+  return boot();
 }
 
 result<void> node_state::prepare_tls() {
@@ -239,7 +253,7 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   const auto self = name ? etf::node_id::make(*name, creation) : std::unexpected{name.error()};
   if (!self) return fail(errc::system_limit, "atoms"_atom);
   try {
-    local_ = &runtime_.add_node(*self);
+    local_ = creation == 0 ? &runtime_.anonymous() : &runtime_.add_node(*self);
   } catch (const std::length_error& full) {
     return fail(errc::system_limit, etf::binary(full.what()));
   }

@@ -54,6 +54,7 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   [[nodiscard]] result<void> reload_tls(const tls_options* next);
 
  private:
+  [[nodiscard]] result<void> start_alone(const std::function<result<void>()>& boot);
   [[nodiscard]] result<void> start_unnamed(std::string cookie, const std::function<result<void>()>& boot);
   [[nodiscard]] boost::asio::awaitable<std::optional<dist::peer_reason>> be_named(std::shared_ptr<attempt> first,
                                                                                   finder_plan known,
