@@ -56,7 +56,8 @@ std::string placed(const release& otp, const std::string& file) {
 }
 
 std::vector<std::string> command_of(const peer_options& options) {
-  std::vector<std::string> words{"env", "ERL_EPMD_PORT=" + std::to_string(options.epmd_port)};
+  auto words = options.through;
+  words.insert(words.end(), {"env", "ERL_EPMD_PORT=" + std::to_string(options.epmd_port)});
   if (!options.home.empty()) words.push_back("HOME=" + options.home);
   if (!options.otp.installed()) {
     const std::string unpacked{ERGO_SOURCE_DIR "/cmake/otp-releases"};

@@ -30,8 +30,9 @@ struct peer_options {
   std::string cookie = "interop";  ///< empty: what is in its cookie file
   bool long_names = false;
   unsigned epmd_port = 4369;
-  std::vector<std::string> more = {};  ///< further words of the command line
-  std::string home = {};               ///< its home folder; empty: ours
+  std::vector<std::string> more = {};     ///< further words of the command line
+  std::string home = {};                  ///< its home folder; empty: ours
+  std::vector<std::string> through = {};  ///< the command that runs it, such as `ip netns exec NAME`
 };
 
 /// A program with its input and output in our hands; killed by process id when this object goes.

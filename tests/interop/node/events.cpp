@@ -65,6 +65,50 @@ TEST_CASE("A process that monitors nodes is told who came and why they went") {
   });
 }
 
+TEST_CASE("net_kernel:monitor_nodes tells of our nodes: type, reason, and one id per connection") {
+  for_every_release("net_kernel:monitor_nodes: connect, disconnect, kill -9, stop", [](const release& otp) {
+    world in{otp};
+    in.peer().load(ERGO_SOURCE_DIR "/tests/interop/node/events_side.erl");
+    expect_same(in.erl("{apply, events_side, watch, []}"), "ok");
+    const auto told = [&](const std::string& what, const std::string& node, const std::string& wanted) {
+      std::string last;
+      try {
+        eventually(what, [&] {
+          last = in.erl("{apply, events_side, told, [" + atom_text(node) + "]}");
+          return last == wanted;
+        });
+      } catch (const std::runtime_error&) {
+        expect_same(what + ": " + last, wanted);
+      }
+    };
+    const auto ours = in.ours().name();
+    const std::string up = "{up,hidden}";
+    in.connect(false);
+    told("we connect", ours, "[" + up + "]");
+    expect(in.node().disconnect(in.peer().name()), "disconnect");
+    const auto once = up + ",{down,hidden,connection_closed}";
+    told("we disconnect", ours, "[" + once + "]");
+    in.connect(true);
+    expect_same(in.erl("{disconnect, " + in.cpp() + "}"), "true");
+    const auto twice = once + "," + up + ",{down,hidden,disconnect}";
+    told("they connect and disconnect", ours, "[" + twice + "]");
+
+    demo_node killed{fresh_name("killed"), in.port(), {"--visible"}};
+    expect_same(in.erl("{ping, " + atom_text(killed.name()) + "}"), "pong");
+    killed.process().kill_now();
+    told("kill -9", killed.name(), "[{up,visible},{down,visible,connection_closed}]");
+
+    auto options = in.another();
+    options.visibility = ergo::visibility::visible;
+    our_node stopped{options};
+    expect(stopped->connect(in.peer().name()).has_value(), "connect");
+    told("a visible node connects", stopped.name(), "[{up,visible}]");
+    stopped->stop(0s);
+    told("stop", stopped.name(), "[{up,visible},{down,visible,connection_closed}]");
+    told("nobody else", ours, "[" + twice + "]");
+  });
+}
+
 TEST_CASE("A node is up before any of its traffic, and down after all of it") {
   in_every_world("nodeup, traffic, nodedown: 40 cuts in bursts", [](world& in) {
     constexpr int cuts = 40;

@@ -1,0 +1,278 @@
+// R41: nodes of Erlang and of ours on computers of their own, between some of which the network is cut.
+#include "harness.hpp"
+#include "scoreboard.hpp"
+
+#include <ergo/otp/pg.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <thread>
+
+namespace ergo_interop {
+namespace {
+
+using ergo::otp::pg;
+
+constexpr auto tick_time = 4s;
+// A silent peer is down within five quarters of the tick time; the rest is for a machine with other work.
+constexpr auto patience = tick_time + tick_time / 4 + 10s;
+constexpr int cannot = 77;  // what netns.sh ends with where the machine does not allow something
+constexpr std::uint16_t everywhere = 4'711;
+
+/// The computers of netns.sh, until this object goes. Skips the test where the machine allows none.
+class network {
+ public:
+  explicit network(unsigned computers) { set_up("up", std::to_string(computers)); }
+  ~network() { (void)run("down", ""); }
+  network(const network&) = delete;
+  network& operator=(const network&) = delete;
+
+  /// False where this machine cannot do that; why is remarked.
+  [[nodiscard]] bool cut(const std::string& how, unsigned one, unsigned other) {
+    const auto done = run("cut", how + " " + std::to_string(one) + " " + std::to_string(other));
+    if (done.code == cannot) {
+      remark("partial partitions by " + how + " are left out: " + done.said);
+      return false;
+    }
+    if (done.code != 0) throw std::runtime_error{"netns.sh cut: " + done.said};
+    return true;
+  }
+  void heal() { set_up("heal", ""); }
+  [[nodiscard]] std::string space(unsigned computer) const { return bed_ + "-" + std::to_string(computer); }
+  [[nodiscard]] static std::string address(unsigned computer) { return "10.77.0." + std::to_string(computer); }
+
+  /// Runs `work` on a thread of that computer; threads that it starts are there, too.
+  void on(unsigned computer, const std::function<void()>& work) const {
+    std::exception_ptr thrown;
+    std::thread{[&] {
+      try {
+        const auto path = "/run/netns/" + space(computer);
+        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        const bool there = file >= 0 && ::setns(file, CLONE_NEWNET) == 0;
+        ::close(file);
+        if (!there) throw std::runtime_error{"cannot enter " + path};
+        work();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    }}.join();
+    if (thrown) std::rethrow_exception(thrown);
+  }
+
+ private:
+  struct outcome {
+    int code = 0;
+    std::string said;
+  };
+  [[nodiscard]] outcome run(const std::string& command, const std::string& arguments) const {
+    const auto line =
+        ERGO_SOURCE_DIR "/tests/interop/node/netns.sh " + command + " " + bed_ + " " + arguments + " 2>&1";
+    outcome how;
+    auto* const script = ::popen(line.c_str(), "r");
+    std::array<char, 256> room{};
+    while (std::fgets(room.data(), room.size(), script) != nullptr) how.said += room.data();
+    const int status = ::pclose(script);
+    how.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return how;
+  }
+  void set_up(const std::string& command, const std::string& arguments) const {
+    const auto how = run(command, arguments);
+    if (how.code == 0) return;
+    if (how.code != cannot || command != "up") throw std::runtime_error{"netns.sh " + command + ": " + how.said};
+    (void)run("down", "");
+    SKIP(how.said);
+  }
+
+  std::string bed_ = fresh_name("ergo");
+};
+
+ergo::task<ergo::term> join(ergo::process& self, pg scope) {
+  const auto lobby = "lobby"_atom;
+  const auto joined = co_await scope.join(self, lobby);
+  if (!joined) co_return ergo::term{"not_joined"_atom};
+  co_return ergo::term{"joined"_atom};
+}
+
+/// A member of the group as long as the node lives.
+ergo::task<> member(ergo::process& self, pg scope) {
+  auto joining = join(self, scope);
+  (void)co_await std::move(joining);
+  (void)co_await self.receive<ergo::down>();
+}
+
+/// The nodes of the group's members, in order.
+ergo::task<ergo::term> members(ergo::process& self, pg scope) {
+  const auto lobby = "lobby"_atom;
+  const auto all = co_await scope.members(self, lobby);
+  std::vector<std::string> names;
+  if (all) {
+    for (const auto& one : *all) names.emplace_back(one.node.name().text());
+  }
+  std::ranges::sort(names);
+  std::vector<ergo::term> sorted;
+  for (const auto& name : names) sorted.emplace_back(ergo::atom::of(name));
+  co_return ergo::etf::make_list(sorted);
+}
+
+/// Two nodes of Erlang, a hidden and a visible one of ours, each on a computer of its own, all connected.
+class scattered {
+ public:
+  static constexpr unsigned centre = 1;  // Erlang
+  static constexpr unsigned erlang = 2;
+  static constexpr unsigned hidden = 3;  // ours
+  static constexpr unsigned visible = 4;
+
+  explicit scattered(const release& otp) {
+    for (const auto computer : {centre, erlang}) {
+      theirs_.emplace(computer, std::make_unique<erlang_peer>(there(otp, computer)));
+      auto& one = *theirs_.at(computer);
+      one.load(ERGO_SOURCE_DIR "/tests/interop/node/partition_side.erl");
+      expect_same(one.run("{apply, partition_side, start, []}"), "true");
+      expect_same(one.run("{apply, partition_side, join, []}"), "ok");
+    }
+    start_ours(otp, hidden, ergo::visibility::hidden);
+    start_ours(otp, visible, ergo::visibility::visible);
+    auto& ours = **ours_.at(visible);
+    expect(rooms.start(ours.local()).has_value(), "our scope starts");
+    expect(ours.spawn(member, rooms).has_value(), "our member starts");
+    meet();
+  }
+
+  /// Every node that is not connected with another one calls it.
+  void meet() {
+    eventually("all meet", [&] {
+      bool all = true;
+      for (unsigned one = centre; one <= visible; ++one) {
+        for (unsigned other = one + 1; other <= visible; ++other) all = call(one, other) && all;
+      }
+      return all;
+    });
+  }
+  [[nodiscard]] bool connected(unsigned one, unsigned other) {
+    if (const auto found = ours_.find(one); found != ours_.end()) return (*found->second)->is_connected(name(other));
+    return theirs_.at(one)->run("{connected, " + atom_text(name(other)) + "}") == "true";
+  }
+  /// Both sides of each of these pairs see it as `wanted`, and the others are connected.
+  void expect_cut(const std::vector<std::pair<unsigned, unsigned>>& pairs) {
+    for (unsigned one = centre; one <= visible; ++one) {
+      for (unsigned other = centre; other <= visible; ++other) {
+        if (one == other) continue;
+        const bool is_cut =
+            std::ranges::find(pairs, std::pair{std::min(one, other), std::max(one, other)}) != pairs.end();
+        const auto what = name(one) + (is_cut ? " loses " : " keeps ") + name(other);
+        eventually(what, [&] { return connected(one, other) != is_cut; }, patience);
+      }
+    }
+  }
+  /// Who is in the group, as `computer` sees it: exactly those on `wanted`.
+  void expect_group(unsigned computer, const std::vector<unsigned>& wanted) {
+    std::vector<std::string> names;
+    for (const auto one : wanted) names.push_back(name(one));
+    std::ranges::sort(names);
+    std::string text;
+    for (const auto& one : names) text += (text.empty() ? "" : ",") + atom_text(one);
+    std::string seen;
+    try {
+      eventually("group", [&] { return (seen = group_at(computer)) == "[" + text + "]"; });
+    } catch (const std::runtime_error&) {
+      expect_same(name(computer) + " sees " + seen, "[" + text + "]");
+    }
+  }
+  void expect_no_crash() {
+    for (const auto& [computer, one] : theirs_) expect_same(one->run("{apply, partition_side, crashes, []}"), "[]");
+  }
+  [[nodiscard]] network& cables() noexcept { return network_; }
+
+ private:
+  [[nodiscard]] std::string name(unsigned computer) const {
+    if (const auto found = ours_.find(computer); found != ours_.end()) return found->second->name();
+    return theirs_.at(computer)->name();
+  }
+  [[nodiscard]] std::string group_at(unsigned computer) {
+    if (computer == visible) return ergo::etf::to_text(run_process(**ours_.at(visible), members, rooms));
+    return theirs_.at(computer)->run("{apply, partition_side, members, []}");
+  }
+  [[nodiscard]] bool call(unsigned one, unsigned other) {
+    if (connected(one, other) && connected(other, one)) return true;
+    if (const auto found = ours_.find(one); found != ours_.end())
+      return (*found->second)->connect(name(other)).has_value();
+    return theirs_.at(one)->run("{ping, " + atom_text(name(other)) + "}") == "pong";
+  }
+  [[nodiscard]] peer_options there(const release& otp, unsigned computer) const {
+    auto options = peer_at(otp, everywhere, network::address(computer));
+    options.through = {"ip", "netns", "exec", network_.space(computer)};
+    const auto seconds = std::to_string(std::chrono::seconds{tick_time}.count());
+    const auto address = "{10,77,0," + std::to_string(computer) + "}";
+    const std::vector<std::string> words{"-erl_epmd_port", std::to_string(everywhere), "-kernel", "net_ticktime",
+                                         seconds,          "inet_dist_use_interface",  address};
+    options.more.insert(options.more.end(), words.begin(), words.end());
+    return options;
+  }
+  void start_ours(const release& otp, unsigned computer, ergo::visibility seen) {
+    auto options = options_for(fresh_name("cpp"), 0);
+    options.name = fresh_name("cpp") + "@" + network::address(computer);
+    options.epmd = ergo::epmd_mode::none;
+    options.peer_port = everywhere;
+    options.visibility = seen;
+    options.net_ticktime = tick_time;
+    ergo::runtime_options runtime;
+    if (otp.number == "23") runtime.compatibility = ergo::compatibility::otp23;
+    network_.on(computer, [&] { ours_.emplace(computer, std::make_unique<our_node>(options, std::move(runtime))); });
+  }
+
+  network network_{visible};
+  std::map<unsigned, std::unique_ptr<erlang_peer>> theirs_;
+  std::map<unsigned, std::unique_ptr<our_node>> ours_;
+
+ public:
+  const pg rooms{"rooms"_atom};
+};
+
+TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and all meet again without a restart") {
+  for_every_release("partial partitions: two of Erlang, a hidden and a visible one of ours", [](const release& otp) {
+    scattered on{otp};
+    constexpr auto centre = scattered::centre;
+    constexpr auto erlang = scattered::erlang;
+    constexpr auto hidden = scattered::hidden;
+    constexpr auto visible = scattered::visible;
+    const std::vector<unsigned> everybody{centre, erlang, visible};
+    std::vector<std::string> ways{"drop"};
+    if (otp.installed()) ways.emplace_back("reset");
+    for (const auto& how : ways) {
+      for (const auto computer : everybody) on.expect_group(computer, everybody);
+      // One of Erlang's from ours, and ours from each other; all keep the centre.
+      const std::vector<std::pair<unsigned, unsigned>> pairs{{erlang, hidden}, {erlang, visible}, {hidden, visible}};
+      if (!std::ranges::all_of(pairs, [&](const auto& pair) { return on.cables().cut(how, pair.first, pair.second); }))
+        continue;
+      on.expect_cut(pairs);
+      on.expect_group(centre, everybody);
+      on.expect_group(erlang, {centre, erlang});
+      on.expect_group(visible, {centre, visible});
+      on.cables().heal();
+      on.meet();
+    }
+    if (otp.installed()) {
+      expect(on.cables().cut("down", visible, centre), "a link goes down");
+      on.expect_cut({{centre, visible}, {erlang, visible}, {hidden, visible}});
+      on.expect_group(centre, {centre, erlang});
+      on.expect_group(visible, {visible});
+      on.cables().heal();
+      on.meet();
+    }
+    for (const auto computer : everybody) on.expect_group(computer, everybody);
+    on.expect_no_crash();
+  });
+}
+
+}  // namespace
+}  // namespace ergo_interop
