@@ -106,6 +106,7 @@ struct standard_streams::shared {
   void run();
   [[nodiscard]] bool finished();
   [[nodiscard]] std::size_t left() const noexcept { return unwritten.size() - written; }
+  [[nodiscard]] std::pair<bool, bool> wishes();  ///< to write, and to read
   void wait_for_streams();
   void write_some();
   void read_some();
@@ -141,11 +142,13 @@ bool standard_streams::shared::finished() {
   return closing && (left() == 0 || failed != 0);
 }
 
+std::pair<bool, bool> standard_streams::shared::wishes() {
+  const lock held{mutex};
+  return {left() > 0, reader.has_value() && !closing};
+}
+
 void standard_streams::shared::wait_for_streams() {
-  lock held{mutex};
-  const bool writes = left() > 0;
-  const bool reads = reader.has_value() && !closing;
-  held.unlock();
+  const auto [writes, reads] = wishes();
   std::array<pollfd, 3> looked{{{wake[0], POLLIN, 0}, {writes ? out : -1, POLLOUT, 0}, {reads ? in : -1, POLLIN, 0}}};
   constexpr int without_wake_ms = 100;
   if (::poll(looked.data(), looked.size(), wake[0] < 0 ? without_wake_ms : -1) < 0) return;
