@@ -181,6 +181,7 @@ class writer {
 
  private:
   void new_line(std::int64_t indent) {
+    if (out_.size() > limit_) refuse_size();
     out_ += U'\n';
     out_ += repeated(U' ', indent, limit_);
   }

@@ -89,8 +89,8 @@ std::expected<pid, std::string> find_process(const local_node& on, std::string_v
     if (*numbered && !on.owner().alive(**numbered)) return std::unexpected{quoted(word) + " is not alive."};
     return *numbered;
   }
-  const auto name = etf::parse(word);
-  const auto known = name ? name->as_atom() : std::nullopt;
+  const bool in_quotes = word.size() > 2 && word.front() == '\'' && word.back() == '\'';
+  const auto known = etf::atom::find(in_quotes ? word.substr(1, word.size() - 2) : word);  // makes no atoms
   const auto found = known ? on.whereis(*known) : std::nullopt;
   if (!found) return std::unexpected{"No process is registered as " + quoted(word) + "."};
   return *found;

@@ -48,16 +48,25 @@ std::string shown(const term& value, std::size_t longest) {
   return etf::to_text(value, {.strings = true, .unicode = true, .limit = longest});
 }
 
+// What is far too long is not formatted only to be cut: a few bytes may ask for millions of characters.
+otp::io_format_options at_most(std::size_t longest) {
+  otp::io_format_options made;
+  made.unicode = true;
+  made.characters = 4 * longest;
+  return made;
+}
+
 std::string formatted(const term& format, const term& arguments, std::size_t longest) {
-  auto text = otp::io_format(format, arguments, {.unicode = true});
+  auto text = otp::io_format(format, arguments, at_most(longest));
   if (text) return shortened(*std::move(text), longest);
-  return shortened("FORMAT ERROR: " + shown(format, longest) + " - " + shown(arguments, longest), longest);
+  const auto* const why = text.error() == otp::io_format_error::too_big ? "" : "FORMAT ERROR: ";
+  return shortened(why + shown(format, longest) + " - " + shown(arguments, longest), longest);
 }
 
 // A string is what `~ts` can show and is no list of other things.
-std::optional<std::string> as_string(const term& value) {
+std::optional<std::string> as_string(const term& value, std::size_t longest) {
   if (!value.is_binary() && (!value.is_list() || value.is_nil())) return std::nullopt;
-  auto text = otp::io_format(etf::binary("~ts"), etf::list(value), {.unicode = true});
+  auto text = otp::io_format(etf::binary("~ts"), etf::list(value), at_most(longest));
   if (!text) return std::nullopt;
   return *std::move(text);
 }
@@ -106,7 +115,7 @@ std::optional<event> read_log_event(const term& told, std::size_t longest) {
   event made;
   if (with_format) {
     made = log_event(*level, formatted(parts[2], parts[3], longest));
-  } else if (auto text = as_string(parts[2])) {
+  } else if (auto text = as_string(parts[2], longest)) {
     made = log_event(*level, shortened(*std::move(text), longest));
   } else {
     made = with_report(log_event(*level, report_text(parts[2], longest)), parts[2]);

@@ -47,7 +47,7 @@ void report_dropped(process& self, std::size_t count) {
   if (count > 0) self.log(log_level::warning, "log events of other nodes were dropped", {{"count", term{count}}});
 }
 
-// What is no event is dropped: no peer can end this process, or fill its mailbox for long.
+// What is no event is dropped: no peer can end this process with a message.
 task<> log_what_comes(process& self, reader read, log_options options) {
   event_meter meter{options.per_second};
   for (;;) {
@@ -63,14 +63,20 @@ task<> log_what_comes(process& self, reader read, log_options options) {
   }
 }
 
+otp::child_spec logger(atom name, reader read, const log_options& options) {
+  auto made = otp::child_process(name, log_what_comes, read, options).registered();
+  made.options.mailbox_bound = options.waiting;
+  return made;
+}
+
 }  // namespace
 
 otp::child_spec logger_proxy_child(const log_options& options) {
-  return otp::child_process("logger_proxy"_atom, log_what_comes, reader{read_log_event}, options).registered();
+  return logger("logger_proxy"_atom, read_log_event, options);
 }
 
 otp::child_spec error_logger_child(const log_options& options) {
-  return otp::child_process("error_logger"_atom, log_what_comes, reader{read_old_event}, options).registered();
+  return logger("error_logger"_atom, read_old_event, options);
 }
 
 }  // namespace ergo::inline v0::kernel::detail

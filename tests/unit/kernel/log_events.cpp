@@ -126,8 +126,10 @@ TEST_CASE("the text of an event is cut where it is too long, and never within a 
   const std::vector<term> many(100'000, term{"item"_atom});
   const auto report = etf::tuple("log"_atom, "info"_atom, etf::make_list(many), etf::make_map({}));
   CHECK(read_log_event(report, longest)->text.size() <= longest + 3);
-  const auto plain = etf::tuple("log"_atom, "info"_atom, etf::binary(std::string(100'000, 'x')), etf::make_map({}));
+  const auto plain = etf::tuple("log"_atom, "info"_atom, etf::binary(std::string(3'000, 'x')), etf::make_map({}));
   CHECK(read_log_event(plain, longest)->text == std::string(longest, 'x') + "...");
+  const auto vast = etf::tuple("log"_atom, "info"_atom, etf::binary("~4000000c"), etf::list(97), etf::make_map({}));
+  CHECK(read_log_event(vast, longest)->text == "<<\"~4000000c\">> - \"a\"");
   term deep;
   for (int level = 0; level < 1'000'000; ++level) deep = etf::list(deep);
   const auto nested = etf::tuple("log"_atom, "info"_atom, etf::binary("~p"), etf::list(deep), etf::make_map({}));

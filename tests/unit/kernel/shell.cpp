@@ -152,6 +152,9 @@ TEST_CASE("a wrong line is answered by one sentence") {
     CHECK(at.answer_to(typed, prompt) == answer);
   }
   CHECK(on->whereis("clerk"_atom));
+  CHECK(at.answer_to("info nobody_was_ever_called_so", prompt) ==
+        "No process is registered as \"nobody_was_ever_called_so\".\n");
+  CHECK_FALSE(etf::atom::find("nobody_was_ever_called_so"));
 }
 
 TEST_CASE("a console switches the node's trace") {

@@ -73,5 +73,5 @@ TEST_CASE("small blocks, and none at all, are freed where they are given back") 
   const auto threads_before = threads();
   for (int round = 0; round < 1'000; ++round) give_back_block(filled(1'000), 1'000);
   give_back_block(nullptr, 0);
-  CHECK(threads() == threads_before);
+  CHECK(threads() <= threads_before);  // some of those before may have been about to end
 }

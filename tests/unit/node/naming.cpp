@@ -84,7 +84,7 @@ TEST_CASE("a guest that has lost its connection reaches nobody else until it has
   const auto guest = start(options);
   const auto name = guest->name();
   REQUIRE(guest->connect("other@localhost", patience));
-  namer->disconnect(name.text());
+  REQUIRE(eventually([&] { return namer->disconnect(name.text()); }));
   REQUIRE(eventually_alone(*guest));
   CHECK(eventually_alone(*other));
   CHECK(guest->connect("other@localhost", patience).error() == errc::not_alive);
@@ -96,7 +96,7 @@ TEST_CASE("a guest that has lost its connection reaches nobody else until it has
 TEST_CASE("a guest whose name was given to another node is told so, and leaves that node alone") {
   const auto namer = start_namer("namer@localhost");
   const auto guest = start(unnamed(*namer));
-  namer->disconnect(guest->name().text());
+  REQUIRE(eventually([&] { return namer->disconnect(guest->name().text()); }));
   REQUIRE(eventually_alone(*guest));
   REQUIRE(eventually_alone(*namer));
   const auto heir = start(unnamed(*namer));

@@ -94,6 +94,9 @@ TEST_CASE("a text longer than the limit is refused, however it would become so l
     CHECK(io_format(etf::text_list(format), numbers, small).error() == io_format_error::too_big);
     CHECK(io_format(etf::text_list(format), numbers).has_value());
   }
+  const auto unprintable = etf::list(etf::binary(std::string(2'000, '\x01')));
+  CHECK(io_format(etf::text_list("~80.900p"), unprintable, small).error() == io_format_error::too_big);
+  CHECK(io_format(etf::text_list("~80.4000000p"), unprintable).error() == io_format_error::too_big);
   const auto long_text = etf::list(etf::binary(std::string(1001, 'a')));
   CHECK(io_format(etf::text_list("~s"), long_text, small).error() == io_format_error::too_big);
 }

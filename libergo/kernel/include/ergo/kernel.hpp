@@ -25,8 +25,10 @@ struct user_options {
 /// with level, text, pid, and the metadata as fields.
 struct log_options {
   bool enabled = true;
-  std::size_t per_second = 500;                 ///< the rest is dropped and counted in an event of its own; 0: all
-  std::size_t longest = std::size_t{64} << 10;  ///< bytes of an event's text
+  std::size_t per_second = 500;  ///< the rest is dropped and counted in an event of its own; 0: all
+  std::size_t longest =
+      std::size_t{64} << 10;     ///< bytes of an event's text; one of four times that is shown unformatted
+  std::size_t waiting = 10'000;  ///< events that wait to be logged; later ones are lost
 };
 
 /// Which services a node has.
