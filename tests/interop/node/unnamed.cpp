@@ -74,6 +74,7 @@ TEST_CASE("An Erlang node loses the name that it has from ours with that connect
     erlang_peer peer{options};
     for (auto* const node : {&first, &second}) expect_same(peer.run(connecting_to(*node)), "true");
     const auto name = peer.run("node");
+    eventually("the first one knows it", [&] { return !first->nodes(ergo::node_set::hidden).empty(); });
     first->disconnect(first->nodes(ergo::node_set::hidden).front().text());
     eventually("it has no name", [&] { return peer.run("node") == "nonode@nohost"; });
     eventually("the other connection is ended", [&] { return second->nodes(ergo::node_set::all).empty(); });
@@ -90,7 +91,8 @@ TEST_CASE("Our node without a name is named by Erlang, reached by that name, and
     erlang_peer peer{peer_at(otp, port)};
     our_node guest{unnamed(peer.name(), port)};
     expect(guest->creation() >= 4 && guest.name().ends_with("@localhost"), guest.name());
-    expect_same(peer.run("nodes"), "{[],[" + ergo::etf::to_text(guest->name()) + "]}");
+    const auto named = "{[],[" + ergo::etf::to_text(guest->name()) + "]}";
+    eventually("they have named it", [&] { return peer.run("nodes") == named; });
     expect_same(peer.run("{ping, " + guest.quoted_name() + "}"), "pong");
     expect_same(peer.run("{echo_all, {echo, " + guest.quoted_name() + "}}"), "all");
     const ergo::destination server{"erl_server"_atom, parsed(atom_text(peer.name())).as_atom().value()};
