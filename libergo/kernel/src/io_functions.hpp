@@ -6,8 +6,8 @@
 namespace ergo::inline v0::kernel::detail {
 
 /// Provides `io:format/1,2,3`, `fwrite/1,2,3`, `put_chars/1,2,3`, `nl/0,1` and `write/1,2`: what a call prints appears
-/// at its group leader, which is the caller's, or at the device that it names. Needs `right::call`. A name that the
-/// program provides itself stays as it is.
+/// at its group leader, which is the caller's, or at the device that it names. Needs `right::call`. What the program
+/// has provided before stays as it is.
 void provide_io(node& on);
 
 }  // namespace ergo::inline v0::kernel::detail
