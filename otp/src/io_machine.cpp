@@ -195,7 +195,7 @@ std::optional<io_step> io_machine::perform(const term& request) {
 
 std::optional<io_step> io_machine::print(const term& as, const term& characters) {
   const auto known = encoding_of(as);
-  auto text = known ? text_of(characters, *known) : std::nullopt;
+  auto text = known ? etf::characters_of(characters, *known) : std::nullopt;
   if (text) return print_text(*std::move(text));
   running_->last = refusal(known ? "put_chars"_atom : "request"_atom);
   return std::nullopt;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace ergo::inline v0::otp::io::detail {
 namespace {
@@ -20,56 +19,7 @@ constexpr char32_t last_latin1 = 0xFF;
 
 atom name_of(encoding as) { return as == encoding::latin1 ? "latin1"_atom : "unicode"_atom; }
 
-bool is_character(std::int64_t code, encoding as) noexcept {
-  if (as == encoding::latin1) return code >= 0 && code <= 0xFF;
-  return code >= 0 && code <= 0x10'FFFF && (code < 0xD800 || code > 0xDFFF);
-}
-
-// One item that is no list; false where it is no text.
-bool append_item(std::string& to, const term& item, encoding as) {
-  if (const auto code = item.as_integer()) {
-    if (!is_character(*code, as)) return false;
-    to += to_utf8(chars(1, static_cast<char32_t>(*code)));
-    return true;
-  }
-  if (!item.is_binary()) return false;
-  to += as == encoding::unicode ? std::string{item.bytes()} : to_utf8(from_latin1(item.bytes()));
-  return true;
-}
-
 }  // namespace
-
-// A character may begin in one binary and end in the next, so what binaries hold is looked at when all is there.
-std::optional<std::string> text_of(const term& characters, encoding as) {
-  if (!characters.is_list() && !characters.is_binary()) return std::nullopt;
-  std::string text;
-  std::vector<term> left{characters};
-  while (!left.empty()) {
-    const auto next = std::move(left.back());
-    left.pop_back();
-    if (next.is_nil()) continue;
-    if (!next.is_list()) {
-      if (!append_item(text, next, as)) return std::nullopt;
-      continue;
-    }
-    const auto tail = next.list_tail();
-    if (!tail.is_nil() && !tail.is_binary()) return std::nullopt;
-    const auto items = next.items();
-    const auto first_list = std::ranges::find_if(items, [](const term& item) { return item.is_list(); });
-    for (auto item = items.begin(); item != first_list; ++item) {
-      if (!append_item(text, *item, as)) return std::nullopt;
-    }
-    const auto taken = static_cast<std::size_t>(first_list - items.begin());
-    if (taken < items.size()) {
-      left.push_back(next.drop(taken + 1));
-      left.push_back(items[taken]);
-    } else {
-      left.push_back(tail);
-    }
-  }
-  if (as == encoding::unicode && !from_utf8(text)) return std::nullopt;
-  return text;
-}
 
 std::string printed(std::string utf8, encoding as) {
   if (as == encoding::unicode) return utf8;

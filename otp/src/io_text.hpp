@@ -4,15 +4,10 @@
 #include <ergo/otp/io_device.hpp>
 
 #include <expected>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace ergo::inline v0::otp::io::detail {
-
-/// The text of `characters`, nested lists of characters and binaries, as UTF-8; nothing where it is no text, which
-/// includes binaries that are no UTF-8. At any depth.
-[[nodiscard]] std::optional<std::string> text_of(const term& characters, encoding as);
 
 /// UTF-8 as the bytes that a terminal of encoding `as` prints.
 [[nodiscard]] std::string printed(std::string utf8, encoding as);

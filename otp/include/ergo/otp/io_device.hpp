@@ -2,6 +2,7 @@
 // of a C++ object, the terminal; it serves as a group leader, for processes of any node.
 #pragma once
 
+#include <ergo/etf/characters.hpp>
 #include <ergo/local_node.hpp>
 #include <ergo/otp/supervisor.hpp>
 
@@ -15,11 +16,8 @@
 
 namespace ergo::inline v0::otp::io {
 
-/// How characters are bytes at a terminal.
-enum class encoding : std::uint8_t {
-  unicode,  ///< UTF-8
-  latin1,   ///< one byte each; others are printed as `\x{263A}`
-};
+/// How characters are bytes at a terminal. In Latin-1 those that it does not have are printed as `\x{263A}`.
+using encoding = etf::text_encoding;
 
 /// What is done with input before it is read.
 enum class input_kind : std::uint8_t {
