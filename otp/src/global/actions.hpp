@@ -62,6 +62,10 @@ struct timer_action {
   std::uint64_t token;
   duration delay;
 };
+/// Forgets a timer that has not fired yet.
+struct untimer_action {
+  std::uint64_t token;
+};
 /// `name` belongs to `process` from now on, or to nobody any more.
 struct name_action {
   term name;
@@ -72,8 +76,8 @@ struct warn_action {
   std::string text;
 };
 
-using action =
-    std::variant<call_action, cast_action, info_action, send_action, reply_action, watch_action, unwatch_action,
-                 kill_action, connect_action, disconnect_action, timer_action, name_action, warn_action>;
+using action = std::variant<call_action, cast_action, info_action, send_action, reply_action, watch_action,
+                            unwatch_action, kill_action, connect_action, disconnect_action, timer_action,
+                            untimer_action, name_action, warn_action>;
 
 }  // namespace ergo::inline v0::otp::global_detail

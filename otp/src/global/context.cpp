@@ -30,6 +30,10 @@ std::uint64_t context::after(duration delay, std::function<void()> work) {
   return token;
 }
 
+void context::stop_timer(std::uint64_t token) {
+  if (timers_.erase(token) != 0) act(untimer_action{token});
+}
+
 void context::fire(std::uint64_t token) {
   const auto due = timers_.extract(token);
   if (due) due.mapped()();

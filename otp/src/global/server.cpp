@@ -60,7 +60,7 @@ void name_server::handle_info(process& self, const message& received) {
   } else if (const auto gone = received.as<down>()) {
     ended(gone->ref);
   } else if (received.kind() == signal_kind::timer_message) {
-    if (const auto token = received.payload().as_integer()) brain_.fired(static_cast<std::uint64_t>(*token));
+    fired(received.payload());
   } else if (received.kind() == signal_kind::message) {
     plain(self, received.payload());
   }
@@ -197,7 +197,20 @@ void name_server::on(process& /*self*/, const disconnect_action& wanted) {
 }
 
 void name_server::on(process& self, const timer_action& wanted) {
-  (void)self.send_after(wanted.delay, self.id(), term{wanted.token});
+  timers_.emplace(wanted.token, self.send_after(wanted.delay, self.id(), term{wanted.token}));
+}
+
+void name_server::on(process& self, const untimer_action& wanted) {
+  const auto found = timers_.find(wanted.token);
+  if (found == timers_.end()) return;
+  (void)self.cancel_timer(found->second);
+  timers_.erase(found);
+}
+
+void name_server::fired(const term& token) {
+  const auto number = static_cast<std::uint64_t>(token.as_integer().value_or(0));
+  timers_.erase(number);
+  brain_.fired(number);
 }
 
 void name_server::on(process& self, const name_action& wanted) {

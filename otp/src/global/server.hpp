@@ -62,6 +62,8 @@ class name_server {
   void on(process& self, const connect_action& wanted);
   void on(process& self, const disconnect_action& wanted);
   void on(process& self, const timer_action& wanted);
+  void on(process& self, const untimer_action& wanted);
+  void fired(const term& token);
   void on(process& self, const name_action& wanted);
   void on(process& self, const warn_action& wanted);
 
@@ -71,6 +73,7 @@ class name_server {
   boost::unordered_flat_map<reference, interest, std::hash<reference>> monitors_;
   boost::unordered_flat_map<std::uint64_t, reference> watches_;
   boost::unordered_flat_map<reference, open_call, std::hash<reference>> calls_;
+  boost::unordered_flat_map<std::uint64_t, timer_ref> timers_;
   std::map<reference, pid, reference_less> followers_;  // who is told of names, by its monitor
   std::set<atom, node_less> dialled_;                   // nodes that are being connected to
 };

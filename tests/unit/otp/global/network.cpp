@@ -241,6 +241,9 @@ void network::run(std::size_t from, const action& wanted) {
           },
           [&](const disconnect_action& it) { cut(from, *index_of(it.node)); },
           [&](const timer_action& it) { one.timers.emplace(now_ + it.delay, it.token); },
+          [&](const untimer_action& it) {
+            std::erase_if(one.timers, [&](const auto& timer) { return timer.second == it.token; });
+          },
           [](const name_action&) {},
           [](const warn_action&) {},
       },

@@ -68,6 +68,11 @@ class script {
       texts.push_back(etf::to_text(one.name) + (one.process ? " -> " + etf::to_text(*one.process) : " lost"));
     return texts;
   }
+  /// How many timers are running, if none of them has gone off.
+  [[nodiscard]] int timers() {
+    skip();
+    return timers_;
+  }
   [[nodiscard]] std::uint64_t last_watch() const noexcept { return watch_; }
   [[nodiscard]] std::int64_t last_delay() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(delay_).count();
@@ -138,12 +143,14 @@ class script {
       line("call", name(it.node), it.request);
     };
     const auto waits = [&](const timer_action& it) {
+      ++timers_;
       timer_ = it.token;
       delay_ = it.delay;
     };
     std::visit(overloaded{
                    asks,
                    waits,
+                   [&](const untimer_action&) { --timers_; },
                    [&](const cast_action& it) { line("cast", name(it.node), it.content); },
                    [&](const info_action& it) { line("info", name(it.node), it.content); },
                    [&](const send_action& it) { line("send", etf::to_text(it.to), it.content); },
@@ -161,6 +168,7 @@ class script {
 
   std::vector<std::uint64_t> calls_;
   std::vector<name_action> changes_;
+  int timers_ = 0;
   std::uint64_t timer_ = 0;
   std::uint64_t watch_ = 0;
   duration delay_{};
