@@ -305,10 +305,10 @@ std::string command_list::help(std::string_view name, right held) const {
   return as_table(rows) + "PROCESS is a registered name or a pid such as 12.0; TERM is written as in Erlang.";
 }
 
-std::vector<std::string> command_list::beginning_with(std::string_view start) const {
+std::vector<std::string> command_list::beginning_with(std::string_view start, right held) const {
   std::vector<std::string> found;
   for (const auto& one : commands_) {
-    if (one.name.starts_with(start)) found.push_back(one.name);
+    if (one.name.starts_with(start) && contains(held, one.needed)) found.push_back(one.name);
   }
   for (const auto word : reserved) {
     if (word.size() > 1 && word.starts_with(start)) found.emplace_back(word);

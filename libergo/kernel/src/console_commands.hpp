@@ -33,7 +33,7 @@ class command_list {
   /// One line for each command, or that of one of them; a sentence where there is none.
   [[nodiscard]] std::string help(std::string_view name, right held) const;
   /// The names that begin with `start`, in order.
-  [[nodiscard]] std::vector<std::string> beginning_with(std::string_view start) const;
+  [[nodiscard]] std::vector<std::string> beginning_with(std::string_view start, right held) const;
 
  private:
   std::vector<shell_command> commands_;

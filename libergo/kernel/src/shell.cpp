@@ -58,19 +58,7 @@ std::vector<graded_function> for_each_right(const Start& start) {
   return grades;
 }
 
-std::vector<graded_function> for_everybody(remote_function body) {
-  std::vector<graded_function> grades;
-  grades.push_back({right::talk, std::move(body)});
-  return grades;
-}
-
 // ----- completing ---------------------------------------------------------------------------------------------------
-
-term characters(std::string_view ascii) {
-  std::vector<term> made;
-  for (const char one : ascii) made.emplace_back(static_cast<std::int64_t>(static_cast<unsigned char>(one)));
-  return etf::make_list(made);
-}
 
 /// What stands before the cursor, which Erlang gives from right to left.
 std::optional<std::string> read_before_cursor(const term& reversed) {
@@ -95,20 +83,21 @@ std::string common_start(const std::vector<std::string>& words) {
 }
 
 /// {yes | no, what may be added, [what it could be]}
-term completion_of(const command_list& commands, const std::string& typed) {
-  const auto found = commands.beginning_with(typed);
+term completion_of(const command_list& commands, const std::string& typed, right held) {
+  const auto found = commands.beginning_with(typed, held);
   if (found.empty()) return etf::tuple("no"_atom, term{}, term{});
-  const auto added = characters(common_start(found).substr(typed.size()));
-  if (found.size() == 1) return etf::tuple("yes"_atom, characters(found.front().substr(typed.size()) + " "), term{});
+  const auto added = etf::text_list(common_start(found).substr(typed.size()));
+  if (found.size() == 1)
+    return etf::tuple("yes"_atom, etf::text_list(found.front().substr(typed.size()) + " "), term{});
   if (!added.is_nil()) return etf::tuple("yes"_atom, added, term{});
   std::vector<term> choices;
-  std::ranges::transform(found, std::back_inserter(choices), [](const auto& word) { return characters(word); });
+  std::ranges::transform(found, std::back_inserter(choices), [](const auto& word) { return etf::text_list(word); });
   return etf::tuple("yes"_atom, term{}, etf::make_list(choices));
 }
 
-task<result<term>> expand(command_pointer commands, term arguments) {
+task<result<term>> expand(command_pointer commands, right held, term arguments) {
   const auto typed = read_before_cursor(arguments.items()[0]);
-  co_return typed ? completion_of(*commands, *typed) : etf::tuple("no"_atom, term{}, term{});
+  co_return typed ? completion_of(*commands, *typed, held) : etf::tuple("no"_atom, term{}, term{});
 }
 
 }  // namespace
@@ -122,11 +111,13 @@ result<void> provide_shell(node& on, std::vector<shell_command> commands) {
   const auto iex = [list](process& self, right held, const term& arguments) {
     return start_for_iex(self, list, held, arguments);
   };
-  const auto complete = [list](process& /*self*/, term arguments) { return expand(list, std::move(arguments)); };
+  const auto complete = [list](process& /*self*/, right held, const term& arguments) {
+    return expand(list, held, arguments);
+  };
   for (const auto& done : {on.provide_graded("shell", "start", 0, for_each_right(erl)),
                            on.provide_graded("Elixir.IEx", "start", 2, for_each_right(iex)),
-                           on.provide_graded("edlin_expand", "expand", 1, for_everybody(complete)),
-                           on.provide_graded("edlin_expand", "expand", 2, for_everybody(complete))}) {
+                           on.provide_graded("edlin_expand", "expand", 1, for_each_right(complete)),
+                           on.provide_graded("edlin_expand", "expand", 2, for_each_right(complete))}) {
     if (!done) return std::unexpected{done.error()};
   }
   return {};

@@ -1,4 +1,5 @@
 // The console for remote shells, at a terminal of the same node and of another.
+#include "console_commands.hpp"
 #include "screen.hpp"
 
 #include <ergo/otp/outside.hpp>
@@ -357,6 +358,9 @@ TEST_CASE("names of commands are completed for Erlang's line editor") {
   CHECK(called(*on, "edlin_expand", "expand", {"\"uq\""}) == "{yes,\"it \",[]}");
   CHECK(called(*on, "edlin_expand", "expand", {"[9]"}) == "{no,[],[]}");
   CHECK(called(*on, "edlin_expand", "expand", {"nonsense"}) == "{no,[],[]}");
+  const kernel::detail::command_list all{kernel::detail::own_commands(*on, {})};
+  CHECK(all.beginning_with("ki", right::all) == std::vector<std::string>{"kill"});
+  CHECK(all.beginning_with("ki", right::observe).empty());  // nobody is told of what is not for him
 }
 
 TEST_CASE("a node that serves no console says that there is none") {
