@@ -35,6 +35,8 @@ result<void> run_boot(const node_boot& boot, node& of) {
     return boot(of);
   } catch (const std::exception& failed) {
     return fail(errc::badarg, etf::binary("node_options::boot has thrown: " + std::string{failed.what()}));
+  } catch (...) {
+    return fail(errc::badarg, etf::binary("node_options::boot has thrown what is no std::exception"));
   }
 }
 

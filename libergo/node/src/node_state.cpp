@@ -132,6 +132,7 @@ result<void> node_state::start_alone(const std::function<result<void>()>& boot) 
   options_.routes.clear();
   options_.resolve = nullptr;
   options_.tls.reset();
+  if (runtime_.anonymous().whereis("net_kernel"_atom)) return fail(errc::name_taken, etf::binary(no_name));
   if (auto done = meet_port_mapper({}); !done) return done;
   if (auto done = become(0, {}); !done) return done;
   return boot();
@@ -243,7 +244,8 @@ epmd_plan node_state::plan_epmd(const addresses& own) const {
 result<std::uint32_t> node_state::enroll() {
   const auto told = options_.advertised_port != 0 ? options_.advertised_port : port_;
   auto outcome = asio::co_spawn(context(), epmd_->start(told, options_.visibility), asio::use_future).get();
-  if (outcome) return options_.creation != 0 ? options_.creation : *outcome;
+  if (outcome && options_.creation != 0) return options_.creation;
+  if (outcome) return *outcome != 0 ? *outcome : random_creation();  // 0 would stand for every incarnation
   if (outcome.error().name_taken) return fail(errc::name_taken, etf::binary(outcome.error().text));
   return refuse(outcome.error().text);
 }
@@ -253,7 +255,7 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   const auto self = name ? etf::node_id::make(*name, creation) : std::unexpected{name.error()};
   if (!self) return fail(errc::system_limit, "atoms"_atom);
   try {
-    local_ = creation == 0 ? &runtime_.anonymous() : &runtime_.add_node(*self);
+    local_ = name_.text() == no_name ? &runtime_.anonymous() : &runtime_.add_node(*self);
   } catch (const std::length_error& full) {
     return fail(errc::system_limit, etf::binary(full.what()));
   }

@@ -1,4 +1,5 @@
 // What a node starts before it meets its first peer.
+#include <ergo/reactor.hpp>
 #include <ergo/spawn.hpp>
 
 #include "lone_node.hpp"
@@ -53,4 +54,30 @@ TEST_CASE("what a boot throws fails the start in a sentence, and nothing is left
   CHECK(refused.error().context() == etf::binary("node_options::boot has thrown: no disk"));
   wanted.boot = nullptr;
   CHECK(node::start(wanted));
+}
+
+TEST_CASE("what a boot throws may be anything") {
+  auto wanted = lonely();
+  wanted.peer_port = free_port();
+  wanted.boot = [](node&) -> result<void> { throw 42; };
+  const auto refused = node::start(wanted);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::badarg);
+}
+
+TEST_CASE("a runtime has one node without a name, and a second start leaves it alone") {
+  runtime shared{networked({.cores = 1})};
+  node_options nameless;
+  nameless.name = "nonode@nohost";
+  nameless.cookie = "secret";
+  nameless.on_event = [](const event&) {};
+  const auto first = node::start(shared, nameless);
+  REQUIRE(first);
+  const auto waiting = [](process& self) -> task<> { co_await self.sleep(forever); };
+  REQUIRE((*first)->spawn(spawn_options{.name = "busy"_atom}, make_body(waiting)));
+  const auto second = node::start(shared, nameless);
+  REQUIRE_FALSE(second);
+  CHECK(second.error() == errc::name_taken);
+  CHECK((*first)->whereis("busy"_atom));
+  CHECK((*first)->whereis("net_kernel"_atom));
 }
