@@ -88,6 +88,10 @@ class io_stage {
     return in.erl("{apply, io_side, call, [" + leader + ", " + how + ", " + in.cpp() + ", " + module + ", " + function +
                   ", " + arguments + "]}");
   }
+  /// What a function of `io` gives for a process of Erlang whose group leader is our `user`.
+  std::string at_our_user(const std::string& function, const std::string& arguments) {
+    return call("{var, user}", "here", "io", function, arguments);
+  }
   std::string printed_there() { return std::string{in.remote("{apply, io_side, take, []}").bytes()}; }
 
   world in;
@@ -115,21 +119,18 @@ TEST_CASE("What code prints that another node runs here appears at the caller, b
 TEST_CASE("Erlang prints at our user and at a group leader of ours, with formats, and is refused what is no text") {
   for_every_release("io: io:format to a device of ours", [](const release& otp) {
     io_stage on{otp};
-    const auto erl = [&](const std::string& function, const std::string& arguments) {
-      return on.call("{var, user}", "here", "io", function, arguments);
-    };
-    expect_same(erl("format", "[\"~p ~ts ~5.2f|~n\", [[a, \"b\"], [252], 1.5]]"), "ok");
-    expect_same(erl("fwrite", "[\"~w~n\", [\"a\"]]"), "ok");
-    expect_same(erl("put_chars", "[[[\"deep \"], <<\"text\">>, 10]]"), "ok");
-    expect_same(erl("write", "[{a, 1}]"), "ok");
-    expect_same(erl("nl", "[]"), "ok");
+    expect_same(on.at_our_user("format", "[\"~p ~ts ~5.2f|~n\", [[a, \"b\"], [252], 1.5]]"), "ok");
+    expect_same(on.at_our_user("fwrite", "[\"~w~n\", [\"a\"]]"), "ok");
+    expect_same(on.at_our_user("put_chars", "[[[\"deep \"], <<\"text\">>, 10]]"), "ok");
+    expect_same(on.at_our_user("write", "[{a, 1}]"), "ok");
+    expect_same(on.at_our_user("nl", "[]"), "ok");
     expect_same(on.user->take(), "[a,\"b\"] ü  1.50|\n[97]\ndeep text\n{a,1}\n");
-    expect_same(erl("format", "[\"~p\", []]"), "{error,badarg}");
-    expect_same(erl("put_chars", "[[-1]]"), "{error,badarg}");
-    expect_same(erl("columns", "[]"), "{error,enotsup}");
-    expect_same(erl("setopts", "[[binary]]"), "ok");
-    expect_same(erl("getopts", "[]"), "[{echo,true},{binary,true},{encoding,unicode}]");
-    expect_same(erl("requests", "[[{put_chars, unicode, <<\"a\">>}, nl, {format, \"~w\", [b]}]]"), "ok");
+    expect_same(on.at_our_user("format", "[\"~p\", []]"), "{error,badarg}");
+    expect_same(on.at_our_user("put_chars", "[[-1]]"), "{error,badarg}");
+    expect_same(on.at_our_user("columns", "[]"), "{error,enotsup}");
+    expect_same(on.at_our_user("setopts", "[[binary]]"), "ok");
+    expect_same(on.at_our_user("getopts", "[]"), "[{echo,true},{binary,true},{encoding,unicode}]");
+    expect_same(on.at_our_user("requests", "[[{put_chars, unicode, <<\"a\">>}, nl, {format, \"~w\", [b]}]]"), "ok");
     expect_same(on.user->take(), "a\nb");
     expect_same(on.call("leader", "rpc", "io", "format", "[user, \"~w~n\", [here]]"), "ok");
     expect_same(on.user->take(), "here\n");
@@ -141,15 +142,12 @@ TEST_CASE("Erlang reads from a device of ours, in lines and characters") {
   for_every_release("io: get_line, get_chars and read from a device of ours", [](const release& otp) {
     io_stage on{otp};
     on.user->type({"eins zw", "ei\ndrei\n", "vier\n"});
-    const auto erl = [&](const std::string& function, const std::string& arguments) {
-      return on.call("{var, user}", "here", "io", function, arguments);
-    };
-    expect_same(erl("get_line", "[\"one> \"]"), "\"eins zwei\\n\"");
-    expect_same(erl("get_chars", "['', 2]"), "\"dr\"");
-    expect_same(erl("setopts", "[[binary]]"), "ok");
-    expect_same(erl("get_line", "[\"two> \"]"), "<<\"ei\\n\">>");
-    expect_same(erl("get_line", "[\"three> \"]"), "<<\"vier\\n\">>");
-    expect_same(erl("read", "[\"four> \"]"), "{error,enotsup}");
+    expect_same(on.at_our_user("get_line", "[\"one> \"]"), "\"eins zwei\\n\"");
+    expect_same(on.at_our_user("get_chars", "['', 2]"), "\"dr\"");
+    expect_same(on.at_our_user("setopts", "[[binary]]"), "ok");
+    expect_same(on.at_our_user("get_line", "[\"two> \"]"), "<<\"ei\\n\">>");
+    expect_same(on.at_our_user("get_line", "[\"three> \"]"), "<<\"vier\\n\">>");
+    expect_same(on.at_our_user("read", "[\"four> \"]"), "{error,enotsup}");
     expect_same(on.user->take(), "one> two> three> ");
   });
 }

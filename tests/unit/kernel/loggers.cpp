@@ -6,6 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -102,6 +104,38 @@ TEST_CASE("more events than the limit are dropped, and counted in one event") {
   CHECK(dropped > 0);
   CHECK(passed + dropped <= 50);
   CHECK(passed >= 2);
+}
+
+TEST_CASE("events that wait are bounded: what comes while too many do is lost, and costs no memory") {
+  kernel::options services;
+  services.global = false;
+  services.user.enabled = false;
+  services.logs.per_second = 0;
+  services.logs.waiting = 10;
+  std::promise<void> writing;
+  std::promise<void> go_on;
+  const auto allowed = go_on.get_future().share();
+  std::atomic<int> logged{0};
+  std::atomic<bool> last{false};
+  runtime_options slow;
+  slow.on_event = [&](const event& happened) {
+    if (happened.text == "last") last = true;
+    if (happened.text == "many" && ++logged == 1) {
+      writing.set_value();
+      allowed.wait();
+    }
+  };
+  const auto started = kernel::start(alone(), services, slow);
+  REQUIRE(started);
+  const auto say = [&](std::string_view text) { (*started)->send({"logger_proxy"_atom}, *etf::parse(text)); };
+  say("{log, info, \"many\", #{}}");
+  REQUIRE(writing.get_future().wait_for(patience) == std::future_status::ready);
+  for (int count = 0; count < 1'000; ++count) say("{log, info, \"many\", #{}}");
+  go_on.set_value();
+  CHECK(eventually([&] { return logged >= 11; }));
+  say("{log, info, \"last\", #{}}");
+  CHECK(eventually([&] { return last.load(); }));
+  CHECK(logged == 11);
 }
 
 TEST_CASE("without a limit every event arrives") {
