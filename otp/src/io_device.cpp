@@ -5,9 +5,35 @@
 
 #include <ergo/otp/outside.hpp>
 
+#include <mutex>
 #include <utility>
 
 namespace ergo::inline v0::otp::io {
+
+// Threads of a terminal send through it until the device closes it. The mutex is held while a message is sent, so that
+// no thread still touches the node, or its runtime, when the device has gone.
+class input_port::mouth {
+ public:
+  mouth(local_node& node, const pid& device, const term& key) : node_{&node}, device_{device}, key_{key} {}
+
+  void say(const term& content) {
+    const std::lock_guard held{mutex_};
+    if (node_ == nullptr) return;
+    node_->route_local(device_,
+                       ergo::detail::make_signal(ergo::detail::signal_kind::message, pid{}, etf::tuple(key_, content)));
+  }
+  void close() {
+    const std::lock_guard held{mutex_};
+    node_ = nullptr;
+  }
+
+ private:
+  std::mutex mutex_;
+  local_node* node_;
+  const pid device_;
+  const term key_;
+};
+
 namespace {
 
 using detail::io_machine;
@@ -35,10 +61,25 @@ void take_message(io_machine& machine, const message& received, const term& key,
   if (from) machine.ask(*from, parts[2], parts[3], {.size = screen.size(), .keeps_secrets = screen.keeps_secrets()});
 }
 
+// The port of a device for as long as its process lives.
+class open_port {
+ public:
+  open_port(process& self, const term& key)
+      : mouth_{std::make_shared<input_port::mouth>(self.node(), self.id(), key)}, port_{mouth_} {}
+  ~open_port() { mouth_->close(); }
+  open_port(const open_port&) = delete;
+  open_port& operator=(const open_port&) = delete;
+  [[nodiscard]] const input_port& get() const noexcept { return port_; }
+
+ private:
+  std::shared_ptr<input_port::mouth> mouth_;
+  input_port port_;
+};
+
 task<> serve(process& self, std::shared_ptr<terminal> screen, device_options options) {
   io_machine machine{options};
   const term key{self.make_ref()};
-  const input_port port{self.node(), self.id(), *key.as_reference()};
+  const open_port port{self, key};
   for (unsigned served = 1;; ++served) {
     while (auto step = machine.next()) {
       if (auto* const text = std::get_if<io_write>(&*step)) {
@@ -47,7 +88,7 @@ task<> serve(process& self, std::shared_ptr<terminal> screen, device_options opt
       } else if (const auto* const reply = std::get_if<io_reply>(&*step)) {
         self.send(reply->to, etf::tuple("io_reply"_atom, reply->as, reply->value));
       } else {
-        screen->want(self, port, std::get<io_want>(*step).kind);
+        screen->want(self, port.get(), std::get<io_want>(*step).kind);
       }
     }
     if (served % messages_per_turn == 0) co_await self.yield();
@@ -58,15 +99,9 @@ task<> serve(process& self, std::shared_ptr<terminal> screen, device_options opt
 
 }  // namespace
 
-void input_port::feed(std::string_view bytes) const {
-  node_->route_local(device_, ergo::detail::make_signal(ergo::detail::signal_kind::message, pid{},
-                                                        etf::tuple(key_, etf::binary(bytes))));
-}
+void input_port::feed(std::string_view bytes) const { to_->say(etf::binary(bytes)); }
 
-void input_port::end() const {
-  node_->route_local(
-      device_, ergo::detail::make_signal(ergo::detail::signal_kind::message, pid{}, etf::tuple(key_, "eof"_atom)));
-}
+void input_port::end() const { to_->say("eof"_atom); }
 
 void terminal::want(process& /*self*/, const input_port& port, input_kind /*kind*/) { port.end(); }
 

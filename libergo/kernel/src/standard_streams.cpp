@@ -69,8 +69,8 @@ class all_signals_blocked {
 };
 
 struct waiting_writer {
+  const answer_awaiter* place;
   local_node* node;
-  caller who;
 };
 
 }  // namespace
@@ -110,7 +110,26 @@ struct standard_streams::shared {
   void wait_for_streams();
   void write_some();
   void read_some();
-  void let_go(lock& held);
+  void let_go();
+};
+
+// A process that waits for room. It leaves when its process ends, and while it is answered it cannot: so the thread
+// touches no node that may be gone.
+class standard_streams::seat {
+ public:
+  seat(shared& among, process& self) : among_{among}, place_{self} {}
+  ~seat() {
+    const lock held{among_.mutex};
+    std::erase_if(among_.waiting, [this](const waiting_writer& one) { return one.place == &place_; });
+  }
+  seat(const seat&) = delete;
+  seat& operator=(const seat&) = delete;
+  void take(process& self) { among_.waiting.push_back({&place_, &self.node()}); }  ///< with the mutex held
+  [[nodiscard]] answer_awaiter& answered() noexcept { return place_; }
+
+ private:
+  shared& among_;
+  answer_awaiter place_;
 };
 
 // On the first use, with the mutex held.
@@ -177,13 +196,12 @@ void standard_streams::shared::write_some() {
     unwritten.erase(0, failed != 0 ? unwritten.size() : written);
     written = 0;
   }
-  if (left() <= options.unwritten / 2) let_go(held);
+  if (left() <= options.unwritten / 2) let_go();
 }
 
-void standard_streams::shared::let_go(lock& held) {
-  const auto free = std::exchange(waiting, {});
-  held.unlock();
-  for (const auto& [node, who] : free) otp::reply(*node, who, "ok"_atom);
+// With the mutex held.
+void standard_streams::shared::let_go() {
+  for (const auto& [place, node] : std::exchange(waiting, {})) otp::reply(*node, place->handle(), "ok"_atom);
 }
 
 void standard_streams::shared::read_some() {
@@ -203,7 +221,6 @@ standard_streams::standard_streams(const stream_options& options) : state_{std::
 standard_streams::~standard_streams() {
   lock held{state_->mutex};
   state_->closing = true;
-  state_->waiting.clear();
   state_->reader.reset();
   if (!state_->started) return;
   state_->stir();
@@ -211,7 +228,7 @@ standard_streams::~standard_streams() {
 }
 
 task<std::expected<void, term>> standard_streams::write(process& self, std::string bytes, otp::io::encoding /*as*/) {
-  answer_awaiter room{self};
+  seat room{*state_, self};
   {
     const lock held{state_->mutex};
     state_->begin(state_);
@@ -219,9 +236,10 @@ task<std::expected<void, term>> standard_streams::write(process& self, std::stri
     state_->unwritten += bytes;
     state_->stir();
     if (state_->left() <= state_->options.unwritten) co_return std::expected<void, term>{};
-    state_->waiting.push_back({&self.node(), room.handle()});
+    room.take(self);
   }
-  co_await room;
+  answer_awaiter& answered = room.answered();  // GCC 12 copies what a function returns by reference
+  co_await answered;
   const lock held{state_->mutex};
   if (state_->failed != 0) co_return std::unexpected{name_of(state_->failed)};
   co_return std::expected<void, term>{};

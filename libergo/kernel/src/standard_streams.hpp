@@ -35,6 +35,7 @@ class standard_streams final : public otp::io::terminal {
 
  private:
   struct shared;
+  class seat;
   std::shared_ptr<shared> state_;
 };
 

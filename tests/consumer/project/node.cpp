@@ -27,7 +27,7 @@ ergo::node_options options(const char* name) {
   ergo::node_options wanted;
   wanted.name = std::string{name} + "@localhost";
   wanted.cookie = "consumer";
-  wanted.epmd_port = static_cast<std::uint16_t>(20'000 + ::getpid() % 20'000);
+  wanted.epmd_port = static_cast<std::uint16_t>(20'000 + ::getpid() % 12'000);  // below those of outgoing connections
   return wanted;
 }
 

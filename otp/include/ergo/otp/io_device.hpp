@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ergo::inline v0::otp::io {
 
@@ -25,22 +26,20 @@ enum class input_kind : std::uint8_t {
   secret,  ///< it must not be shown: a password, or `echo` is off
 };
 
-/// The way of a terminal's input to its device: copyable, for any thread. It may outlive the device, then it does
-/// nothing.
+/// The way of a terminal's input to its device: copyable, for any thread. It may outlive the device, and its runtime:
+/// then it does nothing.
 class input_port {
  public:
-  input_port(local_node& node, const pid& device, const reference& key) noexcept
-      : node_{&node}, device_{device}, key_{key} {}
-
   /// Gives the device bytes in its encoding, with `\n` at the ends of lines. What nobody has read yet is kept.
   void feed(std::string_view bytes) const;
   /// Says that there is no more input. What is left is read, then every reader gets `eof`.
   void end() const;
 
+  class mouth;  ///< the device's own end of it
+  explicit input_port(std::shared_ptr<mouth> to) noexcept : to_{std::move(to)} {}
+
  private:
-  local_node* node_;
-  pid device_;
-  reference key_;
+  std::shared_ptr<mouth> to_;
 };
 
 struct geometry {
