@@ -1,6 +1,8 @@
 // The supervisor of a node's services.
 #include <ergo/kernel.hpp>
 
+#include "graded.hpp"
+#include "guarded.hpp"
 #include "io_functions.hpp"
 #include "loggers.hpp"
 #include "shell.hpp"
@@ -11,7 +13,6 @@
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/pg.hpp>
 #include <ergo/otp/supervisor.hpp>
-#include <ergo/rpc.hpp>
 
 #include <chrono>
 #include <utility>
@@ -24,16 +25,43 @@ otp::child_spec name_server_of(node& on, const options& chosen) {
   otp::global::options wanted;
   wanted.prevent_overlapping_partitions = chosen.prevent_overlapping_partitions;
   wanted.disconnect = [&on](atom peer) { (void)on.disconnect(peer.text()); };
+  wanted.spares = [&on](const pid& process) { return is_guarded(on, process); };
   return otp::global::child(wanted);
 }
 
-// What a name server asks the node of a process whose name is contested: the function that it was registered with.
-task<result<term>> resolve_it(process& self, term method, term name, term left, term right) {
-  const auto fun = method.as_fun();
+// What a name server asks the node of a process whose name is contested: the function that it was registered with. Who
+// chose that function is not known, not even when our own server asks: so it is one that the program provides, and that
+// the node which asks may call.
+task<result<term>> resolve_it(process& self, const node& on, right held, term arguments) {
+  const auto given = arguments.items();
+  const auto fun = given[0].as_fun();
   if (!fun || !fun->external || fun->arity != 3) co_return fail(errc::badarg);
-  const rpc::at here{self.node().name()};
-  auto kept = co_await rpc::call(self, here, fun->module, fun->function, name, left, right);
+  const auto bound = contains(held, right::call) ? right::call : right::talk;
+  function_call called{fun->module, fun->function, etf::list(given[1], given[2], given[3])};
+  auto running = apply_with(self, on, bound, std::move(called));
+  auto kept = co_await std::move(running);
   co_return kept;
+}
+
+result<void> provide_resolution(node& on) {
+  const auto body = [&on](process& self, right held, const term& arguments) {
+    return resolve_it(self, on, held, arguments);
+  };
+  const auto provided = on.provide_graded("global", "resolve_it", 4, detail::for_each_right(body));
+  if (!provided) return std::unexpected{provided.error()};
+  return {};
+}
+
+// Before they run, so that nobody meets them without.
+void guard_services(node& on, const options& chosen) {
+  detail::guard_supervisor(on);
+  if (chosen.logs.enabled) {
+    guard(on, "logger_proxy");
+    guard(on, "error_logger");
+  }
+  if (chosen.user.enabled) guard(on, "user");
+  if (chosen.global) detail::guard_name_server(on);
+  for (const auto scope : chosen.pg_scopes) detail::guard_scope(on, scope);
 }
 
 otp::child_spec user_child(const user_options& chosen) {
@@ -58,9 +86,9 @@ otp::supervisor_spec services_of(node& on, const options& chosen) {
 }
 
 result<void> start_services(node& on, const options& chosen) {
+  guard_services(on, chosen);
   if (chosen.global) {
-    if (const auto provided = on.provide("global", "resolve_it", resolve_it); !provided)
-      return std::unexpected{provided.error()};
+    if (auto provided = provide_resolution(on); !provided) return provided;
   }
   otp::start_options named;
   named.name = "kernel_sup"_atom;

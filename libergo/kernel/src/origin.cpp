@@ -3,6 +3,7 @@
 
 #include <ergo/asio.hpp>
 #include <ergo/etf/codec.hpp>
+#include <ergo/guard.hpp>
 #include <ergo/rpc.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -161,6 +162,8 @@ task<> supervise(process& self, std::vector<pid> parts) {
 result<void> start_supervision(node& on, std::vector<pid> parts) {
   spawn_options options;
   options.name = "peer_supervision"_atom;
+  guard(on, options.name.text());
+  guard(on, "user");
   const auto started = on.spawn(options, make_body(supervise, std::move(parts)));
   if (!started) return std::unexpected{started.error()};
   return {};

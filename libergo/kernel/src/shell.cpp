@@ -3,6 +3,7 @@
 #include "shell.hpp"
 
 #include "console.hpp"
+#include "graded.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -41,21 +42,6 @@ task<result<term>> start_for_iex(process& self, command_pointer commands, right 
   auto started = start_console(self, std::move(commands), held, greeting);
   if (!started) co_return std::unexpected{started.error()};
   co_return term{*started};
-}
-
-/// One function for each set of rights, so that each console knows those of its caller's node: what a caller has is
-/// found before any smaller set.
-template <typename Start>
-std::vector<graded_function> for_each_right(const Start& start) {
-  std::vector<graded_function> grades;
-  for (int bits = static_cast<int>(right::all); bits >= 0; --bits) {
-    const auto held = static_cast<right>(bits);
-    graded_function grade;
-    grade.needed = held;
-    grade.body = [start, held](process& self, const term& arguments) { return start(self, held, arguments); };
-    grades.push_back(std::move(grade));
-  }
-  return grades;
 }
 
 // ----- completing ---------------------------------------------------------------------------------------------------

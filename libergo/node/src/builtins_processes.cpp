@@ -166,8 +166,8 @@ result<bool> is_alive(process& self, pid target) {
 }
 
 // It sends as this node, whose word counts for more than the caller's: not to rex, which goes by who asks, nor to other
-// nodes. The caller reaches both itself.
-result<term> send_to(process& self, const term& to, const term& content) {
+// nodes. The caller reaches both itself. `keepers` are those that guard processes from the caller, if any do.
+result<term> send_to(process& self, const guards* keepers, const term& to, const term& content) {
   const auto target = destination::from(to);
   if (!target) return fail(errc::badarg);
   const bool named_here = target->by_name() && (target->node() == atom{} || target->node() == self.node().name());
@@ -175,10 +175,23 @@ result<term> send_to(process& self, const term& to, const term& content) {
   if (named_here && !found) return fail(errc::badarg);
   const bool here = named_here || (!target->by_name() && target->process().node == self.id().node);
   const auto receiver = found ? found : here ? std::optional{target->process()} : std::nullopt;
-  if (!receiver || receiver == self.node().whereis("rex"_atom))
+  const bool refused = keepers != nullptr && receiver && !keepers->admits(self.node(), *receiver, {}, content);
+  if (!receiver || refused || receiver == self.node().whereis("rex"_atom))
     return fail(errc::permission_denied, etf::tuple("erlang"_atom, "send"_atom, 2));
   self.send(*target, content);
   return content;
+}
+
+graded_body sender_for(right needed, const guards* keepers) {
+  auto body = [keepers](process& self, const term& receiver, const term& content) {
+    return send_to(self, keepers, receiver, content);
+  };
+  return {needed, std::make_shared<const remote_function>(erase_function(std::move(body)))};
+}
+
+void add_send(function_table& to) {
+  (void)to.add({"erlang"_atom, "send"_atom, 2},
+               {sender_for(right::manage, nullptr), sender_for(right::talk, &to.guarded())}, provider::node);
 }
 
 result<bool> end(process& self, pid target, const term& reason) {
@@ -222,7 +235,7 @@ void add_process_builtins(function_table& to) {
       .add("garbage_collect", is_alive)
       .add("process_info", inspect_all)
       .add("process_info", inspect_items);
-  shelf{to, "erlang", right::talk}.add("send", send_to);
+  add_send(to);
   shelf{to, "erlang", right::manage}.add("exit", end);
   shelf{to, "proc_lib", right::observe}.add("translate_initial_call", initial_call).add("initial_call", initial_call);
 }

@@ -313,7 +313,11 @@ void connection::lose(const dist::peer_reason& reason) {
   up_.store(false, std::memory_order_relaxed);
   unsent_.store(0, std::memory_order_seq_cst);
   const auto bells = collect();
-  for (const auto& news : table_.lost(ended->over.peer)) terms_.local.route_local(news.to, news.envelope);
+  for (const auto& news : table_.lost(ended->over.peer)) {
+    const bool cuts = news.envelope->kind == signal_kind::link_exit;
+    if (cuts && terms_.functions->shields(terms_.local, news.to, peer_)) soften(*news.envelope);
+    terms_.local.route_local(news.to, news.envelope);
+  }
   fail_backlog_of(*ended);
   if (bells != 0) {  // commands that came meanwhile are still to be obeyed
     for (const auto bit : {bell::command, bell::drained}) {

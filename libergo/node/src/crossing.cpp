@@ -105,6 +105,12 @@ std::vector<crossing::notice> crossing::unreachable(atom peer) {
   return told;
 }
 
+// An unlink that asks for no acknowledgement.
+void soften(signal& link_exit) noexcept {
+  link_exit.kind = signal_kind::unlink;
+  link_exit.payload = term{0};
+}
+
 crossing::notice undeliverable(const destination& to, signal* envelope) noexcept {
   const auto asker = envelope->from;
   switch (envelope->kind) {

@@ -93,6 +93,9 @@ class crossing {
   boost::unordered_flat_map<pid, unsigned, std::hash<pid>> node_watchers_;
 };
 
+/// Makes of the end of a link one that its process does not notice.
+void soften(signal& link_exit) noexcept;
+
 /// Answers a signal to `to`, on a node that cannot be reached, as Erlang does: monitors and links get `noconnection`,
 /// spawn requests too, an unlink its acknowledgement, everything else is dropped. Gives the answer and its receiver, or
 /// a null envelope. Takes `envelope` over.

@@ -132,9 +132,10 @@ result<std::uint64_t> function_table::add(const function_name& name, remote_func
   return insert(name, std::move(made));
 }
 
-result<std::uint64_t> function_table::add(const function_name& name, std::vector<graded_body> grades) {
+result<std::uint64_t> function_table::add(const function_name& name, std::vector<graded_body> grades, provider by) {
   entry made;
   made.grades = std::move(grades);
+  made.of_program = by == provider::program;
   return insert(name, std::move(made));
 }
 
@@ -174,6 +175,10 @@ bool function_table::has(const function_name& name) const {
 bool function_table::has_module(atom module) const {
   const std::shared_lock lock{mutex_};
   return std::ranges::any_of(functions_, [&](const auto& one) { return one.first.module == module; });
+}
+
+bool function_table::shields(const local_node& at, const pid& process, atom peer) const {
+  return guards_.has(at, process) && !contains(policy_.of(peer), right::manage);
 }
 
 // ----- outcomes -----------------------------------------------------------------------------------------------------

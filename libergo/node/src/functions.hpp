@@ -2,6 +2,7 @@
 // and `spawn/4` find here.
 #pragma once
 
+#include "guards.hpp"
 #include "rights.hpp"
 
 #include <ergo/function.hpp>
@@ -29,6 +30,9 @@ struct graded_body {
   std::shared_ptr<const remote_function> body;
 };
 
+/// Whose function it is: what the node itself brings cannot be taken out.
+enum class provider : std::uint8_t { program, node };
+
 /// What a node offers, and to whom. Any thread.
 class function_table {
  public:
@@ -37,9 +41,10 @@ class function_table {
 
   /// Adds a function that needs `needed`; its id, or `already_present`.
   result<std::uint64_t> add(const function_name& name, remote_function body, right needed = right::call);
-  /// The same for a function of the program that is another one for each kind of caller: for each the first of `grades`
-  /// whose right it has.
-  result<std::uint64_t> add(const function_name& name, std::vector<graded_body> grades);
+  /// The same for a function that is another one for each kind of caller: for each the first of `grades` whose right it
+  /// has.
+  result<std::uint64_t> add(const function_name& name, std::vector<graded_body> grades,
+                            provider by = provider::program);
   /// Takes a function that the program provided out, if its id is `id`, or any that it has where `id` is 0. Calls that
   /// have begun go on.
   bool remove(const function_name& name, std::uint64_t id = 0);
@@ -55,6 +60,10 @@ class function_table {
 
   [[nodiscard]] rights_policy& policy() noexcept { return policy_; }
   [[nodiscard]] const rights_policy& policy() const noexcept { return policy_; }
+  [[nodiscard]] guards& guarded() noexcept { return guards_; }
+  [[nodiscard]] const guards& guarded() const noexcept { return guards_; }
+  /// Whether a process is guarded from `peer`.
+  [[nodiscard]] bool shields(const local_node& at, const pid& process, atom peer) const;
 
  private:
   struct entry {
@@ -70,6 +79,7 @@ class function_table {
   };
 
   rights_policy policy_;
+  guards guards_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<function_name, entry, name_hash> functions_;
   std::uint64_t last_id_ = 0;

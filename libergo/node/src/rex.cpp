@@ -113,12 +113,12 @@ class rex final : public behaviour {
     }
     if (etf::is_tagged(asked, "sbcast"_atom, 3)) {
       const auto& name = asked.elements()[1];
-      const bool sent = pass_on(self, origin, name, asked.elements()[2]);
+      const bool sent = pass_on(self, {origin, held}, name, asked.elements()[2]);
       return tell(self, *from, sent ? term{self.node().name()} : etf::tuple("nonexisting_name"_atom, name));
     }
     if (etf::is_tagged(asked, "send"_atom, 3)) {
       const auto& name = asked.elements()[1];
-      if (pass_on(self, origin, name, etf::tuple(*from, asked.elements()[2]))) return;
+      if (pass_on(self, {origin, held}, name, etf::tuple(*from, asked.elements()[2]))) return;
       return tell(self, *from, etf::tuple("nonexisting_name"_atom, name));
     }
     take_call(self, asked, {std::nullopt, from}, held);
@@ -127,13 +127,16 @@ class rex final : public behaviour {
   static void tell(process& self, const pid& to, const term& what) {
     self.send(to, etf::tuple("rex"_atom, self.node().name(), what));
   }
-  // What is passed on keeps its origin: sent to rex itself, it must not seem to be of this node.
-  static bool pass_on(process& self, atom origin, const term& name, const term& content) {
+  // What is passed on keeps its origin: sent to rex itself, it must not seem to be of this node. A name that is guarded
+  // from whoever asks is as if nobody had it.
+  bool pass_on(process& self, const guest& whose, const term& name, const term& content) const {
     const auto known = name.as_atom();
     const auto target = known ? self.node().whereis(*known) : std::nullopt;
     if (!target) return false;
+    const bool manages = contains(whose.held, right::manage);
+    if (!manages && !functions_->guarded().admits(self.node(), *target, whose, content)) return false;
     auto* const envelope = make_signal(signal_kind::message, self.id(), content);
-    envelope->name = origin;
+    envelope->name = whose.node;
     self.node().route_local(*target, envelope);
     return true;
   }

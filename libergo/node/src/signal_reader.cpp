@@ -140,8 +140,25 @@ bool signal_reader::take_answer(const pid& from, term& content) const {
   return true;
 }
 
-void signal_reader::deliver_message(const pid& from, const pid& to, term content) const {
+// A guarded process receives what it is meant to from whoever may not manage the node.
+bool signal_reader::may_say(const pid& to, const term& content) {
+  if (!held_) held_ = functions_->policy().of(wire_.peer.name());
+  if (contains(*held_, right::manage)) return true;
+  return functions_->guarded().admits(wire_.local, to, {wire_.peer.name(), *held_}, content);
+}
+
+// Written here, so that it counts among the answers that a peer may leave unread; to processes of the peer only.
+void signal_reader::refuse(const pid& to, const term& content) {
+  const auto asker = asker_of(content);
+  if (!asker || asker->process.node != wire_.peer || !etf::reference_in_tag(asker->tag)) return;
+  const auto refusal = etf::tuple("error"_atom, "permission_denied"_atom);
+  auto* const answer = make_signal(signal_kind::reply, to, asker->tag, refusal);
+  answers_.write({answer, destination{asker->process}}, etf::encoded_size(refusal));
+}
+
+void signal_reader::deliver_message(const pid& from, const pid& to, term content) {
   if (take_answer(from, content)) return;
+  if (!may_say(to, content)) return refuse(to, content);
   auto* const envelope = message_signal(from, std::move(content));
   envelope->name = wire_.peer.name();  // what a message says of its sender is the sender's word
   wire_.local.route_local(to, envelope);
@@ -170,6 +187,8 @@ signal_reader::outcome signal_reader::on(const control::alias_send& signal) {
   auto content = payload();
   if (!content) return bad(std::move(content.error()));
   if (!local_node::is_call(signal.alias)) {
+    const auto owner = wire_.local.owner_of(signal.alias);
+    if (owner && !may_say(*owner, *content)) return {};
     auto* const envelope = make_signal(signal_kind::message, signal.from, term{signal.alias}, *std::move(content));
     envelope->flags |= over_alias(signal.how);
     envelope->name = wire_.peer.name();
@@ -218,14 +237,10 @@ signal_reader::outcome signal_reader::on(const control::exit& signal) {
   if (!reason) return bad(std::move(reason.error()));
   if (!ours(signal.to)) return {};
   wire_.table.broken(signal.to, signal.from);
-  wire_.local.route_local(signal.to, make_signal(signal_kind::link_exit, signal.from, *std::move(reason)));
+  auto* const news = make_signal(signal_kind::link_exit, signal.from, *std::move(reason));
+  if (shields(signal.to)) soften(*news);
+  wire_.local.route_local(signal.to, news);
   return {};
-}
-
-// The node's own processes are ended by whoever may manage it.
-bool signal_reader::protects(const pid& target) const noexcept {
-  if (target != wire_.local.whereis("net_kernel"_atom) && target != wire_.local.whereis("rex"_atom)) return false;
-  return !contains(functions_->policy().of(wire_.peer.name()), right::manage);
 }
 
 signal_reader::outcome signal_reader::on(const control::exit2& signal) {
@@ -233,6 +248,7 @@ signal_reader::outcome signal_reader::on(const control::exit2& signal) {
   if (!reason) return bad(std::move(reason.error()));
   if (const auto* const alias = std::get_if<reference>(&signal.to)) {
     if (alias->node != identity_ || local_node::is_call(*alias)) return {};
+    if (const auto owner = wire_.local.owner_of(*alias); owner && shields(*owner)) return {};
     auto* const envelope = make_signal(signal_kind::exit, signal.from, term{*alias}, *std::move(reason));
     envelope->flags |= over_alias(signal.how);
     wire_.local.route_over(*alias, envelope);
@@ -241,7 +257,7 @@ signal_reader::outcome signal_reader::on(const control::exit2& signal) {
   auto target = std::optional<pid>{};
   if (const auto* const process = std::get_if<pid>(&signal.to)) target = *process;
   if (const auto* const name = std::get_if<atom>(&signal.to)) target = wire_.local.whereis(*name);
-  if (target && ours(*target) && !protects(*target))
+  if (target && ours(*target) && !shields(*target))
     wire_.local.route_local(*target, make_signal(signal_kind::exit, signal.from, *std::move(reason)));
   return {};
 }
@@ -285,7 +301,7 @@ signal_reader::outcome signal_reader::on(const control::down& signal) {
 // ----- the rest -----------------------------------------------------------------------------------------------------
 
 signal_reader::outcome signal_reader::on(const control::group_leader& signal) {
-  if (ours(signal.to))
+  if (ours(signal.to) && !shields(signal.to))
     wire_.local.route_local(signal.to, make_signal(signal_kind::group_leader, pid{}, term{signal.leader}));
   return {};
 }

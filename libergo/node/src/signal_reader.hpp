@@ -11,6 +11,7 @@
 #include <ergo/etf/codec.hpp>
 
 #include <expected>
+#include <optional>
 #include <string>
 
 namespace ergo::inline v0::detail {
@@ -50,10 +51,14 @@ class signal_reader {
 
   /// The payload, or for the old forms the reason inside the control message.
   [[nodiscard]] std::expected<term, std::string> payload();
-  void deliver_message(const pid& from, const pid& to, term content) const;
+  void deliver_message(const pid& from, const pid& to, term content);
   [[nodiscard]] bool take_answer(const pid& from, term& content) const;
   [[nodiscard]] bool ours(const pid& process) const noexcept { return process.node == identity_; }
-  [[nodiscard]] bool protects(const pid& target) const noexcept;
+  [[nodiscard]] bool shields(const pid& target) const {
+    return functions_->shields(wire_.local, target, wire_.peer.name());
+  }
+  [[nodiscard]] bool may_say(const pid& to, const term& content);
+  void refuse(const pid& to, const term& content);
   [[nodiscard]] bool formerly_ours(const pid& process) const noexcept;
   void trace_in(const dist::received_control& seen, std::size_t bytes) const;
 
@@ -65,6 +70,7 @@ class signal_reader {
   dist::packet_reader packets_;
   etf::node_id identity_;
   dist::received_control* current_ = nullptr;
+  std::optional<right> held_;  // the peer's rights, which stay as they are while the connection is up
 };
 
 }  // namespace ergo::inline v0::detail

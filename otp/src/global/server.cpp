@@ -39,9 +39,9 @@ name_server::name_server(process& self, global::options chosen)
 
 // ----- in
 
-result name_server::handle_call(process& self, const term& request, const from& asker) {
-  if (auto given = serve_follower(self, request, asker.process)) return reply(*std::move(given));
-  brain_.call(asker, request);
+result name_server::handle_call(process& self, const message& asked, const from& asker) {
+  if (auto given = serve_follower(self, asked)) return reply(*std::move(given));
+  brain_.call(asker, asked.payload());
   carry_out(self);
   return noreply();
 }
@@ -114,9 +114,12 @@ void name_server::went(const node_down& news) {
   if (dialled_.erase(news.node) != 0) brain_.unreachable(news.node);
 }
 
-// What the API asks for beyond what OTP's server answers; for processes of this node alone.
-std::optional<term> name_server::serve_follower(process& self, const term& request, const pid& from) {
-  if (from.node != self.node().identity()) return std::nullopt;
+// What the API asks for beyond what OTP's server answers; for processes of this node alone, which a call that has come
+// over a connection may claim to be from.
+std::optional<term> name_server::serve_follower(process& self, const message& asked) {
+  const auto from = asked.sender();
+  const auto& request = asked.payload();
+  if (asked.get()->name != atom{} || from.node != self.node().identity()) return std::nullopt;
   if (request.is("follow_names"_atom)) {
     const auto made = self.monitor(from).ref;
     followers_.emplace(made, from);
@@ -185,7 +188,11 @@ void name_server::on(process& self, const unwatch_action& wanted) {
   self.demonitor({monitor}, demonitor_mode::flush);
 }
 
-void name_server::on(process& self, const kill_action& wanted) { self.exit(wanted.process, "kill"_atom); }
+void name_server::on(process& self, const kill_action& wanted) {
+  const bool here = wanted.process.node == self.node().identity();
+  if (here && options_.spares && options_.spares(wanted.process)) return;
+  self.exit(wanted.process, "kill"_atom);
+}
 
 void name_server::on(process& self, const connect_action& wanted) {
   if (self.node().connected().contains(wanted.node) || !dialled_.insert(wanted.node).second) return;

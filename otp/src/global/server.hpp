@@ -25,7 +25,7 @@ class name_server {
  public:
   name_server(process& self, global::options chosen);
 
-  result handle_call(process& self, const term& request, const from& asker);
+  result handle_call(process& self, const message& asked, const from& asker);
   void handle_cast(process& self, const term& content);
   void handle_info(process& self, const message& received);
   [[nodiscard]] term state() const;
@@ -46,7 +46,7 @@ class name_server {
   void plain(process& self, const term& content);
   void ended(const reference& monitor);
   [[nodiscard]] bool take_answer(process& self, const term& content);
-  [[nodiscard]] std::optional<term> serve_follower(process& self, const term& request, const pid& from);
+  [[nodiscard]] std::optional<term> serve_follower(process& self, const message& asked);
   void came(process& self, atom node);
   void went(const node_down& news);
   void carry_out(process& self);

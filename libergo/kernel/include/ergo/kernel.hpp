@@ -60,9 +60,10 @@ struct options {
 /// Starts a node as `ergo::node::start` does, with the services of a member of a cluster: they are there before the
 /// first peer is, and end with the node. One that fails is started again, up to ten of them within ten seconds.
 ///
-/// They run under the supervisor `kernel_sup`, which other nodes may ask for its children. `node_options::boot` runs
-/// behind them, so that it finds their names and functions taken. Blocks; outside threads only. Errors: those of
-/// `ergo::node::start` and of `boot`, `badarg` where a shell command cannot be one.
+/// They run under the supervisor `kernel_sup`, which other nodes may ask for its children. Nodes without
+/// `right::manage` end none of them (`ergo::guard`). `node_options::boot` runs behind them, so that it finds their
+/// names and functions taken. Blocks; outside threads only. Errors: those of `ergo::node::start` and of `boot`,
+/// `badarg` where a shell command cannot be one.
 [[nodiscard]] result<std::unique_ptr<node>> start(node_options wanted, options services = {},
                                                   runtime_options runtime = {});
 /// The same on a runtime whose cores are reactors (`ergo::networked`).

@@ -48,6 +48,9 @@ struct options {
   /// Ends the connection to a node, such as `ergo::node::disconnect`; called by the server, must not block. Without it
   /// nodes are forgotten that should go, but stay connected.
   std::function<void(atom node)> disconnect;
+  /// Processes of this node that are never killed because two have one name, such as services of the node: they only
+  /// lose it. Called by the server; must not block. Without it there are none.
+  std::function<bool(const pid& process)> spares;
   std::uint64_t seed = 0;  ///< of random waits; 0: another one at each start
 };
 
