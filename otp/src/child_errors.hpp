@@ -18,9 +18,13 @@ namespace ergo::inline v0::otp::detail {
 [[nodiscard]] inline error refusal(const term& why) {
   if (why.is("not_found"_atom)) return errc::not_found;
   if (why.is("already_present"_atom)) return errc::already_present;
-  if (why.is("running"_atom) || why.is("restarting"_atom)) return {errc::badarg, why};
+  if (why.is("running"_atom) || why.is("restarting"_atom) || why.is("simple_one_for_one"_atom))
+    return {errc::badarg, why};
   if (etf::is_tagged(why, "already_started"_atom, 2)) return {errc::name_taken, why.elements()[1]};
-  return {errc::exited, why};
+  // A start that failed comes with its specification: {Reason, #child{}}.
+  const bool with_spec = why.is_tuple(2) && why.elements()[1].is_tuple() && !why.elements()[1].elements().empty() &&
+                         why.elements()[1].elements()[0].is("child"_atom);
+  return {errc::exited, with_spec ? why.elements()[0] : why};
 }
 
 /// The end of a process that was asked or told to end: its reason, or empty when it took longer than `limit`.

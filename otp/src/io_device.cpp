@@ -118,7 +118,7 @@ child_spec device_child(atom id, std::shared_ptr<terminal> screen, const device_
   child_spec made;
   made.id = id;
   made.make = [screen = std::move(screen), options] { return make_device(screen, options); };
-  made.module = id;
+  made.modules = etf::list(id);
   return std::move(made).registered();
 }
 

@@ -1,6 +1,7 @@
 // Restart decisions, after do_restart, add_restart and shutdown of OTP's supervisor.erl.
 #include <ergo/otp/restart.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 namespace ergo::inline v0::otp {
@@ -29,6 +30,16 @@ decision restart_policy::restart_failed(time_point now) { return count_restart(n
 
 decision restart_policy::count_restart(time_point now) {
   return window_.add(now) ? decision::start_again : decision::give_up;
+}
+
+bool is_reported(restart kind, const exit_reason& reason) {
+  return kind == restart::permanent || !reason.is_ordinary();
+}
+
+duration backoff::before(std::size_t nth) const noexcept {
+  auto wait = std::min(first, longest);
+  for (; nth > 1 && wait > duration::zero() && wait < longest; --nth) wait = wait > longest / 2 ? longest : wait * 2;
+  return wait;
 }
 
 bool ended_as_asked(const shutdown& rule, restart kind, const exit_reason& reason) {

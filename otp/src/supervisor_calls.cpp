@@ -113,6 +113,11 @@ task<ergo::result<std::optional<pid>>> start_child(process& self, destination su
   co_return start_answer(answer);
 }
 
+task<ergo::result<std::optional<pid>>> start_child(process& self, destination supervisor, term spec) {
+  const auto answer = co_await ask(self, supervisor, "start_child"_atom, spec);
+  co_return start_answer(answer);
+}
+
 task<ergo::result<void>> terminate_child(process& self, destination supervisor, term id) {
   const auto answer = co_await ask(self, supervisor, "terminate_child"_atom, id);
   co_return plain_answer(answer);
@@ -126,6 +131,14 @@ task<ergo::result<std::optional<pid>>> restart_child(process& self, destination 
 task<ergo::result<void>> delete_child(process& self, destination supervisor, term id) {
   const auto answer = co_await ask(self, supervisor, "delete_child"_atom, id);
   co_return plain_answer(answer);
+}
+
+task<ergo::result<term>> get_childspec(process& self, destination supervisor, term id) {
+  const auto answer = co_await ask(self, supervisor, "get_childspec"_atom, id);
+  if (!answer) co_return std::unexpected{answer.error()};
+  if (etf::is_tagged(*answer, "ok"_atom, 2)) co_return answer->elements()[1];
+  if (etf::is_tagged(*answer, "error"_atom, 2)) co_return std::unexpected{detail::refusal(answer->elements()[1])};
+  co_return fail(errc::bad_answer, *answer);
 }
 
 }  // namespace ergo::inline v0::otp

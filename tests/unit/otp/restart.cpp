@@ -88,6 +88,7 @@ TEST_CASE("a restart that fails counts like another end") {
   auto machine = policy(2, 10s);
   CHECK(machine.child_ended(restart::permanent, exit_reason{"crash"_atom}, start) == decision::start_again);
   CHECK(machine.restart_failed(start) == decision::start_again);
+  CHECK(machine.recent() == 2);
   CHECK(machine.restart_failed(start + 1s) == decision::give_up);
 }
 
@@ -117,4 +118,49 @@ TEST_CASE("a shutdown rule is written as OTP writes it") {
   CHECK(otp::shutdown{2s}.to_term() == term{2000});
   CHECK(otp::shutdown{forever}.to_term() == term{"infinity"_atom});
   CHECK(otp::shutdown::brutal_kill().to_term() == term{"brutal_kill"_atom});
+}
+
+TEST_CASE("the end of a significant child ends its supervisor as auto_shutdown says") {
+  using otp::auto_shutdown;
+  struct row {
+    auto_shutdown rule;
+    bool significant;
+    bool others_left;
+    bool wanted;
+  };
+  const std::vector<row> table{
+      {auto_shutdown::never, true, false, false},           {auto_shutdown::never, false, false, false},
+      {auto_shutdown::any_significant, true, true, true},   {auto_shutdown::any_significant, true, false, true},
+      {auto_shutdown::any_significant, false, true, false}, {auto_shutdown::any_significant, false, false, false},
+      {auto_shutdown::all_significant, true, true, false},  {auto_shutdown::all_significant, true, false, true},
+      {auto_shutdown::all_significant, false, true, false}, {auto_shutdown::all_significant, false, false, false},
+  };
+  for (const auto& [rule, significant, others_left, wanted] : table) {
+    INFO(static_cast<int>(rule) << significant << others_left);
+    CHECK(otp::shuts_down(rule, significant, others_left) == wanted);
+  }
+}
+
+TEST_CASE("every end of a permanent child is reported, of others the abnormal ones") {
+  for (const auto kind : {restart::permanent, restart::transient, restart::temporary}) {
+    CHECK(otp::is_reported(kind, exit_reason{"crash"_atom}));
+    CHECK(otp::is_reported(kind, exit_reason{"normal"_atom}) == (kind == restart::permanent));
+    CHECK(otp::is_reported(kind, exit_reason{"shutdown"_atom}) == (kind == restart::permanent));
+    CHECK(otp::is_reported(kind, exit_reason{shutdown_with_reason()}) == (kind == restart::permanent));
+  }
+}
+
+TEST_CASE("a back-off doubles from the first wait to the longest") {
+  const otp::backoff none;
+  for (const std::size_t nth : {0, 1, 2, 1000}) CHECK(none.before(nth) == duration::zero());
+  const otp::backoff growing{.first = 100ms, .longest = 1s};
+  CHECK(growing.before(1) == 100ms);
+  CHECK(growing.before(2) == 200ms);
+  CHECK(growing.before(4) == 800ms);
+  CHECK(growing.before(5) == 1s);
+  CHECK(growing.before(1'000'000'000'000) == 1s);
+  const otp::backoff unlimited{.first = 1ns, .longest = duration::max()};
+  CHECK(unlimited.before(1'000) == duration::max());
+  const otp::backoff capped{.first = 2s, .longest = 1s};
+  CHECK(capped.before(1) == 1s);
 }

@@ -1,24 +1,11 @@
 // Running supervisors: restarts, escalation, order of start and stop.
-#include "support.hpp"
+#include "trees.hpp"
 
 using namespace ergo;
 using namespace ergo::test;
 using otp::restart;
 
 namespace {
-
-/// Ends with the reason it is sent, and notes its life.
-class worker {
- public:
-  worker(process& self, atom id) : id_{id} {
-    self.log(log_level::info, std::string{"start "} + std::string{id.text()});
-  }
-  otp::result handle_cast(const term& reason) { return otp::stop(exit_reason{reason}); }
-  void terminate(process& self) { self.log(log_level::info, std::string{"stop "} + std::string{id_.text()}); }
-
- private:
-  atom id_;
-};
 
 /// Takes long to stop, or never does.
 class stubborn {
@@ -50,80 +37,7 @@ class idle {
   otp::result init() { return otp::ignore(); }
 };
 
-otp::child_spec trapped(otp::child_spec made) {
-  made.options.trap_exits = true;
-  return made;
-}
-
-otp::child_spec named(atom id, restart kind = restart::permanent) {
-  return trapped(otp::child<worker>(id, id).registered().restarted(kind));
-}
-
-otp::supervisor_spec tree_of(std::vector<otp::child_spec> children, unsigned intensity = 100) {
-  otp::supervisor_spec tree;
-  tree.intensity = intensity;
-  tree.children = std::move(children);
-  return tree;
-}
-
-pid start_tree(world& here, otp::supervisor_spec tree) {
-  return here.run(
-      [](process& self, otp::supervisor_spec given) -> task<pid> {
-        const auto started = co_await otp::start<otp::supervisor>(self, {.name = "top"_atom}, given);
-        CHECK(started.has_value());
-        co_return started.value_or(pid{});
-      },
-      tree);
-}
-
-pid at(world& here, atom name) { return here.node().whereis(name).value_or(pid{}); }
-
-void end_child(world& here, atom name, const term& reason) {
-  otp::cast(here.node(), name, reason);
-  here.settle();
-}
-
-/// The lines that start with one of two words, in order: "start a start b stop b".
-std::string story(const world& here) {
-  std::string told;
-  for (const auto& happened : here.events()) {
-    if (!happened.text.starts_with("start ") && !happened.text.starts_with("stop ")) continue;
-    told += (told.empty() ? "" : " ") + happened.text;
-  }
-  return told;
-}
-
 }  // namespace
-
-TEST_CASE("one_for_one restarts as OTP does") {
-  // Three children; child 1, 2, 3 ends normal, abnormal, shutdown. E empty, O the same process, N a new one.
-  struct row {
-    restart kind;
-    std::vector<std::string> wanted;
-  };
-  const std::vector<row> table{
-      {restart::permanent, {"NOO", "ONO", "OON"}},
-      {restart::transient, {"EOO", "ENO", "EOE"}},
-      {restart::temporary, {"EOO", "EEO", "EEE"}},
-  };
-  const std::vector<atom> names{"one"_atom, "two"_atom, "three"_atom};
-  const std::vector<term> reasons{"normal"_atom, "abnormal"_atom, "shutdown"_atom};
-  for (const auto& [kind, wanted] : table) {
-    world here;
-    start_tree(here, tree_of({named("one"_atom, kind), named("two"_atom, kind), named("three"_atom, kind)}));
-    for (std::size_t step = 0; step < 3; ++step) {
-      std::vector<pid> before;
-      for (const auto name : names) before.push_back(at(here, name));
-      end_child(here, names[step], reasons[step]);
-      std::string seen;
-      for (std::size_t child = 0; child < 3; ++child) {
-        const auto now = at(here, names[child]);
-        seen += now == pid{} ? 'E' : now == before[child] ? 'O' : 'N';
-      }
-      CHECK(seen == wanted[step]);
-    }
-  }
-}
 
 TEST_CASE("a transient child that ends with a shutdown tuple is not started again") {
   world here;
