@@ -5,7 +5,6 @@
 
 using namespace ergo;
 using otp::strategy;
-using otp::detail::child_life;
 using otp::detail::child_table;
 
 namespace {

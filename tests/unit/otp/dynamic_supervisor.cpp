@@ -17,8 +17,9 @@ class member {
     self.trap_exits(exits::trapped);
     if (name_ == "bad"_atom) return otp::refuse("full"_atom);
     if (name_ == "idle"_atom) return otp::ignore();
-    if (failures > 0 && failures-- > 0) return otp::refuse("moody"_atom);
-    return otp::ok();
+    if (failures == 0) return otp::ok();
+    --failures;
+    return otp::refuse("moody"_atom);
   }
   otp::result handle_cast(const term& reason) { return otp::stop(exit_reason{reason}); }
   atom handle_call(const term& /*request*/) { return name_; }

@@ -15,6 +15,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 template <>
@@ -66,7 +67,7 @@ class world {
 
   template <typename Script, typename... Argument>
   pid spawn(Script script, Argument... argument) {
-    return *runtime_.spawn(node(), script, argument...);
+    return *runtime_.spawn(node(), script, std::move(argument)...);
   }
   /// Runs a coroutine as a process to its end and returns its value.
   template <typename Script, typename... Argument>
@@ -75,12 +76,12 @@ class world {
     using value_type = typename task_type::value_type;
     if constexpr (std::is_void_v<value_type>) {
       bool ended = false;
-      const auto id = spawn(keep_end<Script, Argument...>, script, &ended, argument...);
+      const auto id = spawn(keep_end<Script, Argument...>, script, &ended, std::move(argument)...);
       REQUIRE(run_until([&] { return !runtime_.alive(id); }));
       REQUIRE(ended);
     } else {
       std::optional<value_type> value;
-      const auto id = spawn(keep_value<value_type, Script, Argument...>, script, &value, argument...);
+      const auto id = spawn(keep_value<value_type, Script, Argument...>, script, &value, std::move(argument)...);
       REQUIRE(run_until([&] { return !runtime_.alive(id); }));
       REQUIRE(value.has_value());
       return *std::move(value);

@@ -41,7 +41,7 @@ inline pid start_tree(world& here, otp::supervisor_spec tree) {
         CHECK(started.has_value());
         co_return started.value_or(pid{});
       },
-      tree);
+      std::move(tree));
 }
 
 inline pid at(world& here, atom name) { return here.node().whereis(name).value_or(pid{}); }
