@@ -77,6 +77,7 @@ task<result> application_controller::handle_call(process& self, const term& requ
   if (index == applications_.size()) co_return otp::reply(etf::tuple("error"_atom, "not_found"_atom));
   const auto name = applications_[index].spec.name;
   const bool runs = applications_[index].root != pid{};
+  if (operation == "get_master"_atom) co_return otp::reply(runs ? term{applications_[index].root} : "undefined"_atom);
   if (operation == "stop"_atom) {
     if (!runs) co_return otp::reply(etf::tuple("error"_atom, etf::tuple("not_started"_atom, name)));
     co_await stop_one(self, index);

@@ -1,7 +1,10 @@
 // Natively answered functions of Erlang's modules.
 #include "builtins.hpp"
 
+#include "applications.hpp"
+#include "appmon.hpp"
 #include "builtins_observer.hpp"
+#include "builtins_ports.hpp"
 #include "builtins_processes.hpp"
 #include "shelf.hpp"
 
@@ -128,23 +131,6 @@ void add_code(function_table& to) {
       .add("priv_dir", [](atom /*application*/) { return etf::tuple("error"_atom, "bad_name"_atom); });
 }
 
-// The node room knows no application: those of the program are the business of who starts them.
-void add_applications(function_table& to) {
-  shelf{to, "application", right::observe}
-      .add("which_applications", [] { return term{}; })
-      .add("which_applications", [](const term& /*timeout*/) { return term{}; })
-      .add("loaded_applications", [] { return term{}; })
-      .add("get_all_env", [](atom /*application*/) { return term{}; })
-      .add("get_key", [](atom /*application*/, atom /*key*/) { return "undefined"_atom; })
-      .add("get_env", [](atom /*application*/, atom /*key*/) { return "undefined"_atom; })
-      .add("get_env", [](atom /*application*/, atom /*key*/, const term& otherwise) { return otherwise; });
-  shelf{to, "init", right::observe}
-      .add("get_argument", [](atom /*flag*/) { return "error"_atom; })
-      .add("get_arguments", [] { return term{}; })
-      .add("get_plain_arguments", [] { return term{}; })
-      .add("get_status", [] { return etf::tuple("started"_atom, "started"_atom); });
-}
-
 }  // namespace
 
 void add_builtins(function_table& to, const builtin_facts& facts) {
@@ -153,8 +139,10 @@ void add_builtins(function_table& to, const builtin_facts& facts) {
   add_system_builtins(to, facts.system);
   add_ends(to, facts.board);
   add_observer_builtins(to, facts.system);
+  add_port_builtins(to, facts.system);
   add_code(to);
-  add_applications(to);
+  add_application_builtins(to);
+  add_appmon_builtins(to);
 }
 
 }  // namespace ergo::inline v0::detail

@@ -10,11 +10,13 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <string>
 
 namespace ergo::inline v0::detail {
 namespace {
 
 constexpr auto patience_per_process = std::chrono::milliseconds{200};
+constexpr auto shortest_pause = std::chrono::milliseconds{100};
 constexpr std::size_t processes_per_message = 10'000;
 
 term fact(const term& facts, atom item) { return process_fact(facts, term{item}).value().elements()[1]; }
@@ -78,6 +80,27 @@ task<term> tell_of_processes(process& self, pid collector) {
   co_return term{"ok"_atom};
 }
 
+// For observer's load charts; until it is told anything, or ends with who has started it.
+task<term> tell_of_load(process& self, const function_table* from, pid to, std::int64_t every) {
+  const auto pause = std::chrono::milliseconds{std::max<std::int64_t>(every, shortest_pause.count())};
+  for (;;) {
+    const auto told = co_await self.receive<term>(pause);
+    if (!told.timed_out()) co_return term{"ok"_atom};
+    auto asking_work = statistic(self, from, "scheduler_wall_time"_atom);
+    const auto work = co_await std::move(asking_work);
+    auto asking_bytes = statistic(self, from, "io"_atom);
+    const auto bytes = co_await std::move(asking_bytes);
+    self.send(to, etf::tuple("stats"_atom, 1, work, bytes, memory_facts(self)));
+  }
+}
+
+// There are no tables of Erlang's, of neither kind.
+term tables(process& self, atom kind) {
+  if (kind == "ets"_atom) return {};
+  const auto why = "Mnesia is not running on: " + std::string{self.node().name().text()};
+  return etf::tuple("error"_atom, characters(why));
+}
+
 // The keys of observer's page "System", in its order.
 task<term> system_page(process& self, const function_table* from, system_facts facts) {
   static const auto told = std::to_array<std::string_view>({"logical_processors",
@@ -116,7 +139,8 @@ task<term> system_page(process& self, const function_table* from, system_facts f
   add("schedulers_available", term{self.runtime().cores()});
   add("wordsize_internal", term{sizeof(void*)});
   add("wordsize_external", term{sizeof(void*)});
-  add("alloc_info", term{});
+  const auto sizes = etf::tuple("allocator_sizes"_atom, etf::list("sys_alloc"_atom));
+  add("alloc_info", system_fact(self, sizes, facts).value_or(term{}));
   const auto memory = memory_facts(self);
   for (const auto& kind : memory.items()) page.push_back(kind);
   co_return etf::make_list(page);
@@ -130,6 +154,9 @@ void add_observer_builtins(function_table& to, const system_facts& facts) {
       .add("vsn", [] { return etf::tuple("ok"_atom, characters("2.0")); })
       .add("sys_info", [table, facts](process& self) { return system_page(self, table, facts); })
       .add("etop_collect", [table](process& self, pid collector) { return collect_for_etop(self, table, collector); })
+      .add("fetch_stats",
+           [table](process& self, pid who, std::int64_t every) { return tell_of_load(self, table, who, every); })
+      .add("get_table_list", [](process& self, atom kind, const term& /*options*/) { return tables(self, kind); })
       .add("procs_info", [](process& self, pid collector) { return tell_of_processes(self, collector); });
 }
 

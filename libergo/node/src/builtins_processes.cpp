@@ -145,7 +145,20 @@ task<result<term>> inspect_all(process& self, pid target) {
   co_return with_usual(*facts);
 }
 
+// As large as the mailbox, so it is told only to who asks for it alone.
+task<result<term>> inspect_messages(process& self, pid target) {
+  if (target.node != self.id().node || target == self.id()) co_return fail(errc::badarg);
+  const auto unread = co_await process_messages(self, target);
+  if (!unread) co_return term{"undefined"_atom};
+  co_return etf::tuple("messages"_atom, *unread);
+}
+
 task<result<term>> inspect_items(process& self, pid target, term items) {
+  if (items.is("messages"_atom)) {
+    auto reading = inspect_messages(self, target);
+    auto unread = co_await std::move(reading);
+    co_return unread;
+  }
   auto looking = inspect(self, target);
   auto facts = co_await std::move(looking);
   if (!facts || facts->is("undefined"_atom)) co_return facts;

@@ -4,7 +4,9 @@
 #include "shelf.hpp"
 
 #include <ergo/runtime.hpp>
+#include <ergo/usage.hpp>
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -59,6 +61,12 @@ term architecture() {
   return characters(std::string{found.machine} + "-" + found.sysname);
 }
 
+rlim_t most_descriptors() {
+  rlimit found{};
+  getrlimit(RLIMIT_NOFILE, &found);
+  return std::max(found.rlim_cur, rlim_t{1});
+}
+
 // {Major, Minor, Release}
 term system_release() {
   utsname found{};
@@ -73,11 +81,23 @@ term system_release() {
   return etf::tuple(parts[0], parts[1], parts[2]);
 }
 
+// The C library's allocator in the words of `erlang:system_info({allocator_sizes, [sys_alloc]})`.
+term allocator_sizes() {
+  const auto counted = ::mallinfo2();
+  const auto size = [](atom what, std::size_t bytes) { return etf::tuple(what, bytes, bytes, bytes); };
+  const auto blocks = etf::tuple(
+      "blocks"_atom,
+      etf::list(etf::tuple("sys_alloc"_atom, etf::list(size("size"_atom, counted.uordblks + counted.hblkhd)))));
+  const auto carriers = size("carriers_size"_atom, counted.arena + counted.hblkhd);
+  const auto instance = etf::tuple("instance"_atom, 0, etf::list(etf::tuple("mbcs"_atom, etf::list(blocks, carriers))));
+  return etf::list(etf::tuple("sys_alloc"_atom, etf::list(instance)));
+}
+
 // ----- system_info --------------------------------------------------------------------------------------------------
 
 using constant = term (*)();
 
-// What is the same on every node of ours: it has no ports, no tables, no allocators and no emulator.
+// What is the same on every node of ours: it has no tables and no emulator.
 const std::map<std::string_view, constant>& constants() {
   const auto yes = [] { return term{"true"_atom}; };
   const auto no = [] { return term{"false"_atom}; };
@@ -91,10 +111,9 @@ const std::map<std::string_view, constant>& constants() {
       {"version", [] { return characters("15.0"); }},
       {"machine", [] { return characters("libergo"); }},
       {"system_architecture", architecture},
-      {"port_count", zero},
-      {"port_limit", zero},
+      {"port_limit", [] { return term{most_descriptors()}; }},
       {"ets_count", zero},
-      {"ets_limit", zero},
+      {"ets_limit", [] { return term{1}; }},  // observer divides by it
       {"dirty_cpu_schedulers", zero},
       {"dirty_cpu_schedulers_online", zero},
       {"logical_processors", processors},
@@ -112,7 +131,7 @@ const std::map<std::string_view, constant>& constants() {
       {"build_type", [] { return term{"opt"_atom}; }},
       {"heap_type", [] { return term{"private"_atom}; }},
       {"dynamic_trace", [] { return term{"none"_atom}; }},
-      {"alloc_util_allocators", none},
+      {"alloc_util_allocators", [] { return etf::list("sys_alloc"_atom); }},
       {"dist_ctrl", none},
       {"cpu_topology", unknown},
       {"cpu_quota", unknown},
@@ -134,6 +153,7 @@ result<term> runtime_fact(process& self, atom key, const system_facts& facts) {
     return term{runtime.options().blocking_threads};
   if (key == "creation"_atom) return term{self.node().identity().creation()};
   if (key == "dist_buf_busy_limit"_atom) return term{facts.busy};
+  if (key == "port_count"_atom) return term{facts.sockets ? facts.sockets().size() : 0};
   return fail(errc::badarg);
 }
 
@@ -141,7 +161,7 @@ result<term> sized_fact(const term& key) {
   const auto parts = key.elements();
   const bool word = parts[0].is("wordsize"_atom) && (parts[1].is("internal"_atom) || parts[1].is("external"_atom));
   if (word) return term{sizeof(void*)};
-  if (parts[0].is("allocator_sizes"_atom)) return term{};
+  if (parts[0].is("allocator_sizes"_atom)) return allocator_sizes();
   if (parts[0].is("allocator"_atom)) return term{"false"_atom};
   return fail(errc::badarg);
 }
@@ -161,6 +181,14 @@ struct meters {
 };
 
 term zeros(std::size_t count) { return list_of(std::vector<int>(count, 0)); }
+
+// [{Core, Busy, Whole}], which an emulator only tells once it was asked to measure them.
+term scheduler_times(process& self) {
+  std::vector<term> all;
+  for (const auto& one : core_usages(self.runtime()))
+    all.push_back(etf::tuple(all.size() + 1, one.busy.count(), one.since_start.count()));
+  return etf::make_list(all);
+}
 
 // Runnable processes are not counted, nor is what the emulator would do for them.
 result<term> statistics_of(process& self, atom what, meters& with, const system_facts& facts) {
@@ -184,9 +212,14 @@ result<term> statistics_of(process& self, atom what, meters& with, const system_
   static const auto each = std::to_array<atom>(
       {"run_queue_lengths"_atom, "run_queue_lengths_all"_atom, "active_tasks"_atom, "active_tasks_all"_atom});
   if (std::ranges::find(each, what) != each.end()) return zeros(self.runtime().cores());
-  static const auto off =
-      std::to_array<atom>({"scheduler_wall_time"_atom, "scheduler_wall_time_all"_atom, "microstate_accounting"_atom});
-  if (std::ranges::find(off, what) != off.end()) return term{"undefined"_atom};
+  if (what == "scheduler_wall_time"_atom || what == "scheduler_wall_time_all"_atom) return scheduler_times(self);
+  if (what == "microstate_accounting"_atom) return term{"undefined"_atom};
+  return fail(errc::badarg);
+}
+
+// What is measured here is measured always.
+result<term> previous_flag(process& /*self*/, atom flag) {
+  if (flag == "scheduler_wall_time"_atom) return term{"true"_atom};
   return fail(errc::badarg);
 }
 
@@ -293,7 +326,7 @@ void add_system_builtins(function_table& to, const system_facts& facts) {
       .add("memory", memory_facts)
       .add("memory", [](process& self, const term& kinds) { return memory_of(memory_facts(self), kinds); })
       .add("statistics", [with, facts](process& self, atom what) { return statistics_of(self, what, *with, facts); })
-      .add("ports", [] { return term{}; });
+      .add("system_flag", [](process& self, atom flag, bool /*on*/) { return previous_flag(self, flag); });
   shelf{to, "ets", right::observe}.add("all", [] { return term{}; });
   shelf{to, "os", right::observe}
       .add("type", [] { return etf::tuple("unix"_atom, "linux"_atom); })

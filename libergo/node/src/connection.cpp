@@ -29,7 +29,21 @@ bool carries_payload(signal_kind kind) noexcept {
          kind == signal_kind::reply || kind == signal_kind::spawn_request;
 }
 
+socket_ends ends_of(int descriptor) noexcept {
+  socket_ends found;
+  socklen_t size = sizeof found.local;
+  ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&found.local), &size);
+  size = sizeof found.remote;
+  ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&found.remote), &size);
+  return found;
+}
+
 }  // namespace
+
+socket_ends connection::ends() {
+  const std::scoped_lock lock{mutex_};
+  return ends_;
+}
 
 void traffic::clear() noexcept {
   for (auto* const counter : {&bytes_in, &bytes_out, &packets_in, &packets_out, &ticks_in, &ticks_out})
@@ -130,7 +144,14 @@ void connection::wake_when_drained(const pid& waiting) noexcept {
   if (!busy(waiting)) ring(bell::drained);
 }
 
-void connection::attach(established_link link) { give(std::move(link)); }
+void connection::attach(established_link link) {
+  const auto ends = ends_of(link.descriptor);
+  {
+    const std::scoped_lock lock{mutex_};
+    ends_ = ends;
+  }
+  give(std::move(link));
+}
 void connection::refuse(const dist::peer_reason& reason) { give(refusal{reason}); }
 void connection::close(dist::peer_errc reason) { give(closing{reason}); }
 void connection::retire() { give(retirement{}); }

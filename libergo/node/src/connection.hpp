@@ -19,6 +19,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -77,6 +79,12 @@ struct traffic {
   void clear() noexcept;
 };
 
+/// Where a connection runs between.
+struct socket_ends {
+  sockaddr_storage local{};
+  sockaddr_storage remote{};
+};
+
 /// One peer by name. Never freed while its runtime lives; sessions come and go. It is a schedulable of its home core:
 /// public members are for any thread, everything private happens in its slices.
 class connection final : public schedulable {
@@ -109,6 +117,10 @@ class connection final : public schedulable {
   [[nodiscard]] atom peer() const noexcept { return peer_; }
   [[nodiscard]] const traffic& counters() const noexcept { return traffic_; }
   [[nodiscard]] bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
+  /// The session that is up; none between sessions.
+  [[nodiscard]] dist::attempt_id announced() const noexcept { return announced_.load(std::memory_order_relaxed); }
+  [[nodiscard]] socket_ends ends();  ///< of the last session
+  [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.load(std::memory_order_relaxed); }
 
  private:
   struct session;
@@ -189,6 +201,7 @@ class connection final : public schedulable {
   std::mutex mutex_;
   std::vector<command> commands_;
   std::vector<pid> waiters_;
+  socket_ends ends_;
   traffic traffic_;
 
   // The slices.

@@ -46,6 +46,19 @@ moved_bytes bytes_over(const router& ways, const switchboard& board) {
   return all;
 }
 
+std::vector<socket_facts> sockets_of(const router& ways, const switchboard& board) {
+  std::vector<socket_facts> all;
+  for (const auto peer : board.nodes(node_set::all)) {
+    auto* const way = ways.find(peer);
+    if (way == nullptr || !way->is_up()) continue;
+    const auto& counted = way->counters();
+    const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+    all.push_back({std::to_underlying(way->announced()), way->ends(), read(counted.bytes_in), read(counted.bytes_out),
+                   read(counted.packets_in), read(counted.packets_out), way->unsent()});
+  }
+  return all;
+}
+
 std::unexpected<error> refuse(const std::string& text) { return fail(errc::badarg, etf::binary(text)); }
 
 dist::flags offer_of(const node_options& options) {
@@ -288,6 +301,7 @@ result<void> node_state::become(std::uint32_t creation, std::string cookie) {
   if (!rex) return std::unexpected{rex.error()};
   builtin_facts shown{board_, options_.net_ticktime};
   shown.system.bytes = [ways = ways_.get(), board = board_.get()] { return bytes_over(*ways, *board); };
+  shown.system.sockets = [ways = ways_.get(), board = board_.get()] { return sockets_of(*ways, *board); };
   shown.system.busy = options_.limits.busy;
   add_builtins(*functions_, shown);
   board_users_ = board_.use_count();

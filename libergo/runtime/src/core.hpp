@@ -2,6 +2,7 @@
 // holder.
 #pragma once
 
+#include "busy_meter.hpp"
 #include "slice_lease.hpp"
 #include "steal_ring.hpp"
 
@@ -93,6 +94,7 @@ class core {
   alignas(64) basic_slice_lease<> slice;  ///< the watchdog may take the core from a slice
   std::uint64_t slices = 0;
   std::atomic<worker*> holder{nullptr};
+  busy_meter worked;
   bool carried = false;                ///< by an event loop: nobody else may take it
   std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while
   std::atomic<bool> hungry{false};     ///< set by the watchdog: may steal one that waits alone

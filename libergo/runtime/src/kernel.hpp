@@ -58,5 +58,9 @@ void bounce(local_node& from, const destination& to, signal* envelope, const ter
 
 /// The processes's facts for `process_info`.
 [[nodiscard]] term describe(process& self);
+/// What the process has not read, oldest first.
+[[nodiscard]] term unread_messages(const process& self);
+/// A signal of the mailbox as an Erlang process would see it.
+[[nodiscard]] term message_term(const signal& received);
 
 }  // namespace ergo::inline v0::detail

@@ -1,4 +1,6 @@
 // Envelopes as Erlang terms and as the C++ types of the receive API; destinations.
+#include "kernel.hpp"
+
 #include <ergo/message.hpp>
 
 namespace ergo::inline v0 {
@@ -21,17 +23,26 @@ std::uint64_t connection_of(const term& info) {
 
 }  // namespace
 
-term message::to_term() const {
-  switch (signal_->kind) {
-    case signal_kind::call: return etf::tuple("$gen_call"_atom, from().to_term(), signal_->payload);
-    case signal_kind::cast: return etf::tuple("$gen_cast"_atom, signal_->payload);
-    case signal_kind::exit_message: return etf::tuple("EXIT"_atom, signal_->from, signal_->payload);
+namespace detail {
+
+term message_term(const signal& received) {
+  switch (received.kind) {
+    case signal_kind::call: {
+      const ergo::caller asker{received.from, received.tag};
+      return etf::tuple("$gen_call"_atom, asker.to_term(), received.payload);
+    }
+    case signal_kind::cast: return etf::tuple("$gen_cast"_atom, received.payload);
+    case signal_kind::exit_message: return etf::tuple("EXIT"_atom, received.from, received.payload);
     case signal_kind::down:
-      return etf::tuple("DOWN"_atom, signal_->tag, "process"_atom, monitored_object(*signal_), signal_->payload);
-    case signal_kind::node_down: return etf::tuple("nodedown"_atom, signal_->payload);
-    default: return signal_->payload;
+      return etf::tuple("DOWN"_atom, received.tag, "process"_atom, monitored_object(received), received.payload);
+    case signal_kind::node_down: return etf::tuple("nodedown"_atom, received.payload);
+    default: return received.payload;
   }
 }
+
+}  // namespace detail
+
+term message::to_term() const { return detail::message_term(*signal_); }
 
 std::optional<down> message::as_down() const {
   if (signal_->kind != signal_kind::down) return std::nullopt;

@@ -277,6 +277,12 @@ term describe(process& self) {
   return etf::make_list(facts);
 }
 
+term unread_messages(const process& self) {
+  std::vector<term> unread;
+  for (const auto* one = self.first_; one != nullptr; one = one->next) unread.push_back(message_term(*one));
+  return etf::make_list(unread);
+}
+
 // Makes a free slot a process; false when the name is taken. Nobody else knows the slot yet.
 bool process_kernel::settle(process& self, local_node& on, const spawn_options& options,
                             std::unique_ptr<behaviour> body) {

@@ -207,7 +207,7 @@ void process_kernel::abandon_spawn(process& self, const call_record& record) {
 
 void process_kernel::answer_inspection(process& self, signal* received) {
   const auto asker = received->from;
-  received->payload = describe(self);
+  received->payload = received->payload.is("messages"_atom) ? unread_messages(self) : describe(self);
   received->kind = signal_kind::reply;
   received->from = self.id_;
   self.node_->route(asker, received);

@@ -110,13 +110,13 @@ void start_call(process& self, detail::call_record& record, const destination& t
   way->deliver(target, detail::make_signal(signal_kind::call, self.id(), tag, std::move(request)));
 }
 
-void start_inspection(process& self, detail::call_record& record, const pid& target) {
+void start_inspection(process& self, detail::call_record& record, const pid& target, atom what) {
   record.ref = self.next_reference(detail::call_mark);
   record.next = self.calls_;
   record.target = target;
   self.calls_ = &record;
   const term tag{detail::reference_of(self.id().node, record.ref)};
-  self.node().route_local(target, detail::make_signal(detail::signal_kind::inspect, self.id(), tag, term{}));
+  self.node().route_local(target, detail::make_signal(detail::signal_kind::inspect, self.id(), tag, term{what}));
 }
 
 caller prepare_call(process& self, detail::call_record& record) {
@@ -204,9 +204,9 @@ call_awaiter::call_awaiter(process& self, const destination& to, term request, d
   if (!to_self_) start_call(self, record_, to, std::move(request));
 }
 
-call_awaiter::call_awaiter(process& self, const pid& inspected, duration timeout) : waiting{self, timeout} {
+call_awaiter::call_awaiter(process& self, const pid& inspected, duration timeout, atom what) : waiting{self, timeout} {
   to_self_ = inspected == self.id();
-  if (!to_self_) start_inspection(self, record_, inspected);
+  if (!to_self_) start_inspection(self, record_, inspected, what);
 }
 
 call_awaiter::~call_awaiter() {
@@ -228,6 +228,10 @@ bool call_awaiter::over(process& /*self*/) {
 
 call_awaiter process_info(process& self, const pid& target, duration timeout) {
   return call_awaiter{self, target, timeout};
+}
+
+call_awaiter process_messages(process& self, const pid& target, duration timeout) {
+  return call_awaiter{self, target, timeout, "messages"_atom};
 }
 
 }  // namespace ergo::inline v0

@@ -208,6 +208,7 @@ void worker::run_leases() {
       core_ = std::exchange(assigned_, nullptr);
     }
     core_->holder.store(this, std::memory_order_release);
+    core_->worked.begin();
     if (core_->has_late()) core_->collect_late();
     serve(*core_);
     if (core_ != nullptr) core_ = nullptr;

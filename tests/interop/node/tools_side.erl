@@ -25,6 +25,7 @@ is_told({Item, _}, Item) -> true;
 is_told(_, _) -> false.
 
 statistics(Node) ->
+    erlang:system_flag(scheduler_wall_time, true),
     different(Node, statistics, [context_switches, exact_reductions, garbage_collection, io, reductions, run_queue,
                                  run_queue_lengths, runtime, scheduler_wall_time, total_run_queue_lengths, wall_clock]).
 

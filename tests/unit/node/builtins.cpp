@@ -136,7 +136,7 @@ TEST_CASE("statistics have OTP's shapes, and what was added is counted since the
   CHECK(in.on.call_own("erlang", "statistics", "io"_atom) == "{{input,0},{output,0}}");
   CHECK(in.on.call_own("erlang", "statistics", "run_queue"_atom) == "0");
   CHECK(in.on.call_own("erlang", "statistics", "run_queue_lengths"_atom) == "[0,0]");
-  CHECK(in.on.call_own("erlang", "statistics", "scheduler_wall_time"_atom) == "undefined");
+  CHECK(in.on.call_own("erlang", "statistics", "microstate_accounting"_atom) == "undefined");
   CHECK_THAT(in.on.call_own("erlang", "statistics", "nonsense"_atom), ContainsSubstring("badarg"));
 }
 
@@ -148,7 +148,6 @@ TEST_CASE("system_info has what observer, etop and remote shells ask for") {
   CHECK(told("otp_release") == "\"27\"");
   CHECK_THAT(told("system_version"), StartsWith("\"libergo"));
   CHECK(told("{wordsize, external}") == std::to_string(sizeof(void*)));
-  CHECK(told("{allocator_sizes, []}") == "[]");
   CHECK(told("schedulers_online") == "2");
   CHECK(told("dist_buf_busy_limit") == std::to_string(node_limits{}.busy));
   for (const auto* const number : {"process_count", "process_limit", "port_count", "port_limit", "atom_count",
@@ -211,6 +210,64 @@ task<term> collect(process& self, atom node, std::string function) {
 }
 
 }  // namespace
+
+namespace {
+
+/// The first sample that observer's load charts get, after whose second they stop the process that sends them.
+task<term> sample_load(process& self, atom node) {
+  const rpc::spawn_at there{node, patience};
+  const auto started = co_await rpc::spawn(self, there, "observer_backend", "fetch_stats", self.id(), 1);
+  if (!started) co_return started.error().reason();
+  const auto sample = co_await self.receive<term>(patience);
+  const auto second = co_await self.receive<term>(patience);
+  if (sample.timed_out() || second.timed_out()) co_return term{"nothing"_atom};
+  (void)self.monitor(destination{*started});
+  self.send(*started, "stop"_atom);
+  const auto ended = co_await self.receive<down>(patience);
+  if (ended.timed_out()) co_return term{"goes_on"_atom};
+  co_return *sample;
+}
+
+}  // namespace
+
+TEST_CASE("process_info shows the messages that a process has not read") {
+  office in;
+  CHECK(in.on.call_own("erlang", "process_info", in.worker, "messages"_atom) == "{messages,[1,2]}");
+}
+
+TEST_CASE("observer gets samples of the load until it sends something") {
+  office in;
+  const auto stats = in.on.run(sample_load, in.on.self->name());
+  CHECK_THAT(stats, StartsWith("{stats,1,[{1,") && ContainsSubstring("{{input,0},{output,0}}") &&
+                        ContainsSubstring("{total,"));
+}
+
+TEST_CASE("what an emulator has and this node does not is told as empty") {
+  office in;
+  CHECK(in.on.call_own("observer_backend", "get_port_list") == "[]");
+  CHECK(in.on.call_own("observer_backend", "get_socket_list") == "[]");
+  CHECK(in.on.call_own("observer_backend", "get_table_list", "ets"_atom, term{}) == "[]");
+  CHECK_THAT(in.on.call_own("observer_backend", "get_table_list", "mnesia"_atom, term{}),
+             StartsWith("{error,\"Mnesia is not running on: "));
+  CHECK_THAT(in.on.call_own("observer_backend", "socket_info"), ContainsSubstring("{num_sockets,0}"));
+}
+
+TEST_CASE("the allocator of the program stands for the allocators of an emulator") {
+  office in;
+  const auto sizes = in.value("erlang", "system_info", etf::parse("{allocator_sizes, [sys_alloc]}").value());
+  CHECK_THAT(etf::to_text(sizes), StartsWith("[{sys_alloc,[{instance,0,[{mbcs,[{blocks,[{sys_alloc,[{size,") &&
+                                      ContainsSubstring("{carriers_size,"));
+}
+
+TEST_CASE("the processes of a core are measured") {
+  office in;
+  const auto times = in.value("erlang", "statistics", "scheduler_wall_time"_atom);
+  REQUIRE(times.items().size() == in.on.self->runtime().cores());
+  for (const auto& one : times.items()) {
+    REQUIRE(one.is_tuple(3));
+    CHECK(one.elements()[1].as_integer() <= one.elements()[2].as_integer());
+  }
+}
 
 TEST_CASE("etop and observer are given their records of processes and of the system") {
   office in;

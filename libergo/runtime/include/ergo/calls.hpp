@@ -13,8 +13,8 @@ namespace ergo::inline v0 {
 class [[nodiscard]] call_awaiter final : public detail::waiting {
  public:
   call_awaiter(process& self, const destination& to, term request, duration timeout);
-  /// Asks for the process info of `inspected` instead.
-  call_awaiter(process& self, const pid& inspected, duration timeout);
+  /// Asks for the process info of `inspected` instead, or, with `messages` as `what`, for its unread messages.
+  call_awaiter(process& self, const pid& inspected, duration timeout, atom what = {});
   ~call_awaiter();
   [[nodiscard]] bool await_ready() const noexcept;
   [[nodiscard]] result<term> await_resume();
@@ -59,6 +59,10 @@ void request_spawn(process& self, const remote_spawn& wanted);
 
 /// Asks `target`, a process of this program, for its process info, as `process_info/1`: a property list, or `noproc`.
 [[nodiscard]] call_awaiter process_info(process& self, const pid& target, duration timeout = std::chrono::seconds{5});
+
+/// Asks `target` for the messages that it has not read, oldest first, as an Erlang process would see them; or `noproc`.
+[[nodiscard]] call_awaiter process_messages(process& self, const pid& target,
+                                            duration timeout = std::chrono::seconds{5});
 
 /// Calls `to` and waits for the answer as a term: see `call_awaiter`.
 [[nodiscard]] inline call_awaiter call(process& self, const destination& to, term request, duration timeout) {

@@ -39,7 +39,7 @@ struct application_spec {
 /// A root that does not start stops those before it, and start fails with `{Name, Reason}`. When the start type of one
 /// that ended says so, it stops the others and exits with `{application_terminated, Name, Reason}`. Calls, as terms:
 /// `which_applications` gives `[{Name, Description, Version}]` of those that run, `{stop, Name}` and `{start, Name}`
-/// answer `ok` or `{error, Reason}`.
+/// answer `ok` or `{error, Reason}`, `{get_master, Name}` the pid of its root supervisor or `undefined`.
 class application_controller {
  public:
   task<result> init(process& self, std::vector<application_spec> set);

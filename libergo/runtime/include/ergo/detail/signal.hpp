@@ -32,7 +32,7 @@ enum class signal_kind : std::uint8_t {
   group_leader,    ///< payload = the new leader's pid
   spawn_request,   ///< from, tag = reference, payload = {group leader, module, function, arguments, options}
   spawn_reply,     ///< tag = the request's reference, payload = the new process's pid or why there is none; flags
-  inspect,         ///< payload = pointer to an external_operation that runs inside the process
+  inspect,         ///< from, tag = reference, payload = `messages`, or `''` for process info
   wake,            ///< look at timers, operations and deadlines
   operation_done,  ///< payload = pointer to the external_operation that has ended
 };

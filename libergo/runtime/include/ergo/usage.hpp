@@ -1,0 +1,24 @@
+// How much of their time the cores of a runtime have worked: what load charts draw.
+#pragma once
+
+#include <ergo/clock.hpp>
+
+#include <vector>
+
+namespace ergo::inline v0 {
+
+class runtime;
+
+/// Processor time of the thread that runs a core's processes, and the time in which it could have worked.
+struct core_usage {
+  duration busy{};
+  duration since_start{};
+};
+
+/// One entry per core, in their order. Neither value ever goes back. Costs one system call per core; any thread.
+///
+/// A core that an event loop of the program carries (`carried_parker`) and the one of a manual runtime have no thread
+/// of their own: they tell of no work.
+[[nodiscard]] std::vector<core_usage> core_usages(runtime& of);
+
+}  // namespace ergo::inline v0
