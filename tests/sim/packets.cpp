@@ -12,8 +12,18 @@
 
 #include <ergo/dist/packet.hpp>
 
+#include <algorithm>
+
 namespace ergo::test {
 namespace {
+
+// The node's tables have no order; a simulated run is the same each time.
+bool comes_before(const detail::crossing::notice& left, const detail::crossing::notice& right) {
+  if (const auto order = etf::compare(left.to, right.to); order != 0) return order < 0;
+  if (left.envelope->kind != right.envelope->kind) return left.envelope->kind < right.envelope->kind;
+  if (const auto order = etf::compare(left.envelope->from, right.envelope->from); order != 0) return order < 0;
+  return etf::compare(left.envelope->tag, right.envelope->tag) < 0;
+}
 
 class packet_carriage final : public testing::carriage {
  public:
@@ -44,7 +54,9 @@ class packet_carriage final : public testing::carriage {
   }
 
   void lost() override {
-    for (const auto& told : table_.lost(peer_)) local_.route_local(told.to, told.envelope);
+    auto notices = table_.lost(peer_);
+    std::ranges::sort(notices, comes_before);
+    for (const auto& told : notices) local_.route_local(told.to, told.envelope);
   }
 
  private:

@@ -6,7 +6,32 @@
 #include <ergo/detail/core_api.hpp>
 #include <ergo/runtime.hpp>
 
+#include <algorithm>
+#include <vector>
+
 namespace ergo::inline v0::detail {
+namespace {
+
+bool comes_before(const pid& left, const pid& right) { return etf::compare(left, right) < 0; }
+bool comes_before(const reference& left, const reference& right) { return etf::compare(left, right) < 0; }
+bool comes_before(std::uint64_t left, std::uint64_t right) { return left < right; }
+bool comes_before(atom left, atom right) { return etf::compare_text(left, right) < 0; }
+
+// Tables by hash are walked in an order that depends on what the program did before. Nobody may rely on one, but a
+// simulated run must be the same each time; there, and only there, the order is made one.
+template <typename Table, typename Tell>
+void for_each(const Table& table, bool in_order, const Tell& tell) {
+  if (!in_order || table.size() < 2) {
+    for (const auto& [key, value] : table) tell(key, value);
+    return;
+  }
+  std::vector<const typename Table::value_type*> entries;
+  for (const auto& entry : table) entries.push_back(&entry);
+  std::ranges::sort(entries, [](auto* left, auto* right) { return comes_before(left->first, right->first); });
+  for (const auto* entry : entries) tell(entry->first, entry->second);
+}
+
+}  // namespace
 
 // After this every later signal gets `noproc`, the name is free, and whoever cared knows.
 void process_kernel::die(process& self, exit_reason reason) noexcept {
@@ -34,22 +59,23 @@ void process_kernel::die(process& self, exit_reason reason) noexcept {
 void process_kernel::tell_relations(process& self, const exit_reason& reason) {
   if (!self.extras_) return;
   auto& extras = *self.extras_;
-  for (const auto& [other, link] : extras.links) {
+  const bool in_order = self.node_->owner().state().options.manual;
+  for_each(extras.links, in_order, [&](const pid& other, const link_state& link) {
     if (link.active) self.node_->route(other, make_signal(signal_kind::link_exit, self.id_, reason.value()));
-  }
-  for (const auto& [ref, who] : extras.watchers) {
+  });
+  for_each(extras.watchers, in_order, [&](const reference& ref, const watcher& by) {
     auto* const told = make_signal(signal_kind::down, self.id_, term{ref}, reason.value());
-    told->name = who.name;
-    self.node_->route(who.who, told);
-  }
-  for (const auto& [ref, target] : extras.watching) {
+    told->name = by.name;
+    self.node_->route(by.who, told);
+  });
+  for_each(extras.watching, in_order, [&](std::uint64_t ref, const destination& target) {
     self.node_->route(target,
                       make_signal(signal_kind::demonitor, self.id_, term{reference_of(self.id_.node, ref)}, term{}));
-  }
+  });
   if (auto* const way = self.node_->way_out()) {
-    for (const auto& [node, count] : extras.watched_nodes) {
+    for_each(extras.watched_nodes, in_order, [&](atom node, unsigned count) {
       for (unsigned one = 0; one < count; ++one) way->demonitor_node(self.id_, node);
-    }
+    });
   }
   if (extras.watches_all_nodes) self.node_->connected().unsubscribe(self.id_);
   self.extras_.reset();
