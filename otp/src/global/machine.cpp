@@ -50,7 +50,8 @@ machine::machine(const pid& self, const machine_options& options)
                    apply(operations, external, requester);
                  },
                  [this](atom node) { end_syncs(node); }}},
-      partitions_{context_, members_, options.report_memory, [this](atom node) { forget(node); }},
+      partitions_{context_, members_, options.report_memory, [this](atom node) { part(node); }},
+      strangers_{context_, members_, options.patience, [this](atom node) { part(node); }},
       creation_{extended_creation()} {
   if (!options.prevent_overlapping_partitions) partitions_.disable();
 }
@@ -73,6 +74,7 @@ void machine::node_up(atom node) {
 void machine::node_down(atom node) {
   members_.clear_connected(node);
   lose(node);
+  strangers_.node_down(node);
 }
 
 void machine::unreachable(atom node) { lose(node); }
@@ -85,6 +87,12 @@ void machine::lose(atom node) {
   forget(node);
   end_syncs(node);
   context_.run_posted();
+}
+
+// While its connection lasts, its names would be given to whoever joins us now, and only to them.
+void machine::part(atom node) {
+  names_.node_down(node);
+  forget(node);
 }
 
 void machine::forget(atom node) {
@@ -257,7 +265,10 @@ void machine::session_cast(std::span<const term> parts) {
   if (!node) return;
   if (is("exchange"_atom, 5)) sessions_.exchange(*node, parts[2], parts[4]);
   if (is("resolved"_atom, 7)) sessions_.resolved(*node, parts[2], parts[3], parts[5], parts[6]);
-  if (is("in_sync"_atom, 3)) sessions_.in_sync(*node);
+  if (is("in_sync"_atom, 3)) {
+    sessions_.in_sync(*node);
+    strangers_.greeted(*node);
+  }
   if (is("new_nodes"_atom, 6)) new_nodes(parts);
 }
 
@@ -267,6 +278,9 @@ void machine::new_nodes(std::span<const term> parts) {
   sessions_.greet(added);
   std::vector<term> operations{parts[2].items().begin(), parts[2].items().end()};
   apply(operations, parts[3], requester_in(parts[5]));
+  if (const auto by = parts[1].as_atom()) {
+    for (const auto node : added) strangers_.announced(node, *by);
+  }
 }
 
 void machine::apply(const std::vector<term>& operations, const term& external, const term& requester) {
@@ -324,7 +338,8 @@ void machine::partition_info(const term& content) {
     const auto lost = parts[4].as_atom();
     if (!reporter || !lost) return;
     sessions_.member_lost(*lost);
-    partitions_.reported(*reporter, parts[2], parts[3], *lost, content);
+    const auto unknown = partitions_.reported(*reporter, parts[2], parts[3], *lost, content);
+    if (unknown) strangers_.reported(*unknown);
   } else if (etf::is_tagged(content, "remove_connection"_atom, 2)) {
     if (const auto node = parts[1].as_atom()) partitions_.asked_to_leave(*node);
   }

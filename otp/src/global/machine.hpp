@@ -5,6 +5,7 @@
 #include "partitions.hpp"
 #include "registrar.hpp"
 #include "sessions.hpp"
+#include "strangers.hpp"
 
 #include <chrono>
 #include <set>
@@ -17,7 +18,8 @@ struct machine_options {
                    std::chrono::milliseconds{3000}};
   duration report_memory = std::chrono::hours{1};  ///< for how long a lost connection is remembered
   bool prevent_overlapping_partitions = true;
-  std::uint64_t seed = 0;  ///< of random waits and choices
+  duration patience = std::chrono::seconds{5};  ///< with members, to tell of a node that has greeted us
+  std::uint64_t seed = 0;                       ///< of random waits and choices
 };
 
 /// One node's part in the cluster. Not thread-safe.
@@ -71,6 +73,7 @@ class machine {
   void apply(const std::vector<term>& operations, const term& external, const term& requester);
   void insert(const term& name, const pid& process, const term& method, std::optional<atom> registrar, bool valid);
   void lose(atom node);
+  void part(atom node);
   void forget(atom node);
   [[nodiscard]] std::uint64_t extended_creation();
 
@@ -84,6 +87,7 @@ class machine {
   sessions sessions_;
   registrar registrar_{context_, members_, rounds_};
   partitions partitions_;
+  strangers strangers_;
   std::vector<syncer> syncers_;
   std::uint64_t creation_;
   bool meshed_ = true;

@@ -7,8 +7,9 @@ namespace ergo::inline v0::otp::global_detail {
 int members::version(atom node) const {
   if (node == context_.node()) return own_version;
   if (const auto found = known_.find(node); found != known_.end()) return found->second;
-  const auto found = pending_.find(node);
-  return found == pending_.end() ? 0 : found->second;
+  if (const auto found = pending_.find(node); found != pending_.end()) return found->second;
+  const auto found = synced_.find(node);
+  return found == synced_.end() ? 0 : found->second;
 }
 
 std::vector<atom> members::add(const std::vector<member>& nodes) {
@@ -31,6 +32,12 @@ void members::remove(atom node) {
 std::vector<atom> members::nodes() const {
   std::vector<atom> all;
   for (const auto& [node, version] : known_) all.push_back(node);
+  return all;
+}
+
+std::vector<atom> members::synced_nodes() const {
+  std::vector<atom> all;
+  for (const auto& [node, version] : synced_) all.push_back(node);
   return all;
 }
 

@@ -23,9 +23,10 @@ class members {
 
   [[nodiscard]] bool known(atom node) const { return known_.contains(node); }
   [[nodiscard]] bool pending(atom node) const { return pending_.contains(node); }
-  [[nodiscard]] bool potential(atom node) const { return known(node) || pending(node); }
+  /// Whether the node may count on us: it is known or pending, or has greeted us.
+  [[nodiscard]] bool potential(atom node) const { return known(node) || pending(node) || synced(node); }
   [[nodiscard]] bool synced(atom node) const { return synced_.contains(node); }
-  /// The version of a known or pending node, or of ourselves; otherwise 0.
+  /// The version of a known or pending node, of one that has greeted us, or of ourselves; otherwise 0.
   [[nodiscard]] int version(atom node) const;
 
   [[nodiscard]] bool connected(atom node) const { return connected_.contains(node); }
@@ -34,7 +35,7 @@ class members {
   void clear_connected(atom node) { connected_.erase(node); }
   void set_pending(atom node, int version) { pending_[node] = version; }
   void clear_pending(atom node) { pending_.erase(node); }
-  void set_synced(atom node) { synced_.insert(node); }
+  void set_synced(atom node) { synced_[node] = version(node); }
   /// Adds nodes; returns those that were not known before.
   std::vector<atom> add(const std::vector<member>& nodes);
   /// Forgets a node altogether.
@@ -47,7 +48,7 @@ class members {
 
   [[nodiscard]] std::vector<atom> nodes() const;  ///< known ones, in Erlang's order
   [[nodiscard]] std::vector<member> list() const;
-  [[nodiscard]] std::vector<atom> synced_nodes() const { return {synced_.begin(), synced_.end()}; }
+  [[nodiscard]] std::vector<atom> synced_nodes() const;
   /// The known nodes for a peer of `version`: with theirs, or as plain names.
   [[nodiscard]] term known_term(int version) const;
   /// As `known_term` but as the map that `init_connect` carries.
@@ -62,7 +63,7 @@ class members {
   std::map<atom, int, node_less> pending_;
   std::set<atom, node_less> connected_;  // whether members or not
   std::set<atom, node_less> removing_;
-  std::set<atom, node_less> synced_;
+  std::map<atom, int, node_less> synced_;
 };
 
 /// Node names as a list of atoms.

@@ -11,12 +11,15 @@ bool partitions::lost(atom node, std::uint64_t creation) {
 }
 
 // Passed on before anything else, so that a node which the reporter does not reach any more hears of it too.
-void partitions::reported(atom reporter, const term& creation, const term& number, atom lost, const term& whole) {
-  if (!enabled_ || heard(reporter, lost, creation, number)) return;
+std::optional<atom> partitions::reported(atom reporter, const term& creation, const term& number, atom lost,
+                                         const term& whole) {
+  if (!enabled_ || heard(reporter, lost, creation, number)) return std::nullopt;
   members_.multicast(whole, reporter, known_versions_version, reach::known_and_pending);
   remember(reporter, lost, creation, number);
   const auto leaving = lost == context_.node() ? reporter : lost;
-  if (members_.potential(leaving)) take_out(leaving);
+  if (!members_.potential(leaving)) return leaving;
+  take_out(leaving);
+  return std::nullopt;
 }
 
 bool partitions::heard(atom reporter, atom lost, const term& creation, const term& number) const {

@@ -3,6 +3,8 @@
 
 #include "members.hpp"
 
+#include <optional>
+
 namespace ergo::inline v0::otp::global_detail {
 
 /// Decides who has to go; the machine around it forgets the node. Since OTP 25, protocol version 7.
@@ -18,8 +20,10 @@ class partitions {
 
   /// Our own connection to `node` is lost: the others are told, and true, unless it was taken out.
   [[nodiscard]] bool lost(atom node, std::uint64_t creation);
-  /// `{lost_connection, Reporter, Creation, Number, Lost}`: told once to everybody else.
-  void reported(atom reporter, const term& creation, const term& number, atom lost, const term& whole);
+  /// `{lost_connection, Reporter, Creation, Number, Lost}`: told once to everybody else. Returns whom to part with
+  /// where that is no member.
+  [[nodiscard]] std::optional<atom> reported(atom reporter, const term& creation, const term& number, atom lost,
+                                             const term& whole);
   /// `{remove_connection, Node}`: a member wants us gone.
   void asked_to_leave(atom node);
 

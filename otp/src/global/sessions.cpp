@@ -241,8 +241,8 @@ std::vector<member> sessions::with_versions(std::vector<member> nodes) const {
 }
 
 void sessions::in_sync(atom node) {
-  members_.clear_pending(node);
   members_.set_synced(node);
+  members_.clear_pending(node);
   effects_.synced(node);
   close(node, {});
 }

@@ -232,9 +232,9 @@ void network::run(std::size_t from, const action& wanted) {
           [&](const unwatch_action& it) { one.watching.erase(it.watch); },
           [&](const kill_action& it) { to_process(from, it.process, [this, victim = it.process] { end(victim); }); },
           [&](const connect_action& it) {
-            if (try_connect(from, *index_of(it.node))) return;
-            way(from, from).emplace_back([this, from, node = it.node] {
-              if (connected(from, *index_of(node))) return;
+            const auto to = *index_of(it.node);
+            if (try_connect(from, to)) return;
+            failures(from, to).emplace_back([this, from, node = it.node] {
               hosts_[from].brain->unreachable(node);
               collect(from);
             });
@@ -266,7 +266,7 @@ void network::watch(std::size_t by, std::uint64_t number, const pid& process) {
     if (alive(process)) return hosts_[on].processes[process.id].push_back({by, number});
     way(on, by).emplace_back(gone);
   });
-  if (!sent) way(by, by).emplace_back(gone);
+  if (!sent) failures(by, *on).emplace_back(gone);
 }
 
 void network::call(std::size_t from, std::uint64_t token, atom node, bool to_server, const term& request) {
@@ -279,7 +279,7 @@ void network::call(std::size_t from, std::uint64_t token, atom node, bool to_ser
     collect(to);
   });
   if (sent) return;
-  way(from, from).emplace_back([this, from, token] {
+  failures(from, to).emplace_back([this, from, token] {
     if (hosts_[from].calling.erase(token) == 0) return;
     hosts_[from].brain->answered(token, nullptr);
     collect(from);

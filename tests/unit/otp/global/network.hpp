@@ -94,6 +94,8 @@ class network {
   [[nodiscard]] std::optional<std::size_t> index_of(atom name) const;
   [[nodiscard]] bool is_current(const pid& process) const;
   [[nodiscard]] std::deque<work>& way(std::size_t from, std::size_t to) { return ways_[from * size() + to]; }
+  /// Where a host hears that it cannot reach a peer: before it hears of a connection that is made after all.
+  [[nodiscard]] std::deque<work>& failures(std::size_t of, std::size_t peer) { return way(peer, of); }
   [[nodiscard]] side& view(std::size_t of, std::size_t peer) { return views_[of * size() + peer]; }
   void collect(std::size_t host);
   void carry_out();
