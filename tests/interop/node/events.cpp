@@ -1,7 +1,12 @@
 // A12: nodeup before any traffic of a node, nodedown after all of it, strictly alternating.
 #include "harness.hpp"
 
+#include <ergo/kernel.hpp>
+#include <ergo/otp/global.hpp>
+
 #include <catch2/catch_test_macros.hpp>
+
+#include <csignal>
 
 namespace ergo_interop {
 namespace {
@@ -107,6 +112,64 @@ TEST_CASE("net_kernel:monitor_nodes tells of our nodes: type, reason, and one id
     stopped->stop(0s);
     told("stop", stopped.name(), "[{up,visible},{down,visible,connection_closed}]");
     told("nobody else", ours, "[" + twice + "]");
+  });
+}
+
+constexpr auto tick_time = 2s;
+
+/// A visible node of ours with names of the cluster, and an Erlang one, that find silence out soon.
+world ticking_members(const release& otp) {
+  ergo::node_options options;
+  options.visibility = ergo::visibility::visible;
+  options.net_ticktime = tick_time;
+  options.boot = ergo::kernel::boot();
+  return world{otp, options, {"-kernel", "net_ticktime", "2", "-kernel", "prevent_overlapping_partitions", "true"}};
+}
+
+void theirs_falls_silent(world& in) {
+  const ergo::otp::global_name theirs{"theirs"_atom};
+  const auto known = [&] { return ergo::otp::global::whereis_name(in.node().local(), theirs).has_value(); };
+  in.connect(true);
+  in.erl("{set, sleeper, {apply, global_side, sleeper, []}}");
+  expect_same(in.erl("{apply, global, register_name, [theirs, {var, sleeper}]}"), "yes");
+  eventually("we know their name", known);
+  running watching{in.node(), listed, in.peer_atom()};
+  eventually("it listens", [&] { return in.node().whereis("listed"_atom).has_value(); });
+  in.peer().signal(SIGSTOP);
+  eventually("it is down for us", [&] { return !in.node().is_connected(in.peer().name()); }, 3 * tick_time + 6s);
+  eventually("its name is gone", [&] { return !known(); });
+  in.node().send(*in.node().whereis("listed"_atom), "finish"_atom);
+  const auto told = watching.get();
+  in.peer().signal(SIGCONT);
+  expect_term(told, "[present,{down,net_tick_timeout}]");
+}
+
+void ours_falls_silent(world& in) {
+  const auto ticks = std::to_string(tick_time / 1s);
+  demo_node silent{fresh_name("silent"), in.port(), {"--visible", "--tick-time", ticks}};
+  const auto node = atom_text(silent.name());
+  const auto told = [&] { return in.erl("{apply, events_side, told, [" + node + "]}"); };
+  expect_same(in.erl("{ping, " + node + "}"), "pong");
+  expect_same(in.erl("{apply, global_side, sync, []}"), "ok");
+  in.erl("{set, echo, {apply, rpc, call, [" + node + ", erlang, whereis, [echo]]}}");
+  expect_same(in.erl("{apply, global, register_name, [ours, {var, echo}]}"), "yes");
+  silent.process().signal(SIGSTOP);
+  eventually(
+      "it is down for them", [&] { return told() == "[{up,visible},{down,visible,net_tick_timeout}]"; },
+      3 * tick_time + 6s);
+  eventually("its name is gone", [&] { return in.erl("{apply, global, whereis_name, [ours]}") == "undefined"; });
+  silent.process().signal(SIGCONT);
+  eventually("it is met again", [&] { return in.erl("{ping, " + node + "}") == "pong"; });
+}
+
+TEST_CASE("A member that falls silent is down with net_tick_timeout for the other side, and its names go", "[clear]") {
+  for_every_release("monitor_nodes and global: SIGSTOP of either side", [](const release& otp) {
+    auto in = ticking_members(otp);
+    for (const std::string module : {"events_side", "global_side"})
+      in.peer().load(ERGO_SOURCE_DIR "/tests/interop/node/" + module + ".erl");
+    expect_same(in.erl("{apply, events_side, watch, []}"), "ok");
+    ours_falls_silent(in);
+    theirs_falls_silent(in);
   });
 }
 

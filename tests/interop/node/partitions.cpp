@@ -2,6 +2,9 @@
 #include "harness.hpp"
 #include "scoreboard.hpp"
 
+#include <ergo/etf/text.hpp>
+#include <ergo/kernel.hpp>
+#include <ergo/otp/global.hpp>
 #include <ergo/otp/pg.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -124,6 +127,17 @@ ergo::task<ergo::term> members(ergo::process& self, pg scope) {
   co_return ergo::etf::make_list(sorted);
 }
 
+ergo::task<ergo::term> give_name(ergo::process& self, ergo::atom name, ergo::pid to) {
+  const ergo::otp::global_name wanted{name};
+  const auto given = co_await ergo::otp::global::register_name(self, wanted, to);
+  co_return ergo::term{given == ergo::otp::global::answer::yes};
+}
+
+ergo::task<> stay(ergo::process& self) { co_await self.sleep(ergo::forever); }
+
+/// Whether the visible node has names of the cluster, and all nodes prevent partitions that overlap.
+enum class naming : std::uint8_t { none, cluster };
+
 /// Two nodes of Erlang, a hidden and a visible one of ours, each on a computer of its own, all connected.
 class scattered {
  public:
@@ -132,11 +146,12 @@ class scattered {
   static constexpr unsigned hidden = 3;  // ours
   static constexpr unsigned visible = 4;
 
-  explicit scattered(const release& otp) {
+  explicit scattered(const release& otp, naming how = naming::none) : naming_{how} {
     for (const auto computer : {centre, erlang}) {
       theirs_.emplace(computer, std::make_unique<erlang_peer>(there(otp, computer)));
       auto& one = *theirs_.at(computer);
       one.load(ERGO_SOURCE_DIR "/tests/interop/node/partition_side.erl");
+      one.load(ERGO_SOURCE_DIR "/tests/interop/node/global_side.erl");
       expect_same(one.run("{apply, partition_side, start, []}"), "true");
       expect_same(one.run("{apply, partition_side, join, []}"), "ok");
     }
@@ -188,6 +203,41 @@ class scattered {
       expect_same(name(computer) + " sees " + seen, "[" + text + "]");
     }
   }
+  /// Gives a name to a new process of that computer.
+  void register_name(unsigned computer, const std::string& name) {
+    if (computer == visible) {
+      auto& node = **ours_.at(visible);
+      const auto who = node.spawn(stay).value();
+      return expect_term(run_process(node, give_name, ergo::atom::of(name), who), "true");
+    }
+    auto& one = *theirs_.at(computer);
+    one.run("{set, sleeper, {apply, global_side, sleeper, []}}");
+    expect_same(one.run("{apply, global, register_name, [" + name + ", {var, sleeper}]}"), "yes");
+  }
+  /// The names of the cluster with their nodes, as `computer` sees them.
+  [[nodiscard]] std::string names_at(unsigned computer) {
+    if (computer != visible) return theirs_.at(computer)->run("{apply, global_side, names, []}");
+    const auto& here = (**ours_.at(visible)).local();
+    std::map<std::string, ergo::term> sorted;
+    for (const auto& name : ergo::otp::global::registered_names(here)) {
+      const auto who = ergo::otp::global::whereis_name(here, ergo::otp::global_name{name});
+      if (who) sorted.emplace(ergo::etf::to_text(name), ergo::etf::tuple(name, who->node.name()));
+    }
+    std::vector<ergo::term> all;
+    for (const auto& [name, entry] : sorted) all.push_back(entry);
+    return ergo::etf::to_text(ergo::etf::make_list(all));
+  }
+  /// Entries of exactly these names, each on one of its computers.
+  [[nodiscard]] bool sees(unsigned computer, const std::map<std::string, std::vector<unsigned>>& wanted) {
+    const auto seen = parsed(names_at(computer));
+    if (seen.items().size() != wanted.size()) return false;
+    return std::ranges::all_of(seen.items(), [&](const ergo::term& entry) {
+      const auto found = wanted.find(ergo::etf::to_text(entry.elements()[0]));
+      return found != wanted.end() && std::ranges::any_of(found->second, [&](unsigned one) {
+               return entry.elements()[1].is(ergo::atom::of(name(one)));
+             });
+    });
+  }
   void expect_no_crash() {
     for (const auto& [computer, one] : theirs_) expect_same(one->run("{apply, partition_side, crashes, []}"), "[]");
   }
@@ -216,6 +266,8 @@ class scattered {
     const std::vector<std::string> words{"-erl_epmd_port", std::to_string(everywhere), "-kernel", "net_ticktime",
                                          seconds,          "inet_dist_use_interface",  address};
     options.more.insert(options.more.end(), words.begin(), words.end());
+    if (naming_ == naming::cluster)
+      options.more.insert(options.more.end(), {"-kernel", "prevent_overlapping_partitions", "true"});
     return options;
   }
   void start_ours(const release& otp, unsigned computer, ergo::visibility seen) {
@@ -225,11 +277,13 @@ class scattered {
     options.peer_port = everywhere;
     options.visibility = seen;
     options.net_ticktime = tick_time;
+    if (naming_ == naming::cluster && seen == ergo::visibility::visible) options.boot = ergo::kernel::boot();
     ergo::runtime_options runtime;
     if (otp.number == "23") runtime.compatibility = ergo::compatibility::otp23;
     network_.on(computer, [&] { ours_.emplace(computer, std::make_unique<our_node>(options, std::move(runtime))); });
   }
 
+  naming naming_;
   network network_{visible};
   std::map<unsigned, std::unique_ptr<erlang_peer>> theirs_;
   std::map<unsigned, std::unique_ptr<our_node>> ours_;
@@ -270,6 +324,47 @@ TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and 
       on.meet();
     }
     for (const auto computer : everybody) on.expect_group(computer, everybody);
+    on.expect_no_crash();
+  });
+}
+
+TEST_CASE("R41: names follow who is cut, nobody is in two partitions, and after the heal all have the same names") {
+  for_every_release("global: partial partition, prevented from overlapping", [](const release& otp) {
+    scattered on{otp, naming::cluster};
+    constexpr auto centre = scattered::centre;
+    constexpr auto erlang = scattered::erlang;
+    constexpr auto visible = scattered::visible;
+    const std::array everybody{centre, erlang, visible};
+    const auto all_see = [&](const std::string& when, const std::map<std::string, std::vector<unsigned>>& wanted) {
+      for (const auto computer : everybody) eventually(when, [&] { return on.sees(computer, wanted); }, patience);
+    };
+    on.register_name(centre, "of_centre");
+    on.register_name(erlang, "of_erlang");
+    on.register_name(visible, "of_ours");
+    const std::map<std::string, std::vector<unsigned>> names{
+        {"of_centre", {centre}}, {"of_erlang", {erlang}}, {"of_ours", {visible}}};
+    all_see("names of all", names);
+
+    if (!on.cables().cut("drop", erlang, visible)) return;
+    eventually(
+        "both lose each other", [&] { return !on.connected(erlang, visible) && !on.connected(visible, erlang); },
+        patience);
+    if (otp.number != "23") {  // where the centre parts with one of them, or with both
+      eventually(
+          "nobody is in two partitions",
+          [&] { return !on.connected(centre, erlang) || !on.connected(centre, visible); }, patience);
+    }
+    eventually("ours has not their name", [&] { return on.names_at(visible).find("of_erlang") == std::string::npos; });
+    eventually("theirs has not ours", [&] { return on.names_at(erlang).find("of_ours") == std::string::npos; });
+    if (!on.connected(centre, erlang)) on.register_name(erlang, "of_both");
+    if (!on.connected(centre, visible)) on.register_name(visible, "of_both");
+    const bool both = !on.connected(centre, erlang) || !on.connected(centre, visible);
+
+    on.cables().heal();
+    on.meet();
+    auto after = names;
+    if (both) after.emplace("of_both", std::vector{erlang, visible});
+    all_see("after the heal", after);
     on.expect_no_crash();
   });
 }
