@@ -80,7 +80,7 @@ constexpr auto further_items =
 
 term item_of(const process& self, const socket_facts& one, std::string_view item) {
   const auto owner = self.node().whereis("net_kernel"_atom);
-  const auto owner_term = owner ? term{*owner} : term{"undefined"_atom};
+  auto owner_term = owner ? term{*owner} : term{"undefined"_atom};
   if (item == "name") return characters("tcp_inet");
   if (item == "links") return owner ? etf::list(*owner) : term{};
   if (item == "id") return term{one.id};

@@ -24,7 +24,7 @@ spawn_options linked_as(std::string_view name) {
 }
 
 /// Starts two workers, of which the first starts a third and is linked to the second.
-task<> tree(process& self, std::shared_ptr<std::promise<void>> grown) {
+task<> tree(process& self, const std::shared_ptr<std::promise<void>>& grown) {
   const auto second = self.spawn(linked_as("second"), make_body(idle));
   self.spawn(linked_as("first"), make_body([second](process& first) -> task<> {
                first.spawn(linked_as("third"), make_body(idle));
