@@ -34,7 +34,11 @@ ergo::result<pid> start(local_node& on, const options& chosen) {
   return otp::detail::start_and_wait(on, {.name = server_name()}, make_server<name_server>(chosen));
 }
 
-child_spec child(const options& chosen) { return otp::child<name_server>(term{server_name()}, chosen).registered(); }
+// What the servers that follow each other share tells a start from one after another server's end.
+child_spec child(const options& chosen) {
+  const auto begun = std::make_shared<std::atomic<bool>>(false);
+  return otp::child<name_server>(term{server_name()}, chosen, begun).registered();
+}
 
 method method::exit_one() { return function("global"_atom, "random_exit_name"_atom); }
 method method::notify_one() { return function("global"_atom, "random_notify_name"_atom); }

@@ -1,6 +1,8 @@
 #include "server.hpp"
 
+#include <algorithm>
 #include <random>
+#include <utility>
 
 namespace ergo::inline v0::otp::global_detail {
 namespace {
@@ -31,23 +33,67 @@ std::optional<caller> read_caller(const term& from) {
 
 }  // namespace
 
-name_server::name_server(process& self, global::options chosen)
+name_server::name_server(process& self, global::options chosen, const std::shared_ptr<std::atomic<bool>>& begun)
     : options_{std::move(chosen)}, names_{self.node()}, brain_{self.id(), read(options_)} {
-  for (const auto node : self.monitor_nodes()) brain_.node_up(node);
+  const auto connected = self.monitor_nodes();
+  const bool again = begun && begun->exchange(true, std::memory_order_relaxed);
+  if (!again || !options_.disconnect) {
+    for (const auto node : connected) brain_.node_up(node);
+  } else {
+    for (const auto node : connected) leaving_.insert(node);
+    leave(self);
+  }
   carry_out(self);
+}
+
+// ----- a start after another server
+//
+// The others take us for the server that was there before, or wait for an answer that it did not give. Nothing but the
+// end of a connection tells them to begin anew. Each tells the others that it has lost us; whom such a report reaches
+// when we are connected again parts with us once more, so that it is tried several times.
+
+void name_server::leave(process& self) {
+  for (const auto node : leaving_) options_.disconnect(node);
+  if (!leaving_.empty()) self.send_after(options_.rejoin_window, self.id(), "rejoined"_atom);
+}
+
+// What is under way from a node that has yet to see the end of the connection was for our predecessor.
+bool name_server::is_left(const message& received) const {
+  if (leaving_.empty()) return false;
+  const auto over = received.get()->name;
+  return leaving_.contains(over == atom{} ? received.sender().node.name() : over);
+}
+
+void name_server::meet_again(process& self, atom node) {
+  constexpr unsigned most_doublings = 5;
+  const auto tried = std::min(returning_[node]++, most_doublings);
+  self.send_after(options_.rejoin_pause * (1U << tried), self.id(), etf::tuple("meet"_atom, node));
+}
+
+void name_server::end_returning(process& self) {
+  for (const auto& [node, tried] : std::exchange(returning_, {})) {
+    if (!self.node().connected().contains(node) && brain_.who().potential(node)) brain_.unreachable(node);
+  }
+}
+
+void name_server::dial(process& self, atom node) {
+  if (self.node().connected().contains(node) || !dialled_.insert(node).second) return;
+  self.monitor_node(node);
 }
 
 // ----- in
 
 result name_server::handle_call(process& self, const message& asked, const from& asker) {
+  if (is_left(asked)) return noreply();
   if (auto given = serve_follower(self, asked)) return reply(*std::move(given));
   brain_.call(asker, asked.payload());
   carry_out(self);
   return noreply();
 }
 
-void name_server::handle_cast(process& self, const term& content) {
-  brain_.cast(content);
+void name_server::handle_cast(process& self, const message& received) {
+  if (is_left(received)) return;
+  brain_.cast(received.payload());
   carry_out(self);
 }
 
@@ -56,12 +102,12 @@ void name_server::handle_info(process& self, const message& received) {
   if (const auto up = received.as<node_up>()) {
     came(self, up->node);
   } else if (const auto lost = received.as<node_down>()) {
-    went(*lost);
+    went(self, *lost);
   } else if (const auto gone = received.as<down>()) {
     ended(gone->ref);
   } else if (received.kind() == signal_kind::timer_message) {
-    fired(received.payload());
-  } else if (received.kind() == signal_kind::message) {
+    fired(self, received.payload());
+  } else if (received.kind() == signal_kind::message && !is_left(received)) {
     plain(self, received.payload());
   }
   carry_out(self);
@@ -109,9 +155,16 @@ void name_server::came(process& self, atom node) {
 }
 
 // What `connect_action` has asked for ends without news of a connection: the node cannot be reached.
-void name_server::went(const node_down& news) {
-  if (news.connection != 0) return brain_.node_down(news.node);
-  if (dialled_.erase(news.node) != 0) brain_.unreachable(news.node);
+void name_server::went(process& self, const node_down& news) {
+  const auto node = news.node;
+  if (news.connection != 0) {
+    const bool left = leaving_.erase(node) != 0;
+    if (!left) brain_.node_down(node);
+    if (left || returning_.contains(node)) meet_again(self, node);
+  } else if (dialled_.erase(node) != 0) {
+    if (returning_.contains(node)) return meet_again(self, node);
+    brain_.unreachable(node);
+  }
 }
 
 // What the API asks for beyond what OTP's server answers; for processes of this node alone, which a call that has come
@@ -194,10 +247,7 @@ void name_server::on(process& self, const kill_action& wanted) {
   self.exit(wanted.process, "kill"_atom);
 }
 
-void name_server::on(process& self, const connect_action& wanted) {
-  if (self.node().connected().contains(wanted.node) || !dialled_.insert(wanted.node).second) return;
-  self.monitor_node(wanted.node);
-}
+void name_server::on(process& self, const connect_action& wanted) { dial(self, wanted.node); }
 
 void name_server::on(process& /*self*/, const disconnect_action& wanted) {
   if (options_.disconnect) options_.disconnect(wanted.node);
@@ -214,7 +264,9 @@ void name_server::on(process& self, const untimer_action& wanted) {
   timers_.erase(found);
 }
 
-void name_server::fired(const term& token) {
+void name_server::fired(process& self, const term& token) {
+  if (token.is("rejoined"_atom)) return end_returning(self);
+  if (etf::is_tagged(token, "meet"_atom, 2)) return dial(self, token.elements()[1].as_atom().value_or(atom{}));
   const auto number = static_cast<std::uint64_t>(token.as_integer().value_or(0));
   timers_.erase(number);
   brain_.fired(number);

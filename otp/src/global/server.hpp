@@ -9,7 +9,10 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <atomic>
+#include <memory>
 #include <set>
+#include <utility>
 
 namespace ergo::inline v0::otp::global_detail {
 
@@ -23,10 +26,12 @@ struct reference_less {
 
 class name_server {
  public:
-  name_server(process& self, global::options chosen);
+  name_server(process& self, global::options chosen) : name_server{self, std::move(chosen), nullptr} {}
+  /// `begun` is true where there was a server on this node before, and is from now on.
+  name_server(process& self, global::options chosen, const std::shared_ptr<std::atomic<bool>>& begun);
 
   result handle_call(process& self, const message& asked, const from& asker);
-  void handle_cast(process& self, const term& content);
+  void handle_cast(process& self, const message& received);
   void handle_info(process& self, const message& received);
   [[nodiscard]] term state() const;
 
@@ -48,7 +53,12 @@ class name_server {
   [[nodiscard]] bool take_answer(process& self, const term& content);
   [[nodiscard]] std::optional<term> serve_follower(process& self, const message& asked);
   void came(process& self, atom node);
-  void went(const node_down& news);
+  void went(process& self, const node_down& news);
+  void leave(process& self);
+  void meet_again(process& self, atom node);
+  void end_returning(process& self);
+  void dial(process& self, atom node);
+  [[nodiscard]] bool is_left(const message& received) const;
   void carry_out(process& self);
 
   void on(process& self, const call_action& wanted);
@@ -63,7 +73,7 @@ class name_server {
   void on(process& self, const disconnect_action& wanted);
   void on(process& self, const timer_action& wanted);
   void on(process& self, const untimer_action& wanted);
-  void fired(const term& token);
+  void fired(process& self, const term& token);
   void on(process& self, const name_action& wanted);
   void on(process& self, const warn_action& wanted);
 
@@ -76,6 +86,8 @@ class name_server {
   boost::unordered_flat_map<std::uint64_t, timer_ref> timers_;
   std::map<reference, pid, reference_less> followers_;  // who is told of names, by its monitor
   std::set<atom, node_less> dialled_;                   // nodes that are being connected to
+  std::set<atom, node_less> leaving_;                   // nodes whose connection stood before this server did
+  std::map<atom, unsigned, node_less> returning_;       // nodes that are met again, and how often that was tried
 };
 
 }  // namespace ergo::inline v0::otp::global_detail

@@ -87,6 +87,25 @@ TEST_CASE("nodes are visible to each other and have one set of names, which lose
   CHECK(eventually([&] { return otp::global::registered_names(far).empty(); }));
 }
 
+TEST_CASE("a name server that was started again has the names of the others, and they those that are given then") {
+  pair_of_nodes on{kernel::options{}};
+  const auto& near = on.nodes[0]->local();
+  const auto& far = on.nodes[1]->local();
+  const auto named = on.nodes[0]->spawn(keep_name);
+  REQUIRE(named);
+  REQUIRE(eventually([&] { return otp::global::whereis_name(far, keeper) == *named; }));
+  const auto killed = on.nodes[1]->whereis("global_name_server"_atom).value();
+  on.nodes[1]->runtime().exit(killed, "kill"_atom);
+  CHECK(eventually([&] { return !otp::global::whereis_name(far, keeper); }));
+  CHECK(eventually([&] { return otp::global::whereis_name(far, keeper) == *named; }));
+  CHECK(otp::global::whereis_name(near, keeper) == *named);
+  on.nodes[0]->runtime().exit(*named, "kill"_atom);
+  CHECK(eventually([&] { return !otp::global::whereis_name(far, keeper); }));
+  const auto next = on.nodes[1]->spawn(keep_name);
+  REQUIRE(next);
+  CHECK(eventually([&] { return otp::global::whereis_name(near, keeper) == *next; }));
+}
+
 TEST_CASE("hidden nodes each have names of their own") {
   kernel::options services;
   services.visibility = visibility::hidden;

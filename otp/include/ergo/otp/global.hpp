@@ -12,6 +12,7 @@
 #include <boost/describe/class.hpp>
 #include <boost/describe/enum.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -52,6 +53,11 @@ struct options {
   /// lose it. Called by the server; must not block. Without it there are none.
   std::function<bool(const pid& process)> spares;
   std::uint64_t seed = 0;  ///< of random waits; 0: another one at each start
+  /// A server that a supervisor has started again (`child`) has nothing in common with the others: it ends the
+  /// connections that stand (by `disconnect`) and makes them again, after this time and, as often as one fails or is
+  /// ended by the other side, after twice as long, ...
+  std::chrono::milliseconds rejoin_pause{1'000};
+  std::chrono::milliseconds rejoin_window{30'000};  ///< ... until this time is over
 };
 
 /// Starts the name server of this node, linked to the process that starts it; fails with `name_taken` where it runs.
