@@ -1,7 +1,5 @@
 #include "locks.hpp"
 
-#include <algorithm>
-
 namespace ergo::inline v0::otp::global_detail {
 
 std::optional<lock_id> lock_id::from(const term& id) {
@@ -18,43 +16,47 @@ bool lock_table::set(const lock_id& id, const pid& holder) {
   if (!can_set(id)) return false;
   auto& held = locks_[id.resource];
   held.requester = id.requester;
-  const auto same = [&](const auto& one) { return one.process == holder; };
-  if (std::ranges::none_of(held.holders, same)) held.holders.push_back({holder, context_.watch(holder)});
+  const auto [place, fresh] = held.holders.try_emplace(holder, 0);
+  if (!fresh) return true;
+  place->second = context_.watch(holder);
+  by_watch_.emplace(place->second, hold{id.resource, holder});
   return true;
 }
 
 void lock_table::del(const lock_id& id, const pid& holder) {
   const auto found = locks_.find(id.resource);
-  if (found == locks_.end() || found->second.requester != id.requester) return;
-  remove(id.resource, [&](const auto& one) { return one.process == holder; }, cause::let_go);
+  if (found != locks_.end() && found->second.requester == id.requester) take_out(id.resource, holder, cause::let_go);
 }
 
 bool lock_table::down(std::uint64_t watch) {
-  const auto held = [&](const auto& one) { return one.watch == watch; };
-  const bool ours =
-      std::ranges::any_of(locks_, [&](const auto& one) { return std::ranges::any_of(one.second.holders, held); });
-  if (ours) remove_everywhere(held);
-  return ours;
+  const auto found = by_watch_.find(watch);
+  if (found == by_watch_.end()) return false;
+  const auto ended = found->second;
+  take_out(ended.resource, ended.holder, cause::died);
+  return true;
 }
 
 void lock_table::node_down(atom node) {
-  remove_everywhere([node](const holder& one) { return one.process.node.name() == node; });
-}
-
-void lock_table::remove_everywhere(const std::function<bool(const holder&)>& gone) {
-  std::vector<term> resources;
-  for (const auto& [resource, held] : locks_) resources.push_back(resource);
-  for (const auto& resource : resources) remove(resource, gone, cause::died);
-}
-
-void lock_table::remove(const term& resource, const std::function<bool(const holder&)>& gone, cause why) {
-  auto& held = locks_[resource].holders;
-  for (const auto& one : held) {
-    if (gone(one)) context_.unwatch(one.watch);
+  std::vector<hold> gone;
+  for (const auto& [resource, held] : locks_) {
+    for (const auto& [holder, watch] : held.holders) {
+      if (holder.node.name() == node) gone.push_back({resource, holder});
+    }
   }
-  if (std::erase_if(held, gone) == 0 || !held.empty()) return;
+  for (const auto& one : gone) take_out(one.resource, one.holder, cause::died);
+}
+
+void lock_table::take_out(const term& resource, const pid& holder, cause why) {
+  const auto found = locks_.find(resource);
+  auto& holders = found->second.holders;
+  const auto place = holders.find(holder);
+  if (place == holders.end()) return;
+  context_.unwatch(place->second);
+  by_watch_.erase(place->second);
+  holders.erase(place);
+  if (!holders.empty()) return;
   if (resource.is(names_resource())) names_holder_died_ = why == cause::died;
-  locks_.erase(resource);
+  locks_.erase(found);
 }
 
 // What comes from a process that has lost the lock since, because its node went and came back, must not be done. Where
@@ -62,7 +64,7 @@ void lock_table::remove(const term& resource, const std::function<bool(const hol
 bool lock_table::names_held_by(const pid& holder) const {
   const auto found = locks_.find(names_resource());
   if (found == locks_.end()) return !names_holder_died_;
-  return std::ranges::any_of(found->second.holders, [&](const auto& one) { return one.process == holder; });
+  return found->second.holders.contains(holder);
 }
 
 bool lock_table::names_held_for(const term& requester) const {

@@ -1,7 +1,5 @@
 #include "names.hpp"
 
-#include <algorithm>
-
 namespace ergo::inline v0::otp::global_detail {
 
 const named* name_table::find(const term& name) const {
@@ -9,9 +7,7 @@ const named* name_table::find(const term& name) const {
   return found == names_.end() ? nullptr : &found->second;
 }
 
-bool name_table::has(const pid& process) const {
-  return std::ranges::any_of(names_, [&](const auto& one) { return one.second.process == process; });
-}
+bool name_table::has(const pid& process) const { return names_of_.contains(process); }
 
 std::vector<term> name_table::names() const {
   std::vector<term> all;
@@ -20,38 +16,52 @@ std::vector<term> name_table::names() const {
 }
 
 void name_table::insert(const term& name, const pid& process, const term& method, std::optional<atom> registrar) {
-  if (const auto* const before = find(name)) context_.unwatch(before->watch);
-  names_.insert_or_assign(name, named{process, method, context_.watch(process), registrar});
+  const auto [entry, fresh] = names_.try_emplace(name);
+  if (!fresh) {
+    context_.unwatch(entry->second.watch);
+    forget(entry);
+  }
+  entry->second = named{process, method, context_.watch(process), registrar};
+  by_watch_.emplace(entry->second.watch, entry);
+  ++names_of_[process];
   context_.act(name_action{name, process});
+}
+
+void name_table::forget(const table::iterator& entry) {
+  by_watch_.erase(entry->second.watch);
+  const auto count = names_of_.find(entry->second.process);
+  if (--count->second == 0) names_of_.erase(count);
+}
+
+name_table::table::iterator name_table::remove(const table::iterator& entry) {
+  forget(entry);
+  context_.act(name_action{entry->first, std::nullopt});
+  return names_.erase(entry);
 }
 
 void name_table::erase(const term& name) {
   const auto found = names_.find(name);
   if (found == names_.end()) return;
   context_.unwatch(found->second.watch);
-  context_.act(name_action{found->first, std::nullopt});
-  names_.erase(found);
+  remove(found);
 }
 
 bool name_table::down(std::uint64_t watch) {
-  const auto ended = std::ranges::find_if(names_, [&](const auto& one) { return one.second.watch == watch; });
-  if (ended == names_.end()) return false;
-  context_.act(name_action{ended->first, std::nullopt});
-  names_.erase(ended);
+  const auto ended = by_watch_.find(watch);
+  if (ended == by_watch_.end()) return false;
+  remove(table::iterator{ended->second});
   return true;
 }
 
 void name_table::node_down(atom node) {
-  erase_if([node](const named& one) { return one.process.node.name() == node; });
-}
-
-void name_table::erase_if(const std::function<bool(const named&)>& gone) {
-  std::erase_if(names_, [&](const auto& one) {
-    if (!gone(one.second)) return false;
-    context_.unwatch(one.second.watch);
-    context_.act(name_action{one.first, std::nullopt});
-    return true;
-  });
+  for (auto entry = names_.begin(); entry != names_.end();) {
+    if (entry->second.process.node.name() != node) {
+      ++entry;
+      continue;
+    }
+    context_.unwatch(entry->second.watch);
+    entry = remove(entry);
+  }
 }
 
 term name_table::exchanged() const {

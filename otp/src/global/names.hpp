@@ -3,6 +3,8 @@
 
 #include "locks.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <optional>
 
 namespace ergo::inline v0::otp::global_detail {
@@ -15,7 +17,8 @@ struct named {
   std::optional<atom> registrar;  ///< the node that registered it, for a process of a node without a name server
 };
 
-/// Names with their processes; one name per process, which its registrar sees to.
+/// Names with their processes; one name per process, which its registrar sees to. Each operation takes a time that
+/// hardly grows with the number of names, but those about all of them, and about a node.
 class name_table {
  public:
   explicit name_table(context& shared) : context_{shared} {}
@@ -36,10 +39,15 @@ class name_table {
   [[nodiscard]] term external() const;   ///< `[{Name, Pid, RegNode}]`
 
  private:
-  void erase_if(const std::function<bool(const named&)>& gone);
+  using table = std::map<term, named, term_less>;
+  /// Forgets who has a name; the name itself is the caller's business.
+  void forget(const table::iterator& entry);
+  table::iterator remove(const table::iterator& entry);
 
   context& context_;
-  std::map<term, named, term_less> names_;
+  table names_;
+  boost::unordered_flat_map<std::uint64_t, table::iterator> by_watch_;
+  boost::unordered_flat_map<pid, std::size_t, std::hash<pid>> names_of_;  // how many names a process has
 };
 
 }  // namespace ergo::inline v0::otp::global_detail

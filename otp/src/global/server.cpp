@@ -128,7 +128,7 @@ bool name_server::take_answer(process& self, const term& content) {
   const auto [token, monitor] = open->second;
   calls_.erase(open);
   monitors_.erase(monitor);
-  self.demonitor({monitor}, demonitor_mode::flush);
+  self.demonitor({monitor});
   brain_.answered(token, &content.elements()[1]);
   return true;
 }
@@ -232,13 +232,15 @@ void name_server::on(process& self, const watch_action& wanted) {
   watches_.emplace(wanted.watch, made);
 }
 
+// News of the end that has come already is nobody's by then: to look for it among a hundred thousand others, for each
+// of them, would take minutes.
 void name_server::on(process& self, const unwatch_action& wanted) {
   const auto found = watches_.find(wanted.watch);
   if (found == watches_.end()) return;
   const auto monitor = found->second;
   watches_.erase(found);
   monitors_.erase(monitor);
-  self.demonitor({monitor}, demonitor_mode::flush);
+  self.demonitor({monitor});
 }
 
 void name_server::on(process& self, const kill_action& wanted) {

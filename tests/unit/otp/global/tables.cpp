@@ -1,6 +1,9 @@
 // Names, locks, the registrar, conflicts and partitions: what each request and loss does.
 #include "script.hpp"
 
+#include <chrono>
+#include <stdexcept>
+
 namespace ergo::test {
 namespace {
 
@@ -297,6 +300,72 @@ TEST_CASE("before a stop, and where the option says so, lost connections have no
   allowed.skip();
   allowed.brain.node_down("b@x"_atom);
   CHECK(allowed.asked().empty());
+}
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// How long it takes until `count` names and as many locks are lost with their processes, and as many with their node.
+steady_clock::duration loss_of(std::size_t count) {
+  context shared{process_of("m@x", 1), 1};
+  name_table names{shared};
+  lock_table locks{shared};
+  const auto fill = [&] {
+    for (std::size_t number = 0; number < count; ++number) {
+      const auto who = process_of("b@x", static_cast<std::uint32_t>(number + 2));
+      names.insert(term{number}, who, fun_of("random_exit_name"));
+      if (!locks.set({etf::tuple("lock"_atom, number), term{number}}, who)) throw std::logic_error{"taken"};
+    }
+  };
+  const auto count_left = [&] { return names.names().size() + locks.all().size(); };
+  fill();
+  std::vector<std::uint64_t> watches;
+  for (const auto& made : shared.take()) {
+    if (const auto* const watched = std::get_if<watch_action>(&made)) watches.push_back(watched->watch);
+  }
+  const auto start = steady_clock::now();
+  for (const auto watch : watches) {
+    if (!locks.down(watch)) (void)names.down(watch);
+  }
+  if (count_left() != 0) throw std::logic_error{"something is left"};
+  fill();
+  names.node_down("b@x"_atom);
+  locks.node_down("b@x"_atom);
+  const auto spent = steady_clock::now() - start;
+  if (count_left() != 0) throw std::logic_error{"something is left"};
+  return spent;
+}
+
+}  // namespace
+
+// Ten times as many take about fifteen times as long; a look at all of them for each would make it a hundred times.
+TEST_CASE("the time to lose names and locks grows with their number, not with its square", "[global]") {
+  auto few = steady_clock::duration::max();
+  for (int attempt = 0; attempt < 5; ++attempt) few = std::min(few, loss_of(5'000));
+  auto many = steady_clock::duration::max();
+  for (int attempt = 0; attempt < 3; ++attempt) many = std::min(many, loss_of(50'000));
+  CHECK(many < 50 * few);
+}
+
+TEST_CASE("a process has a name until the last of its names is gone, also one that another takes over", "[global]") {
+  context shared{process_of("m@x", 1), 1};
+  name_table names{shared};
+  names.insert("a"_atom, ours, fun_of("random_exit_name"));
+  names.insert("b"_atom, ours, fun_of("random_exit_name"));
+  names.insert("a"_atom, ours_too, fun_of("random_exit_name"));
+  CHECK((names.has(ours) && names.has(ours_too)));
+  names.erase("b"_atom);
+  CHECK((!names.has(ours) && names.has(ours_too)));
+  const auto made = shared.take();
+  std::vector<std::uint64_t> watches;
+  for (const auto& one : made) {
+    if (const auto* const watched = std::get_if<watch_action>(&one)) watches.push_back(watched->watch);
+  }
+  REQUIRE(watches.size() == 3);
+  CHECK_FALSE(names.down(watches[0]));  // of the process that had it before
+  CHECK(names.down(watches[2]));
+  CHECK_FALSE(names.has(ours_too));
 }
 
 }  // namespace ergo::test
