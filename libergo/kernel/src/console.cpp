@@ -17,7 +17,7 @@ namespace {
 
 /// What both processes know.
 struct terminal {
-  std::shared_ptr<const command_list> commands;
+  std::shared_ptr<console_hall> hall;
   right held;
   std::atomic<bool> reading{false};  ///< a line is awaited, so there is no command to interrupt
 };
@@ -39,8 +39,8 @@ bool may_look(const terminal& at) noexcept {
 task<std::string> run_command(process& self, std::shared_ptr<const terminal> at, std::string line) {
   std::string_view rest{line};
   std::string word{take_word(rest)};
-  if (word == "help") co_return at->commands->help(rest, at->held);
-  const auto* const command = at->commands->find(word, at->held);
+  if (word == "help") co_return at->hall->commands.help(rest, at->held);
+  const auto* const command = at->hall->commands.find(word, at->held);
   if (command == nullptr) co_return not_found + word + "\". Type help for those that there are.";
   std::string failure;
   try {
@@ -96,10 +96,27 @@ task<> serve_terminal(process& self, std::shared_ptr<terminal> at, std::string n
   }
 }
 
+/// One of the consoles that a node may have, until it goes.
+class place {
+ public:
+  explicit place(std::shared_ptr<console_hall> in) noexcept : hall_{std::move(in)} {
+    taken_ = hall_->open.fetch_add(1, std::memory_order_relaxed) < hall_->most;
+  }
+  ~place() { hall_->open.fetch_sub(1, std::memory_order_relaxed); }
+  place(const place&) = delete;
+  place& operator=(const place&) = delete;
+
+  [[nodiscard]] bool taken() const noexcept { return taken_; }
+
+ private:
+  std::shared_ptr<console_hall> hall_;
+  bool taken_;
+};
+
 class console final : public behaviour {
  public:
-  console(std::shared_ptr<terminal> at, std::optional<console_greeting> greeting)
-      : at_{std::move(at)}, greeting_{greeting} {}
+  console(std::shared_ptr<terminal> at, std::optional<console_greeting> greeting, std::unique_ptr<place> here)
+      : place_{std::move(here)}, at_{std::move(at)}, greeting_{greeting} {}
 
   void start(process& self) override {
     if (!greeting_) return begin(self, greeting_of(self, *at_));
@@ -141,6 +158,7 @@ class console final : public behaviour {
           killed ? "*** interrupted" : "*** the command has ended: " + etf::to_text(why.value(), {.limit = 1000}));
   }
 
+  std::unique_ptr<place> place_;
   std::shared_ptr<terminal> at_;
   std::optional<console_greeting> greeting_;
   reference watch_{};
@@ -149,14 +167,16 @@ class console final : public behaviour {
 
 }  // namespace
 
-result<pid> start_console(process& self, std::shared_ptr<const command_list> commands, right held,
+result<pid> start_console(process& self, std::shared_ptr<console_hall> hall, right held,
                           std::optional<console_greeting> greeting) {
+  auto here = std::make_unique<place>(hall);
+  if (!here->taken()) return fail(errc::system_limit, etf::tuple("consoles"_atom, hall->most));
   spawn_options options;
   options.trap_exits = true;
   options.quiet = true;
   options.initial_call = etf::tuple("shell"_atom, "start"_atom, 0);
-  auto at = std::make_shared<terminal>(std::move(commands), held);
-  return self.try_spawn(options, std::make_unique<console>(std::move(at), greeting));
+  auto at = std::make_shared<terminal>(std::move(hall), held);
+  return self.try_spawn(options, std::make_unique<console>(std::move(at), greeting, std::move(here)));
 }
 
 }  // namespace ergo::inline v0::kernel::detail

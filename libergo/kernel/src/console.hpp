@@ -6,8 +6,11 @@
 
 #include <ergo/process.hpp>
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace ergo::inline v0::kernel::detail {
 
@@ -18,12 +21,22 @@ struct console_greeting {
   reference ref;
 };
 
+/// What the consoles of a node share: their commands, and how many there may be.
+struct console_hall {
+  explicit console_hall(command_list all, std::size_t consoles) : commands{std::move(all)}, most{consoles} {}
+
+  const command_list commands;
+  const std::size_t most;
+  std::atomic<std::size_t> open{0};
+};
+
 /// Starts a console at the group leader of `self`, for somebody who has the rights `held`: the commands that need more
 /// do not exist for them, and who has neither `observe` nor `manage` is told so.
 ///
 /// It ends when its group leader, or the connection to that, does; when its terminal gives no more lines; on `q`; and
-/// with the node. An exit signal `interrupt` ends the command that runs. Fails with `system_limit`.
-[[nodiscard]] result<pid> start_console(process& self, std::shared_ptr<const command_list> commands, right held,
+/// with the node. An exit signal `interrupt` ends the command that runs. Fails with `system_limit`; its context is
+/// `{consoles, Most}` where there are as many as there may be.
+[[nodiscard]] result<pid> start_console(process& self, std::shared_ptr<console_hall> hall, right held,
                                         std::optional<console_greeting> greeting = {});
 
 }  // namespace ergo::inline v0::kernel::detail

@@ -96,7 +96,7 @@ result<void> start_services(node& on, const options& chosen) {
   if (!started) return std::unexpected{started.error()};
   if (chosen.io_functions) detail::provide_io(on);
   if (!chosen.shell) return {};
-  return detail::provide_shell(on, chosen.shell_commands);
+  return detail::provide_shell(on, chosen.shell_commands, chosen.consoles);
 }
 
 // What the program itself starts before the first peer comes after the services.

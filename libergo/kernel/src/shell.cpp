@@ -13,12 +13,12 @@
 namespace ergo::inline v0::kernel::detail {
 namespace {
 
-using command_pointer = std::shared_ptr<const command_list>;
+using hall_pointer = std::shared_ptr<console_hall>;
 
 // ----- starting -----------------------------------------------------------------------------------------------------
 
-task<result<term>> start_for_erl(process& self, command_pointer commands, right held) {
-  auto started = start_console(self, std::move(commands), held);
+task<result<term>> start_for_erl(process& self, hall_pointer hall, right held) {
+  auto started = start_console(self, std::move(hall), held);
   if (!started) co_return std::unexpected{started.error()};
   co_return term{*started};
 }
@@ -36,10 +36,10 @@ std::optional<console_greeting> read_greeting(const term& call) {
   return console_greeting{*whom, *ref};
 }
 
-task<result<term>> start_for_iex(process& self, command_pointer commands, right held, term arguments) {
+task<result<term>> start_for_iex(process& self, hall_pointer hall, right held, term arguments) {
   const auto greeting = read_greeting(arguments.items()[1]);
   if (!greeting) co_return fail(errc::badarg);
-  auto started = start_console(self, std::move(commands), held, greeting);
+  auto started = start_console(self, std::move(hall), held, greeting);
   if (!started) co_return std::unexpected{started.error()};
   co_return term{*started};
 }
@@ -81,24 +81,24 @@ term completion_of(const command_list& commands, const std::string& typed, right
   return etf::tuple("yes"_atom, term{}, etf::make_list(choices));
 }
 
-task<result<term>> expand(command_pointer commands, right held, term arguments) {
+task<result<term>> expand(hall_pointer hall, right held, term arguments) {
   const auto typed = read_before_cursor(arguments.items()[0]);
-  co_return typed ? completion_of(*commands, *typed, held) : etf::tuple("no"_atom, term{}, term{});
+  co_return typed ? completion_of(hall->commands, *typed, held) : etf::tuple("no"_atom, term{}, term{});
 }
 
 }  // namespace
 
-result<void> provide_shell(node& on, std::vector<shell_command> commands) {
+result<void> provide_shell(node& on, std::vector<shell_command> commands, std::size_t most) {
   auto all = own_commands(on, {});
   std::ranges::move(commands, std::back_inserter(all));
-  const auto list = std::make_shared<const command_list>(std::move(all));
-  if (const auto wrong = list->trouble()) return fail(errc::badarg, etf::binary(*wrong));
-  const auto erl = [list](process& self, right held, const term& /*none*/) { return start_for_erl(self, list, held); };
-  const auto iex = [list](process& self, right held, const term& arguments) {
-    return start_for_iex(self, list, held, arguments);
+  const auto hall = std::make_shared<console_hall>(command_list{std::move(all)}, most);
+  if (const auto wrong = hall->commands.trouble()) return fail(errc::badarg, etf::binary(*wrong));
+  const auto erl = [hall](process& self, right held, const term& /*none*/) { return start_for_erl(self, hall, held); };
+  const auto iex = [hall](process& self, right held, const term& arguments) {
+    return start_for_iex(self, hall, held, arguments);
   };
-  const auto complete = [list](process& /*self*/, right held, const term& arguments) {
-    return expand(list, held, arguments);
+  const auto complete = [hall](process& /*self*/, right held, const term& arguments) {
+    return expand(hall, held, arguments);
   };
   for (const auto& done : {on.provide_graded("shell", "start", 0, for_each_right(erl)),
                            on.provide_graded("Elixir.IEx", "start", 2, for_each_right(iex)),

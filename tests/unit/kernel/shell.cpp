@@ -97,6 +97,23 @@ TEST_CASE("a console greets, lists what there is, and leaves the node alone when
   CHECK(leaves_nothing(*on, before));
 }
 
+TEST_CASE("there are so many consoles at once, and one more is refused by a reason until another has ended") {
+  kernel::options services;
+  services.consoles = 2;
+  const auto on = desk(std::move(services));
+  seat first{*on, on->name()};
+  seat second{*on, on->name()};
+  (void)first.wait_for(prompt);
+  (void)second.wait_for(prompt);
+  seat third{*on, on->name()};
+  CHECK_THAT(third.wait_for_end(), ContainsSubstring("{consoles,2}"));
+  first.enter("q");
+  (void)first.wait_for("goes on.\n");
+  (void)on->runtime().wait(first.shell(), patience);
+  seat fourth{*on, on->name()};
+  CHECK_THAT(fourth.wait_for(prompt), StartsWith("Console of"));
+}
+
 TEST_CASE("processes are called, told and ended from a console, by name and by pid") {
   const auto on = desk();
   employ(*on);

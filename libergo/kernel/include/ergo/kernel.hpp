@@ -53,6 +53,9 @@ struct options {
   /// Gives `erl -remsh` and `iex --remsh` a console for looking at the node and acting on it, to the degree that their
   /// node has the right to (`node_options::grants`); without it they are told that there is no shell.
   bool shell = true;
+  /// How many consoles there may be at once, whoever asks for them; one more is refused with `system_limit`,
+  /// `{consoles, Most}`.
+  std::size_t consoles = 64;
   /// Commands of the program in that console, beside its own.
   std::vector<shell_command> shell_commands;
 };
