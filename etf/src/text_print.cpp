@@ -3,6 +3,7 @@
 #include "text_chars.hpp"
 #include "text_number.hpp"
 
+#include <ergo/etf/digits.hpp>
 #include <ergo/etf/text.hpp>
 
 #include <algorithm>
@@ -277,7 +278,8 @@ class printer {
     if (const auto small = value.as_integer()) {
       append_integer(out_, *small);
     } else if (const auto big = value.as_big_integer()) {
-      out_ += big->str();
+      if (big->sign() < 0) out_ += '-';
+      out_ += digits_of(*big, 10);
     }
   }
 

@@ -3,6 +3,7 @@
 #include "io_format_term.hpp"
 #include "io_format_text.hpp"
 
+#include <ergo/etf/digits.hpp>
 #include <ergo/otp/io_format.hpp>
 
 #include <algorithm>
@@ -247,15 +248,16 @@ class formatter {
     if (control == U'x' || control == U'X') prefix = prefix_of(argument(), options_.characters);
     if (base < 2 || base > highest_base) refuse_arguments();
     if (control == U'+' || control == U'#') prefix = from_latin1(std::to_string(base) + "#");
-    auto digits = digits_in_base(value, static_cast<unsigned>(base));
+    const auto number = *value.as_big_integer();
+    if (etf::digit_count(number, static_cast<unsigned>(base)) > options_.characters + 1) refuse_size();
+    auto digits = etf::digits_of(number, static_cast<unsigned>(base));
     if (control == U'b' || control == U'x' || control == U'+') {
       std::ranges::transform(digits, digits.begin(),
                              [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     }
     auto field = what.field;
     field.precision.reset();
-    const bool negative = value.as_big_integer()->sign() < 0;
-    append(in_field((negative ? U"-" : U"") + prefix + from_latin1(digits), field));
+    append(in_field((number.sign() < 0 ? U"-" : U"") + prefix + from_latin1(digits), field));
   }
 
   [[nodiscard]] term_style style_of(const directive& what) const {

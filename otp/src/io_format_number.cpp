@@ -13,8 +13,6 @@ namespace ergo::inline v0::otp::detail {
 
 namespace {
 
-constexpr std::string_view all_digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
 /// `0.DIGITS * 10^point`.
 struct decimal {
   std::string digits;
@@ -83,26 +81,6 @@ std::string float_f(double value, std::int64_t precision) {
   const auto [text, carried] = mantissa_of(std::move(number.digits), static_cast<std::size_t>(number.point),
                                            static_cast<std::size_t>(precision));
   return sign_of(value) + (carried ? "1" : "") + text;
-}
-
-std::string digits_in_base(const etf::term& value, unsigned base) {
-  // As many digits at a time as a limb holds.
-  std::uint64_t chunk = base;
-  std::size_t chunk_digits = 1;
-  for (; chunk < (std::uint64_t{1} << 31U) / base; ++chunk_digits) chunk *= base;
-  auto left = *value.as_big_integer();
-  if (left.sign() < 0) left.backend().negate();
-  std::string reversed;
-  do {
-    auto part = static_cast<std::uint64_t>(left % chunk);
-    left /= chunk;
-    const bool last = left.is_zero();
-    for (std::size_t digit = 0; last ? part != 0 : digit < chunk_digits; ++digit, part /= base)
-      reversed += all_digits[part % base];
-  } while (!left.is_zero());
-  if (reversed.empty()) reversed = "0";
-  std::ranges::reverse(reversed);
-  return reversed;
 }
 
 }  // namespace ergo::inline v0::otp::detail

@@ -1,8 +1,13 @@
 // How terms are printed: what the vectors of a live Erlang cannot show, such as identifiers, limits and depth.
+#include <ergo/etf/digits.hpp>
 #include <ergo/etf/text.hpp>
+#include <ergo_test/sanitizers.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -106,4 +111,63 @@ TEST_CASE("a limit bounds the work, whatever the size of the term", "[etf][text]
   const auto nested = etf::list(large, large, large, large);
   CHECK(etf::to_text(nested, {.limit = 20}) == "[<<\"xxxxxxxxxxxxxxxx...");
   CHECK(etf::to_text(etf::binary(std::string(8 << 20, '\0')), {.limit = 6}) == "<<0,0,...");
+}
+
+namespace {
+
+/// Digit by digit.
+std::string slow_digits(etf::big_integer value, unsigned base) {
+  std::string reversed;
+  for (; !value.is_zero(); value /= base) {
+    reversed += "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[static_cast<std::size_t>(value % base)];
+  }
+  return {reversed.rbegin(), reversed.rend()};
+}
+
+unsigned bits_of(const etf::big_integer& value) { return static_cast<unsigned>(msb(value)) + 1; }
+
+}  // namespace
+
+TEST_CASE("the digits of an integer are those of its magnitude in each base, zeros inside of it too", "[etf][text]") {
+  CHECK(etf::digits_of(0, 10) == "0");
+  CHECK(etf::digits_of(-255, 16) == "FF");
+  std::uint64_t state = 7;
+  for (unsigned base = 2; base <= 36; ++base) {
+    INFO("base " << base);
+    const etf::big_integer root = base;
+    for (const unsigned exponent : {1U, 11U, 58U, 116U, 233U, 2000U}) {
+      const etf::big_integer power = pow(root, exponent);
+      CHECK(etf::digits_of(power, base) == "1" + std::string(exponent, '0'));
+      CHECK(etf::digits_of(power - 1, base) == slow_digits(power - 1, base));
+      etf::big_integer other = power;
+      for (unsigned part = 0; part < exponent / 8 && part < 60; ++part) {
+        state = state * 6364136223846793005 + 1442695040888963407;
+        other = other * base * 3 + state;
+      }
+      const auto digits = etf::digits_of(-other, base);
+      CHECK(digits == slow_digits(other, base));
+      const auto guessed = etf::digit_count(other, base);
+      CHECK((guessed + 1 >= digits.size() && guessed <= digits.size() + 1));
+    }
+  }
+}
+
+TEST_CASE("the digits of a long integer take less time than digit by digit", "[etf][text]") {
+  using clock = std::chrono::steady_clock;
+  etf::big_integer value = 1;
+  for (std::uint64_t state = 7; bits_of(value) < 8 * 65'000; state = state * 6364136223846793005 + 1) {
+    value = (value << 61) + (state >> 3);
+  }
+  auto ours = clock::duration::max();
+  auto others = clock::duration::max();
+  constexpr int attempts = test::sanitized ? 1 : 3;  // with sanitizers the times mean nothing
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto start = clock::now();
+    const auto text = etf::digits_of(value, 10);
+    const auto middle = clock::now();
+    REQUIRE(text == value.str());
+    others = std::min(others, clock::now() - middle);
+    ours = std::min(ours, middle - start);
+  }
+  CHECK((test::sanitized || 3 * ours < 2 * others));
 }

@@ -85,6 +85,8 @@ TEST_CASE("a text longer than the limit is refused, however it would become so l
   CHECK(formatted("~600c~600c", "[97,97]", small) == "too_big");
   CHECK(formatted("~1001n", "[]", small) == "too_big");
   CHECK(formatted("~2000w", "[a]", small) == "too_big");
+  for (const auto* const long_integer : {"~b", "~.36B", "~w", "~p", "~.2#"})
+    CHECK(formatted(long_integer, "[1" + std::string(5'000, '0') + "]", small) == "too_big");
   CHECK(formatted("~2000s", "[a]", small) == "too_big");
   CHECK(formatted("~.2000f", "[1.0]", small) == "too_big");
   CHECK(formatted("~2.2000p", "[[a,b,c]]", small) == "too_big");
