@@ -6,7 +6,7 @@ namespace detail {
 
 using record_state = ergo::detail::call_record::state;
 
-// Any behaviour may be started; one that is no server counts as ready at once.
+// Any behaviour may be started; one that says nothing of itself counts as ready at once.
 starting::starting(process& self, const start_options& options, tie relation, std::unique_ptr<behaviour> body)
     : waiting{self, options.timeout}, relation_{relation} {
   spawn_options how{.name = options.name,
@@ -18,16 +18,23 @@ starting::starting(process& self, const start_options& options, tie relation, st
                     .group_leader = options.group_leader,
                     .initial_call = {}};
   auto* const loop = dynamic_cast<server_loop*>(body.get());
-  if (loop == nullptr) {
+  auto* const other = loop == nullptr ? dynamic_cast<acknowledging*>(body.get()) : nullptr;
+  if (loop == nullptr && other == nullptr) {
     record_.status = record_state::answered;
     child_ = self.try_spawn(how, std::move(body));
     return;
   }
-  how.initial_call = loop->initial_call();
+  if (loop != nullptr) how.initial_call = loop->initial_call();
   ticket_ = std::make_shared<start_ticket>();
   ticket_->starter = prepare_call(self, record_);
   if (relation == tie::link) ticket_->parent = self.id();
-  loop->started_by(ticket_);
+  if (options.as != nullptr) ticket_->name = *options.as;
+  ticket_->report_depth = options.report_depth;
+  if (loop != nullptr) {
+    loop->started_by(ticket_);
+  } else {
+    other->started_by(ticket_);
+  }
   child_ = self.spawn_for_call(record_, how, std::move(body));
   if (!child_) record_.status = record_state::failed;
 }
@@ -52,6 +59,7 @@ error starting::failure() {
     if (signal.await_ready()) (void)signal.await_resume();
   }
   if (ticket_->how == start_ticket::end::ignored) return errc::ignored;
+  if (ticket_->how == start_ticket::end::taken) return {errc::name_taken, ticket_->reason};
   if (ticket_->how == start_ticket::end::refused) return {errc::exited, ticket_->reason};
   return {errc::exited, record_.answer};
 }

@@ -88,7 +88,14 @@ transition::transition(result outcome) : act_{act::keep} {
   }
   switch (outcome.then()) {
     case result::next::wait: break;
-    case result::next::timed: add(timeout{outcome.limit()}); break;
+    case result::next::timed:
+      if (outcome.extra().is_nil()) {
+        add(timeout{outcome.limit()});
+      } else {
+        add(event_timeout.after(outcome.limit(), outcome.extra()));
+      }
+      break;
+    case result::next::timed_at: add(event_timeout.at(time_point{outcome.limit()}, outcome.extra())); break;
     case result::next::rest: add(hibernate); break;
     case result::next::proceed: add(internal_event(outcome.extra())); break;
   }

@@ -1,17 +1,22 @@
 // A server is any class with these members, each of them optional, plain or a coroutine (`ergo::task`):
 //
-//   constructor, or init(self, arguments…)   -> void, otp::result          calls, casts, infos: tables made by otp::on
-//   handle_call(self, message, from)         -> otp::result or an answer   handle_cast(self, message)  -> void,
-//   otp::result handle_info(self, message)               -> void, otp::result          handle_continue(self, term) ->
-//   void, otp::result terminate(self, exit_reason)             -> void                       state() const -> term, for
-//   process info
+//   constructor, or init(self, arguments…)   -> void, otp::result      calls, casts, infos: tables made by otp::on
+//   handle_call(self, message, from)         -> otp::result or an answer
+//   handle_cast(self, message), handle_info(self, message), handle_continue(self, term)  -> void, otp::result
+//   terminate(self, exit_reason)             -> void
 //
 // Every parameter may be left out; `message` may be `const ergo::message&` or `const ergo::term&`.
+//
+// What `sys` shows and does, plain: state() const -> term and state(term), which are made of the members where
+// Boost.Describe knows them; format_status(otp::status) const -> otp::status;
+// code_change(self, old_version, state, extra) -> void, otp::result, with the terms from the left that it wants.
 #pragma once
 
 #include <ergo/otp/call.hpp>
 #include <ergo/otp/detail/callbacks.hpp>
+#include <ergo/otp/detail/server_checks.hpp>
 #include <ergo/otp/detail/server_loop.hpp>
+#include <ergo/otp/detail/shown_state.hpp>
 #include <ergo/otp/handlers.hpp>
 
 #include <memory>
@@ -35,39 +40,19 @@ template <typename Server>
 class server_callbacks : public server_loop {
   using names = names_of<Server>;
 
-  static_assert(
-      !names::calls || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::calls)>>; },
-      "ergo::otp: `calls` must be a public `static constexpr auto` made by otp::on");
-  static_assert(
-      !names::casts || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::casts)>>; },
-      "ergo::otp: `casts` must be a public `static constexpr auto` made by otp::on");
-  static_assert(
-      !names::infos || requires { requires is_handler_table<std::remove_cvref_t<decltype(Server::infos)>>; },
-      "ergo::otp: `infos` must be a public `static constexpr auto` made by otp::on");
-  static_assert(
-      !names::handle_call || wanted_by<call_handle_call, Server>() != wants::unknown,
-      "ergo::otp: handle_call must be public and take (process&, const message& or const term&, const otp::from&)");
-  static_assert(!names::handle_cast || wanted_by<call_handle_cast, Server>() != wants::unknown,
-                "ergo::otp: handle_cast must be public and take (process&, const message& or const term&)");
-  static_assert(!names::handle_info || wanted_by<call_handle_info, Server>() != wants::unknown,
-                "ergo::otp: handle_info must be public and take (process&, const message& or const term&)");
-  static_assert(!names::handle_continue || takes<call_handle_continue, Server, const term&> ||
-                    takes_nothing<call_handle_continue, Server>,
-                "ergo::otp: handle_continue must be public and take (process&, const term&)");
-  static_assert(!names::terminate || takes<call_terminate, Server, const exit_reason&> ||
-                    takes_nothing<call_terminate, Server>,
-                "ergo::otp: terminate must be public and take (process&, const exit_reason&)");
-  static_assert(
-      !names::state || requires(const Server& server) {
-        { server.state() } -> std::convertible_to<term>;
-      }, "ergo::otp: state must be public, const, take nothing and return a term");
+  static_assert(checked_callbacks<Server>::well_formed);
+  static constexpr bool described = etf::detail::described_struct<Server>;
 
  public:
   [[nodiscard]] term state() const override {
+    if (!server_) return {};
     if constexpr (names::state) {
-      if (server_) return server_->state();
+      return server_->state();
+    } else if constexpr (described) {
+      return described_state(*server_);
+    } else {
+      return etf::tuple("opaque"_atom, etf::binary(server_name_source<Server>::text));
     }
-    return {};
   }
   [[nodiscard]] atom server_name() const override { return etf::detail::source_atom<server_name_source<Server>>(); }
 
@@ -140,6 +125,36 @@ class server_callbacks : public server_loop {
     } else {
       no_clause("handle_continue"_atom, argument);
     }
+  }
+
+  [[nodiscard]] bool state_is_replaceable() const noexcept override { return takes_state<Server> || described; }
+
+  void take_state([[maybe_unused]] process& self, [[maybe_unused]] const term& next) override {
+    if constexpr (takes_state<Server>) {
+      server_->state(next);
+    } else if constexpr (described) {
+      take_described_state(*server_, next);
+    }
+  }
+
+  [[nodiscard]] std::optional<term> on_code_change(process& self, const term& old_version, const term& extra) override {
+    if constexpr (!names::code_change) {
+      return server_loop::on_code_change(self, old_version, extra);
+    } else if constexpr (std::is_void_v<decltype(change<Server>(self, *server_, old_version, extra, extra))>) {
+      change<Server>(self, *server_, old_version, state(), extra);
+      return std::nullopt;
+    } else {
+      auto decided = change<Server>(self, *server_, old_version, state(), extra);
+      if (decided.what() == result::act::noreply) return std::nullopt;
+      return etf::tuple("error"_atom, decided.extra());
+    }
+  }
+
+  [[nodiscard]] status on_format_status(status shown) const override {
+    if constexpr (names::format_status) {
+      if (server_) return server_->format_status(std::move(shown));
+    }
+    return shown;
   }
 
   void on_terminate(process& self, const exit_reason& reason) override {

@@ -19,6 +19,25 @@ struct timeout {
   duration after;
 };
 
+/// As `timeout`, with a message of one's own instead: OTP 29's `{timeout, Time, Message}`.
+class timeout_message {
+ public:
+  template <typename Content>
+  timeout_message(duration after, const Content& content) : after_{after}, content_{ergo::detail::as_term(content)} {}
+  [[nodiscard]] duration after() const noexcept { return after_; }
+  [[nodiscard]] const term& content() const noexcept { return content_; }
+
+ private:
+  duration after_;
+  term content_;
+};
+
+/// As `timeout`, at a time of the clock of `process::now`: OTP 29's `{timeout, Time, timeout, {abs, true}}`. A time
+/// that has passed is now. What `sys` asks meanwhile does not put it off.
+struct timeout_at {
+  time_point when;
+};
+
 /// Says that nothing is expected for a while. A waiting server has no stack and no frame here, so nothing is shrunk.
 struct hibernate_tag {};
 inline constexpr hibernate_tag hibernate{};
@@ -48,7 +67,7 @@ class [[nodiscard]] result {
     refuse,      ///< of `init`: the start fails with `extra`, without a crash
   };
   /// What happens before the next message.
-  enum class next : std::uint8_t { wait, timed, rest, proceed };
+  enum class next : std::uint8_t { wait, timed, timed_at, rest, proceed };
 
   result() noexcept = default;
   explicit result(act what, term value = {}, term extra = {}) noexcept
@@ -58,6 +77,19 @@ class [[nodiscard]] result {
   [[nodiscard]] result with(timeout limit) && {
     next_ = next::timed;
     limit_ = limit.after;
+    return std::move(*this);
+  }
+  /// The same with a message of one's own.
+  [[nodiscard]] result with(const timeout_message& limit) && {
+    next_ = next::timed;
+    limit_ = limit.after();
+    extra_ = limit.content();
+    return std::move(*this);
+  }
+  /// The same at a time.
+  [[nodiscard]] result with(timeout_at limit) && {
+    next_ = next::timed_at;
+    limit_ = limit.when.time_since_epoch();
     return std::move(*this);
   }
   /// Adds that nothing is expected for a while.
@@ -74,9 +106,11 @@ class [[nodiscard]] result {
 
   [[nodiscard]] act what() const noexcept { return act_; }
   [[nodiscard]] next then() const noexcept { return next_; }
-  [[nodiscard]] duration limit() const noexcept { return limit_; }  ///< meaningful for `next::timed`
-  [[nodiscard]] term& value() noexcept { return value_; }           ///< the answer
-  [[nodiscard]] term& extra() noexcept { return extra_; }           ///< the reason, or the argument of `proceed`
+  /// Meaningful for `next::timed`, and for `next::timed_at` since the clock's epoch.
+  [[nodiscard]] duration limit() const noexcept { return limit_; }
+  [[nodiscard]] term& value() noexcept { return value_; }  ///< the answer
+  /// The reason, the argument of `proceed`, or the message of a time limit: `[]` for `timeout`.
+  [[nodiscard]] term& extra() noexcept { return extra_; }
   [[nodiscard]] const term& extra() const noexcept { return extra_; }
 
  private:

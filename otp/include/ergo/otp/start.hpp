@@ -17,9 +17,22 @@ struct start_options {
   std::size_t mailbox_bound = SIZE_MAX;  ///< unread messages
   overflow policy = overflow::drop_newest;
   pid group_leader{};  ///< no process: the parent's
+  /// Claimed before `init`, beside or instead of `name`; of servers only. Must live as long as starts may happen.
+  const public_name* as = nullptr;
+  std::size_t report_depth = 20;  ///< levels of the last message and the state that a crash report shows; as many
+                                  ///< elements in each, and 32 times as many bytes of a binary
 };
 
 namespace detail {
+
+/// A behaviour that is no server and says itself when it is ready.
+class acknowledging {
+ public:
+  virtual void started_by(std::shared_ptr<start_ticket> ticket) = 0;
+
+ protected:
+  ~acknowledging() = default;
+};
 
 /// The wait of a process for a new one to be ready. Lives in the awaiting frame; not movable.
 class starting : public ergo::detail::waiting {
@@ -83,9 +96,9 @@ template <typename Server, typename... Argument>
 
 /// Starts a server of class `Server` and waits until its `init` is done; its arguments are copied or moved to it.
 ///
-/// Fails with `name_taken`, `system_limit` or `stopped` when no process could be made; with `ignored` when `init` said
-/// so; with `exited` and the reason when `init` refused, stopped, threw or was killed; with `timeout`. Suspends only
-/// this process.
+/// Fails with `name_taken` and the pid that has the name, `system_limit` or `stopped` when no process could be made;
+/// with `ignored` when `init` said so; with `exited` and the reason when `init` refused, stopped, threw or was killed;
+/// with `timeout`. Suspends only this process.
 template <server Server, typename... Argument>
 start_awaiter start(process& self, const start_options& options, Argument&&... argument) {
   return start_awaiter{self, options, tie::none, detail::make_started<Server>(std::forward<Argument>(argument)...)};

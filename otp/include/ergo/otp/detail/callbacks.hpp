@@ -45,9 +45,27 @@ struct call_terminate {
   }
 };
 
+struct call_code_change {
+  template <typename Server, typename... Part>
+  auto operator()(Server& server, Part&&... part) const -> decltype(server.code_change(std::forward<Part>(part)...)) {
+    return server.code_change(std::forward<Part>(part)...);
+  }
+};
+struct call_format_status {
+  template <typename Server, typename... Part>
+  auto operator()(Server& server, Part&&... part) const -> decltype(server.format_status(std::forward<Part>(part)...)) {
+    return server.format_status(std::forward<Part>(part)...);
+  }
+};
+
+/// How a server takes a state that `sys:replace_state/2` made.
+template <typename Server>
+concept takes_state = requires(Server& server, const term& next) { server.state(next); };
+
 /// A class with all names, so that a server's own member of a name makes the lookup ambiguous, private ones included.
 struct all_names {
-  int init, calls, casts, infos, handle_call, handle_cast, handle_info, handle_continue, terminate, state;
+  int init, calls, casts, infos, handle_call, handle_cast, handle_info, handle_continue, terminate, state, code_change,
+      format_status;
 };
 template <typename Server>
 struct name_probe : Server, all_names {};
@@ -72,7 +90,12 @@ struct names_of {
   static constexpr bool handle_continue =
       looks_through ? !requires { &probe::handle_continue; } : requires { &Server::handle_continue; };
   static constexpr bool terminate = looks_through ? !requires { &probe::terminate; } : requires { &Server::terminate; };
-  static constexpr bool state = looks_through ? !requires { &probe::state; } : requires { &Server::state; };
+  static constexpr bool code_change =
+      looks_through ? !requires { &probe::code_change; } : requires { &Server::code_change; };
+  static constexpr bool format_status =
+      looks_through ? !requires { &probe::format_status; } : requires { &Server::format_status; };
+  static constexpr bool state =
+      looks_through ? !requires { &probe::state; } : takes_state<Server> || requires { &Server::state; };
 };
 
 /// How a general callback wants its message: as an envelope, as a term, or not at all.
@@ -84,6 +107,9 @@ inline constexpr bool takes =
 template <typename Callback, typename Server, typename Part>
 inline constexpr bool takes_from = std::invocable<Callback, Server&, process&, Part, const from&> ||
                                    std::invocable<Callback, Server&, Part, const from&>;
+template <typename Callback, typename Server, typename... Part>
+inline constexpr bool takes_all =
+    std::invocable<Callback, Server&, process&, Part...> || std::invocable<Callback, Server&, Part...>;
 template <typename Callback, typename Server>
 inline constexpr bool takes_nothing = std::invocable<Callback, Server&, process&> || std::invocable<Callback, Server&>;
 
