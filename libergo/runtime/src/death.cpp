@@ -31,26 +31,47 @@ void for_each(const Table& table, bool in_order, const Tell& tell) {
   for (const auto* entry : entries) tell(entry->first, entry->second);
 }
 
+// What proc_lib of OTP tells of a crash, under its names. There is no stack to show, and messages are nobody's
+// business.
+event crash_report(process& self, const exit_reason& reason) {
+  std::vector<term> links;
+  if (self.extras_) {
+    for (const auto& [other, link] : self.extras_->links) {
+      if (link.active) links.emplace_back(other);
+    }
+  }
+  const auto name = self.name() == atom{} ? term{} : term{self.name()};
+  return {.what = event::kind::crash,
+          .level = log_level::error,
+          .process = self.id(),
+          .name = self.name(),
+          .text = "process ended abnormally",
+          .reason = reason.value(),
+          .fields = {{"label", etf::tuple("proc_lib"_atom, "crash"_atom)},
+                     {"initial_call", self.initial_call()},
+                     {"pid", self.id()},
+                     {"registered_name", name},
+                     {"error_info", etf::tuple("exit"_atom, reason.value(), term{})},
+                     {"ancestors", self.ancestors()},
+                     {"message_queue_len", self.unread()},
+                     {"links", etf::make_list(links)},
+                     {"trap_exit", self.exits_ == exits::trapped}}};
+}
+
 }  // namespace
 
 // After this every later signal gets `noproc`, the name is free, and whoever cared knows.
-void process_kernel::die(process& self, exit_reason reason) noexcept {
+void process_kernel::die(process& self, const exit_reason& reason) noexcept {
   self.life_ = process_state::life::dying;
   auto& runtime = self.node_->owner();
-  const auto name = self.name_;
+  std::optional<event> report;
+  if (!reason.is_ordinary() && !self.quiet_) report = crash_report(self, reason);
   self.unregister_name();
   self.tenant.fetch_or(process_state::gone_mark, std::memory_order_release);
   tell_relations(self, reason);
   fail_callers(self, reason);
   abandon_own(self);
-  if (!reason.is_ordinary() && !self.quiet_) {
-    runtime.report({.what = event::kind::crash,
-                    .level = log_level::error,
-                    .process = self.id_,
-                    .name = name,
-                    .text = "process ended abnormally",
-                    .reason = reason.value()});
-  }
+  if (report) runtime.report(*report);
   if (self.operations_ == nullptr) return;
   self.life_ = process_state::life::zombie;
   for (auto* running = self.operations_; running != nullptr; running = running->next) running->cancel();

@@ -91,7 +91,7 @@ slice_end process_kernel::slice(process& self) {
   }
   if (self.worker_->abandoned.load(std::memory_order_acquire))
     return slice_end::waiting;  // the runtime has gone: no more of the user's code
-  die(self, std::move(reason));
+  die(self, reason);
   return self.operations_ == nullptr ? retire(self) : slice_end::waiting;
 }
 

@@ -43,7 +43,7 @@ struct process_kernel {
   static bool advance(process& self);
   static bool take_arrived(process& self);
   static void resume(process& self, std::coroutine_handle<> suspended);
-  static void die(process& self, exit_reason reason) noexcept;
+  static void die(process& self, const exit_reason& reason) noexcept;
   static void tell_relations(process& self, const exit_reason& reason);
   static void fail_callers(process& self, const exit_reason& reason);
   static void abandon_own(process& self);
