@@ -92,6 +92,28 @@ typed_call<bool> unfollow(process& self, const reference& what) {
   return ask<bool>(self, etf::tuple("unfollow_names"_atom, what));
 }
 
+namespace {
+
+class names_of_cluster final : public name_service {
+ public:
+  [[nodiscard]] task<ergo::result<bool>> claim(process& self, term name) const override {
+    const global_name wanted{name};
+    const auto given = co_await register_name(self, wanted, self.id());
+    if (!given) co_return std::unexpected{given.error()};
+    co_return *given == answer::yes;
+  }
+  [[nodiscard]] std::optional<pid> find(const local_node& here, const term& name) const override {
+    return whereis_name(here, global_name{name});
+  }
+};
+
+}  // namespace
+
+const name_service& service() noexcept {
+  static const names_of_cluster instance;
+  return instance;
+}
+
 destination resolve(const process& self, const global_name& name) {
   const auto found = whereis_name(self, name);
   if (!found) return destination{atom{}};

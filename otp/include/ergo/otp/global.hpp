@@ -237,6 +237,9 @@ ergo::result<pid> send(process& self, const global_name& name, const Content& co
   return *found;
 }
 
+/// The names of the cluster as a place for `start_options::as`: `gen_server:start({global, Name}, …)`.
+[[nodiscard]] const name_service& service() noexcept;
+
 /// Where a call by name goes; to nobody, when nobody has it.
 [[nodiscard]] destination resolve(const process& self, const global_name& name);
 
