@@ -193,6 +193,23 @@ TEST_CASE("linking twice is one link: one exit signal, and one unlink ends it") 
   CHECK(seen.log == (unlinks ? log_lines{} : log_lines{"EXIT P killed"}));
 }
 
+TEST_CASE("a link to oneself is none, as in Erlang") {
+  manual_world world;
+  observer seen{world};
+  seen.subject = world.spawn(
+      {.trap_exits = true},
+      [](process& self, observer* out) -> task<> {
+        self.link(self.id());
+        auto got = co_await self.receive_any();
+        out->log.push_back(out->line(got));
+      },
+      &seen);
+  world.run();
+  world.exit(seen.subject, "kill"_atom);
+  world.run();
+  CHECK(seen.log.empty());
+}
+
 TEST_CASE("signals between two processes keep their order among messages") {
   manual_world world;
   observer seen{world};
