@@ -9,7 +9,7 @@
 %% path leads from the root to a supervisor or child by ids.
 -module(scripts).
 -behaviour(supervisor).
--export([compare/2, shapes/2, children/1, start_worker/4, start_tree/2, init/1, worker/4]).
+-export([compare/2, shapes/2, children/1, child/2, kill/1, ended/1, start_worker/4, start_tree/2, init/1, worker/4]).
 
 compare({Tree, Steps}, Node) ->
     Here = run(fun(Log) -> start_here(Tree, Log) end, fun(Top) -> exit(Top, shutdown) end, Steps),
@@ -245,6 +245,8 @@ counted({supervisor, Id, Restart, Significant, Flags, Children}) ->
 
 start_tree(Tree, Log) -> supervisor:start_link(?MODULE, {Tree, Log}).
 
+init({shapes, bad, _}) -> bad;
+init({shapes, ignore, _}) -> ignore;
 init({shapes, static, _}) -> {ok, {#{}, []}};
 init({shapes, simple, _}) ->
     {ok, {#{strategy => simple_one_for_one},
@@ -301,3 +303,8 @@ serve(Parent, Id, Outcome, Log) ->
 children(Top) ->
     [{Id, case is_pid(Pid) of true -> alive; false -> Pid end, Type, Modules}
      || {Id, Pid, Type, Modules} <- supervisor:which_children(Top)].
+
+%% One child's process or state, and processes of this node by what is printed of them.
+child(Top, Id) -> element(2, lists:keyfind(Id, 1, supervisor:which_children(Top))).
+kill(Text) -> exit(list_to_pid(Text), kill).
+ended(Text) -> not is_process_alive(list_to_pid(Text)).

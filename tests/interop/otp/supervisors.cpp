@@ -3,6 +3,8 @@
 #include "harness.hpp"
 #include "trees.hpp"
 
+#include <ergo/otp/remote_child.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
@@ -243,6 +245,56 @@ TEST_CASE("Our supervisor answers every call of Erlang's module supervisor as Er
       const auto told = verdict(of, name);
       expect(told.starts_with("{same,"), told);
     }
+  });
+}
+
+/// The child `id` of our supervisor `name`, as Erlang prints it, or what it is instead.
+std::string child_of(theatre& on, const std::string& name, const std::string& id) {
+  return on.peer.run("{apply, scripts, child, [{" + name + ", " + on.ours.quoted_name() + "}, " + id + "]}");
+}
+
+TEST_CASE("Our supervisor starts, restarts and stops processes and gen_servers of an Erlang node") {
+  for_every_release("children on an Erlang node", [](const release& otp) {
+    theatre on{otp};
+    const auto there = ergo::atom::of(on.peer.name());
+    ergo::otp::supervisor_spec tree;
+    tree.intensity = 10;
+    const ergo::otp::remote_start sleep{
+        .node = there, .module = "timer"_atom, .function = "sleep"_atom, .arguments = parsed("[infinity]")};
+    tree.children.push_back(ergo::otp::remote_child("p"_atom, sleep));
+    // A supervisor of Erlang is a gen_server, too.
+    const auto argument = parsed("{self, scripts, {shapes, static, []}}");
+    tree.children.push_back(ergo::otp::remote_server("s"_atom, there, "supervisor"_atom, argument));
+    start_empty(on.ours, "afar"_atom, tree);
+    const auto gone = [&](const std::string& pid) {
+      return on.peer.run("{apply, scripts, ended, [\"" + pid + "\"]}") == "true";
+    };
+    for (const std::string id : {"p", "s"}) {
+      const auto first = child_of(on, "afar", id);
+      expect(first.starts_with("<0."), "not of that node: " + first);
+      expect_same(on.peer.run("{apply, scripts, kill, [\"" + first + "\"]}"), "true");
+      eventually("another process", [&] {
+        const auto now = child_of(on, "afar", id);
+        return now.starts_with("<0.") && now != first;
+      });
+      const auto second = child_of(on, "afar", id);
+      expect_same(
+          on.peer.run("{apply, supervisor, terminate_child, [{afar, " + on.ours.quoted_name() + "}, " + id + "]}"),
+          "ok");
+      expect(gone(second), "it runs on");
+    }
+    const auto refused = [&](const std::string& init) {
+      tree.children.clear();
+      const auto bad = parsed("{self, scripts, {shapes, " + init + ", []}}");
+      tree.children.push_back(ergo::otp::remote_server("s"_atom, there, "supervisor"_atom, bad));
+      const ergo::otp::start_options unnamed;
+      const auto started = ergo::otp::start<ergo::otp::supervisor>(on.ours->local(), unnamed, tree);
+      if (!started) return ergo::etf::to_text(started.error().context());
+      on.ours->local().owner().exit(*started, ergo::exit_reason{"shutdown"_atom});
+      return std::string{"started"};
+    };
+    expect_same(refused("bad"), "{shutdown,{failed_to_start_child,s,{bad_return,{scripts,init,bad}}}}");
+    expect_same(refused("ignore"), "started");
   });
 }
 

@@ -2,6 +2,8 @@
 // themselves. The table is what OTP 25.2.3's supervisor did with the same three children.
 #include "trees.hpp"
 
+#include <ergo/otp/remote_child.hpp>
+
 using namespace ergo;
 using namespace ergo::test;
 using otp::auto_shutdown;
@@ -260,5 +262,16 @@ TEST_CASE("a supervisor whose specification makes no sense does not start") {
   dynamic.auto_shutdown = auto_shutdown::all_significant;
   CHECK(etf::to_text(refusal_of(here, dynamic)) ==
         "{supervisor_data,{bad_combination,[{auto_shutdown,all_significant},{strategy,simple_one_for_one}]}}");
+  CHECK(here.runtime().process_count() == 0);
+}
+
+TEST_CASE("a child on a node that cannot be reached fails to start, and the back-off decides how often it is tried") {
+  world here;
+  const otp::remote_start away{
+      .node = "far@away"_atom, .module = "timer"_atom, .function = "sleep"_atom, .arguments = etf::list(1)};
+  CHECK(etf::to_text(refusal_of(here, tree_of({otp::remote_child("r"_atom, away)}))) ==
+        "{shutdown,{failed_to_start_child,r,noconnection}}");
+  const auto server = otp::remote_server("s"_atom, "far@away"_atom, "bank"_atom, 1);
+  CHECK(etf::to_text(refusal_of(here, tree_of({server}))) == "{shutdown,{failed_to_start_child,s,noconnection}}");
   CHECK(here.runtime().process_count() == 0);
 }
