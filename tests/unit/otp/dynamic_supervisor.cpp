@@ -1,6 +1,8 @@
 // Supervisors with children of one kind, started by arguments: what OTP calls simple_one_for_one.
 #include "trees.hpp"
 
+#include <ergo_test/sanitizers.hpp>
+
 #include <ergo/otp/start_functions.hpp>
 
 using namespace ergo;
@@ -298,4 +300,67 @@ TEST_CASE("children by module, function and arguments come from the supervisor's
     const auto counted = co_await otp::count_children(self, "top"_atom);
     CHECK(counted->specs == 2);
   });
+}
+
+namespace {
+
+/// How many children are very many: with sanitizers fewer, which costs the same time.
+constexpr std::int64_t very_many = address_sanitized || thread_sanitized ? 10'000 : 100'000;
+
+task<> end_some(process& self, std::vector<pid> all) {
+  for (std::size_t child = 0; child < all.size(); child += 10) {
+    const term id{all[child]};
+    const auto stopped = co_await otp::terminate_child(self, "top"_atom, id);
+    CHECK(stopped.has_value());
+  }
+  for (std::size_t child = 5; child < all.size(); child += 10) otp::cast(self, all[child], "normal"_atom);
+}
+
+}  // namespace
+
+TEST_CASE("100,000 children of one kind are started, listed, ended one by one and stopped together") {
+  world here;
+  const auto top = start_tree(here, tree_of_members(restart::transient));
+  here.run([](process& self) -> task<> {
+    for (std::int64_t child = 0; child < very_many; ++child) (void)co_await started(self, "ann"_atom);
+    const auto all = co_await members(self);
+    CHECK(std::ssize(all) == very_many);
+    co_await end_some(self, all);
+  });
+  here.settle();
+  here.run([](process& self) -> task<> {
+    const auto counted = co_await otp::count_children(self, "top"_atom);
+    CHECK((counted->active == very_many * 8 / 10 && counted->workers == counted->active));
+    // They all crash at once, and far fewer restarts are allowed than there are children.
+    const auto all = co_await members(self);
+    for (const auto& child : all) otp::cast(self, child, "crash"_atom);
+  });
+  here.settle();
+  CHECK(!here.runtime().alive(top));
+  CHECK(here.runtime().process_count() == 0);
+}
+
+TEST_CASE("100,000 children that each have an id are started, found, ended, deleted and stopped") {
+  world here;
+  const auto top = start_tree(here, tree_of({}));
+  here.run([](process& self) -> task<> {
+    for (std::int64_t child = 0; child < very_many; ++child) {
+      const auto spec = otp::child<member>(term{child}, "ann"_atom).restarted(restart::transient);
+      const auto added = co_await otp::start_child(self, "top"_atom, spec);
+      CHECK(added.has_value());
+    }
+    const auto all = co_await otp::which_children(self, "top"_atom);
+    CHECK(std::ssize(*all) == very_many);
+    for (std::int64_t child = 0; child < very_many; child += 2) {
+      const term id{child};
+      const auto stopped = co_await otp::terminate_child(self, "top"_atom, id);
+      const auto deleted = co_await otp::delete_child(self, "top"_atom, id);
+      CHECK((stopped.has_value() && deleted.has_value()));
+    }
+    const auto counted = co_await otp::count_children(self, "top"_atom);
+    CHECK((counted->specs == very_many / 2 && counted->active == very_many / 2));
+  });
+  here.runtime().exit(top, "shutdown"_atom);
+  here.settle();
+  CHECK(here.runtime().process_count() == 0);
 }
