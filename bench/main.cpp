@@ -19,6 +19,8 @@ std::span<const workload> workloads() {
       workload{"call-seq", "gen_server calls, one caller, one server", 1'000'000, false, call_sequential},
       workload{"call-120", "gen_server calls, 120 pairs", 1'200'000, false, call_many},
       workload{"spawn-exit", "spawn a process that ends at once, wait for its DOWN", 500'000, false, spawn_exit},
+      workload{"supervise", "a supervisor starts children of one kind, lists them, ends every tenth, stops the rest",
+               100'000, false, supervise},
       workload{"etf-encode", "a message of 100 records to bytes", 20'000, false, etf_encode},
       workload{"etf-decode", "bytes to a message of 100 records", 20'000, false, etf_decode},
       workload{"net-call-seq", "gen_server calls between two OS processes, one pair", 20'000, true,

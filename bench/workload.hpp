@@ -44,6 +44,7 @@ measurement storm(std::uint64_t operations, const placement& where, const std::s
 measurement call_sequential(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement call_many(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement spawn_exit(std::uint64_t operations, const placement& where, const std::string& peer);
+measurement supervise(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement etf_encode(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement etf_decode(std::uint64_t operations, const placement& where, const std::string& peer);
 measurement net_call_sequential(std::uint64_t operations, const placement& where, const std::string& peer);

@@ -2,8 +2,14 @@
 %% main/1 takes [Workload, Count] and prints one line: "ns <nanoseconds> ops <operations>".
 -module(ergo_bench).
 -behaviour(gen_server).
--export([main/1, serve/1, echo/0, init/1, handle_call/3, handle_cast/2]).
+-export([start_link/0, main/1, serve/1, echo/0, init/1, handle_call/3, handle_cast/2]).
 
+%% The children of the workload `supervise`, and the supervisor's own callback.
+start_link() -> gen_server:start_link(?MODULE, [], []).
+
+init(supervisor) ->
+    {ok, {#{strategy => simple_one_for_one},
+          [#{id => kind, start => {?MODULE, start_link, []}, restart => temporary}]}};
 init([]) -> {ok, 0}.
 handle_call(Request, _From, State) -> {reply, Request, State}.
 handle_cast(_Message, Count) -> {noreply, Count + 1}.
@@ -65,6 +71,8 @@ run('call-120', N) ->
     end);
 run('spawn-exit', N) ->
     in_process(N, fun() -> spawns(N) end);
+run('supervise', N) ->
+    in_process(N, fun() -> supervise(N) end);
 run('etf-encode', N) ->
     Message = orders(),
     in_process(N, fun() -> encode(Message, N) end);
@@ -94,6 +102,19 @@ run('net-beside-large', N, Peer) ->
     Times = receive {times, List} -> lists:sort(List) end,
     unlink(Bulk),
     {lists:nth(length(Times) - length(Times) div 100, Times), 1}.
+
+supervise(N) ->
+    process_flag(trap_exit, true),
+    {ok, Top} = supervisor:start_link(?MODULE, supervisor),
+    [{ok, _} = supervisor:start_child(Top, []) || _ <- lists:seq(1, N)],
+    All = [Pid || {_, Pid, _, _} <- supervisor:which_children(Top)],
+    N = length(All),
+    Tenth = [Pid || {Place, Pid} <- lists:zip(lists:seq(0, N - 1), All), Place rem 10 =:= 0],
+    [ok = supervisor:terminate_child(Top, Pid) || Pid <- Tenth],
+    {active, Left} = lists:keyfind(active, 1, supervisor:count_children(Top)),
+    Left = N - length(Tenth),
+    exit(Top, shutdown),
+    receive {'EXIT', Top, shutdown} -> ok end.
 
 bulk(To, Binary) -> Binary = gen_server:call(To, Binary, 60000), bulk(To, Binary).
 
