@@ -3,8 +3,6 @@
 
 #include "node_state.hpp"
 
-#include <algorithm>
-#include <mutex>
 #include <utility>
 
 namespace ergo::inline v0 {
@@ -21,30 +19,31 @@ bool only_looks(const term& said) {
 
 }  // namespace
 
-guards::guards() : entries_{{"rex"_atom, {}}, {"net_kernel"_atom, {}}} {}
+guards::guards() {
+  add("rex"_atom, {});
+  add("net_kernel"_atom, {});
+}
+
+guards::~guards() {
+  for (const auto* one = newest_.load(std::memory_order_acquire); one != nullptr;)
+    delete std::exchange(one, one->older);
+}
 
 void guards::add(atom name, admission admits) {
-  const std::unique_lock lock{mutex_};
-  const auto found = std::ranges::find(entries_, name, &entry::name);
-  if (found == entries_.end()) {
-    entries_.push_back({name, std::move(admits)});
-  } else {
-    found->admits = std::move(admits);
+  auto* const added = new entry{name, std::move(admits), newest_.load(std::memory_order_acquire)};
+  while (!newest_.compare_exchange_weak(added->older, added, std::memory_order_acq_rel)) {
   }
 }
 
 const guards::entry* guards::find(const local_node& at, const pid& process) const {
-  const auto found = std::ranges::find_if(entries_, [&](const entry& one) { return at.whereis(one.name) == process; });
-  return found == entries_.end() ? nullptr : &*found;
+  const auto* one = newest_.load(std::memory_order_acquire);
+  while (one != nullptr && at.whereis(one->name) != process) one = one->older;
+  return one;
 }
 
-bool guards::has(const local_node& at, const pid& process) const {
-  const std::shared_lock lock{mutex_};
-  return find(at, process) != nullptr;
-}
+bool guards::has(const local_node& at, const pid& process) const { return find(at, process) != nullptr; }
 
 bool guards::admits(const local_node& at, const pid& process, const guest& who, const term& said) const {
-  const std::shared_lock lock{mutex_};
   const auto* const guarded = find(at, process);
   if (guarded == nullptr) return true;
   if (is_sys(said)) return contains(who.held, right::observe) && only_looks(said);

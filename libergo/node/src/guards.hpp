@@ -4,9 +4,8 @@
 #include <ergo/guard.hpp>
 #include <ergo/local_node.hpp>
 
+#include <atomic>
 #include <optional>
-#include <shared_mutex>
-#include <vector>
 
 namespace ergo::inline v0::detail {
 
@@ -16,10 +15,14 @@ struct guest {
   right held = right::talk;
 };
 
-/// Which names are guarded, and what is let through to each. Any thread.
+/// Which names are guarded, and what is let through to each. Any thread. It is asked for each message of such a peer:
+/// so entries are never changed or taken away, and looking takes no lock; the newest of a name counts.
 class guards {
  public:
   guards();
+  ~guards();
+  guards(const guards&) = delete;
+  guards& operator=(const guards&) = delete;
 
   /// Guards whoever is registered as `name`; an empty `admits` lets everything through.
   void add(atom name, admission admits);
@@ -31,11 +34,11 @@ class guards {
   struct entry {
     atom name;
     admission admits;
+    const entry* older;
   };
   [[nodiscard]] const entry* find(const local_node& at, const pid& process) const;
 
-  mutable std::shared_mutex mutex_;
-  std::vector<entry> entries_;
+  std::atomic<const entry*> newest_{nullptr};
 };
 
 /// Who waits for an answer to a message: to a call, or to a request of `sys`.
