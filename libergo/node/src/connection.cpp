@@ -129,6 +129,7 @@ void connection::retract() noexcept {
 dist::attempt_id connection::separate() noexcept {
   const auto session = announced_.load(std::memory_order_acquire);
   if (session == dist::attempt_id::none) return session;
+  separated_.store(session, std::memory_order_release);
   auto* const fence = make_signal(signal_kind::node_down, pid{}, term{static_cast<std::int64_t>(session)});
   fence->flags |= fence_flag;
   if (!push_signal(*this, fence)) release(fence);

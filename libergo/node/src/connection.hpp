@@ -119,6 +119,11 @@ class connection final : public schedulable {
   [[nodiscard]] bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
   /// The session that is up; none between sessions.
   [[nodiscard]] dist::attempt_id announced() const noexcept { return announced_.load(std::memory_order_relaxed); }
+  /// Whether the session that is up is one that somebody has separated from.
+  [[nodiscard]] bool is_parting() const noexcept {
+    const auto session = announced();
+    return session != dist::attempt_id::none && separated_.load(std::memory_order_acquire) == session;
+  }
   [[nodiscard]] socket_ends ends();  ///< of the last session
   [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.load(std::memory_order_relaxed); }
 
@@ -194,6 +199,7 @@ class connection final : public schedulable {
   std::atomic<std::uint8_t> bells_{0};
   std::atomic<std::uint64_t> current_{0};  // number of the session, for handlers of earlier ones
   std::atomic<dist::attempt_id> announced_{dist::attempt_id::none};  // the session that is up, begun already or not
+  std::atomic<dist::attempt_id> separated_{dist::attempt_id::none};  // the last one that somebody disconnected
   std::atomic<bool> up_{false};
   std::atomic<bool> has_waiters_{false};
   signal bell_{};

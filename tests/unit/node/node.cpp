@@ -221,6 +221,19 @@ TEST_CASE("a disconnect gives noconnection on both sides, and the next message c
   CHECK(a.changes.wait_for("up b@localhost", 2));
 }
 
+TEST_CASE("connecting right after a disconnect makes a new connection") {
+  const auto epmd = free_port();
+  member a{"a@localhost", epmd};
+  member b{"b@localhost", epmd};
+  REQUIRE(a.start());
+  REQUIRE(b.start());
+  for (std::size_t made = 1; made <= 30; ++made) {
+    REQUIRE(a.self->connect("b@localhost"));
+    REQUIRE(a.changes.wait_for("up b@localhost", made));
+    REQUIRE(a.self->disconnect("b@localhost"));
+  }
+}
+
 TEST_CASE("a wrong cookie is refused on both sides, in words") {
   const auto epmd = free_port();
   member a{"a@localhost", epmd};

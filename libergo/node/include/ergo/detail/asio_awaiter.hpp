@@ -96,7 +96,7 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
     auto& reactor = reactor_of(*self_);
     operation_.outcome = std::make_shared<asio_outcome<Value...>>();
     operation_.outcome->operation = &operation_;
-    operation_.reactor = &reactor;
+    operation_.home.emplace(home_of(initiation_, reactor));
     self_->begin_operation(operation_);
     auto bound = boost::asio::bind_cancellation_slot(
         operation_.outcome->cancel.slot(),
@@ -121,16 +121,30 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
   bool over(process& /*self*/) override { return operation_.done; }
 
  private:
+  /// Where the object lives that carries the operation out.
+  [[nodiscard]] static auto home_of(const Initiation& initiation, boost::asio::io_context& reactor) {
+    if constexpr (requires { initiation.get_executor(); }) {
+      return initiation.get_executor();
+    } else {
+      return reactor.get_executor();
+    }
+  }
+  using home_type = decltype(home_of(std::declval<const Initiation&>(), std::declval<boost::asio::io_context&>()));
+
   struct operation final : external_operation {
-    // Signals are emitted where the operation completes, so that neither can happen inside the other.
+    // Signals are emitted where the object lives: whoever owns its context may destroy that at any time, but not while
+    // something runs in it. The lock holds such an end off while there is still an operation to be dropped.
     void cancel() noexcept override {
-      boost::asio::post(*reactor, [shared = outcome] {
-        const std::scoped_lock lock{shared->mutex};
+      const auto shared = outcome;
+      const std::scoped_lock lock{shared->mutex};
+      if (shared->operation == nullptr) return;
+      boost::asio::post(*home, [shared] {
+        const std::scoped_lock emitting{shared->mutex};
         if (shared->operation != nullptr) shared->cancel.emit(boost::asio::cancellation_type::all);
       });
     }
     std::shared_ptr<asio_outcome<Value...>> outcome;
-    boost::asio::io_context* reactor = nullptr;
+    std::optional<home_type> home;
   };
 
   Initiation initiation_;
