@@ -52,9 +52,10 @@ std::optional<failed_run> run_seeds(const seed_range& seeds, const sim_options& 
     each.history = true;
     return run_one(std::move(each), wanted);
   }
+  const auto first = number_in("ERGO_SIM_FIRST").value_or(seeds.first);
   const auto count = number_in("ERGO_SIM_SEEDS").value_or(seeds.count);
   for (std::uint64_t run = 0; run < count; ++run) {
-    each.seed = seeds.first + run;
+    each.seed = first + run;
     if (auto failed = run_one(each, wanted)) return failed;
   }
   return std::nullopt;

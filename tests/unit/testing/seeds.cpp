@@ -38,10 +38,12 @@ std::string five_is_wrong(testing::sim& world) {
   return world.seed() == 5 ? "five is wrong" : "";
 }
 
-TEST_CASE("each seed is run once, in order, and the environment sets their number") {
+TEST_CASE("each seed is run once, in order, and the environment sets their number and the first") {
   CHECK(seeds_of({.first = 7, .count = 3}) == std::vector<std::uint64_t>{7, 8, 9});
   const setting more{"ERGO_SIM_SEEDS", "5"};
   CHECK(seeds_of({.first = 7, .count = 3}) == std::vector<std::uint64_t>{7, 8, 9, 10, 11});
+  const setting later{"ERGO_SIM_FIRST", "1001"};
+  CHECK(seeds_of({.first = 7, .count = 3}) == std::vector<std::uint64_t>{1001, 1002, 1003, 1004, 1005});
 }
 
 TEST_CASE("a failing scenario tells its seed, and that seed alone can be run again with its history") {

@@ -34,7 +34,8 @@ struct seed_range {
 ///
 /// A run fails when `wanted` returns a sentence or throws, and when the receiving end of a connection refused a packet.
 /// The environment overrides: `ERGO_SIM_SEED=17` runs that seed alone, with its history; `ERGO_SIM_SEEDS=2000` sets the
-/// number of seeds. What is no number is ignored.
+/// number of seeds and `ERGO_SIM_FIRST=1001` the first of them, so that a long set can be run in parts. What is no
+/// number is ignored.
 [[nodiscard]] std::optional<failed_run> run_seeds(const seed_range& seeds, const scenario& wanted);
 /// The same, with options for each simulation; their seed is replaced.
 [[nodiscard]] std::optional<failed_run> run_seeds(const seed_range& seeds, const sim_options& options,
