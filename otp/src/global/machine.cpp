@@ -272,15 +272,16 @@ void machine::session_cast(std::span<const term> parts) {
   if (is("new_nodes"_atom, 6)) new_nodes(parts);
 }
 
-// `in_sync` of a new node may have come before: then it is known, and not added again.
+// `in_sync` of a new node may have come before: then it is known, and not added again. Only a member may tell of
+// others: see `strangers`.
 void machine::new_nodes(std::span<const term> parts) {
+  const auto by = parts[1].as_atom();
+  if (!by || !members_.known(*by)) return;
   const auto added = members_.add(read_members(parts[4]));
   sessions_.greet(added);
   std::vector<term> operations{parts[2].items().begin(), parts[2].items().end()};
   apply(operations, parts[3], requester_in(parts[5]));
-  if (const auto by = parts[1].as_atom()) {
-    for (const auto node : added) strangers_.announced(node, *by);
-  }
+  for (const auto node : added) strangers_.announced(node, *by);
 }
 
 void machine::apply(const std::vector<term>& operations, const term& external, const term& requester) {

@@ -35,6 +35,13 @@ std::vector<atom> members::nodes() const {
   return all;
 }
 
+std::vector<atom> members::followers() const {
+  std::set<atom, node_less> all;
+  for (const auto& [node, version] : known_) all.insert(node);
+  for (const auto& [node, version] : synced_) all.insert(node);
+  return {all.begin(), all.end()};
+}
+
 std::vector<atom> members::synced_nodes() const {
   std::vector<atom> all;
   for (const auto& [node, version] : synced_) all.push_back(node);

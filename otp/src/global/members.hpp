@@ -47,6 +47,8 @@ class members {
   bool take_removing(atom node) { return removing_.erase(node) != 0; }
 
   [[nodiscard]] std::vector<atom> nodes() const;  ///< known ones, in Erlang's order
+  /// Likewise those that take us for a member: known ones, and who else has greeted us.
+  [[nodiscard]] std::vector<atom> followers() const;
   [[nodiscard]] std::vector<member> list() const;
   [[nodiscard]] std::vector<atom> synced_nodes() const;
   /// The known nodes for a peer of `version`: with theirs, or as plain names.

@@ -16,8 +16,10 @@ void registrar::next() {
   if (busy_) lock(0);
 }
 
+// A node that has greeted us and of which no member tells is asked like a member: it takes us for one, and would keep,
+// and pass on, what we have changed since it got our names.
 void registrar::lock(unsigned times) {
-  auto nodes = members_.nodes();
+  auto nodes = members_.followers();
   nodes.push_back(context_.node());
   const auto boss = boss_of(nodes);
   rounds_.lock(id(), {boss}, [this, times, nodes = std::move(nodes)](bool locked) {
@@ -30,7 +32,7 @@ void registrar::lock(unsigned times) {
 void registrar::lock_all(unsigned times, const std::vector<atom>& nodes) {
   rounds_.lock(id(), nodes, [this, times, nodes](bool locked) {
     const auto listed = [&](atom node) { return std::ranges::find(nodes, node) != nodes.end(); };
-    if (locked && std::ranges::all_of(members_.nodes(), listed)) return make(nodes);
+    if (locked && std::ranges::all_of(members_.followers(), listed)) return make(nodes);
     rounds_.unlock_boss_last(id(), nodes, [this, times] { again(times); });
   });
 }

@@ -28,14 +28,14 @@ void strangers::reported(atom node) {
   wait(reported_, node, [] {});
 }
 
-// By then the member has heard of the loss as well, and has parted with the node if it is the same one.
+// We have passed the report on to the member: before it answers it has parted with the node, if that is the same one.
+// What the node changes until then is made here and not there, so that this must not wait.
 void strangers::announced(atom node, atom by) {
   told_by_[node] = by;
-  if (reported_.contains(node)) context_.after(patience_, [this, node, by] { compare(node, by); });
+  if (reported_.contains(node)) compare(node, by);
 }
 
 void strangers::compare(atom node, atom by) {
-  if (!members_.known(node) || !members_.known(by)) return;
   context_.call("global_name_server"_atom, by, term{"get_known"_atom}, [this, node](const term* given) {
     if (given != nullptr && given->is_list()) part_unless(read_members(*given), node);
   });

@@ -10,7 +10,9 @@ namespace ergo::inline v0::otp::global_detail {
 /// When a node and one of our members have made their names one, the node greets us with `in_sync` and from then on
 /// counts on us; our member tells us of it, with its names. If that member is lost in between, nobody tells us: the
 /// node has us as a member, we do not have it, and its names stay unknown here (`in_sync` and `resolved` of
-/// global.erl). Such a node is connected to again.
+/// global.erl). Such a node is connected to again. Until then it is told of our changes like a member
+/// (`members::followers`). But it may have names that were taken back before it greeted us: what it tells of others
+/// does not count, so that whoever has our names from it comes to us as a stranger too.
 ///
 /// And when a node is reported lost before a member has told us of it, `lost_connection` finds nobody to part with, and
 /// `new_nodes` makes it our member after all, while all others part with it. Then the member is asked whom it knows.
