@@ -133,6 +133,15 @@ TEST_CASE("every file and folder that a document names exists", "[docs]") {
   }
 }
 
+TEST_CASE("every example that the README names is there", "[docs]") {
+  const auto rows = table_rows(document("README.md"), "Examples");
+  CHECK(rows.size() > 12);
+  for (const auto& row : rows) {
+    INFO(row[0]);
+    CHECK(fs::exists(in_tree("apps/examples/" + code_spans(row[0])[0] + "/main.cpp")));
+  }
+}
+
 TEST_CASE("every test that the table of what proves what names exists", "[docs]") {
   const auto table = document("tests/README.md");
   std::size_t named_tests = 0;
