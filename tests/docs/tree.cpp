@@ -160,6 +160,27 @@ TEST_CASE("every test that the table of what proves what names exists", "[docs]"
   CHECK(named_tests > 100);
 }
 
+TEST_CASE("every test of ours that the table of Ergo's names has that name", "[docs]") {
+  const std::regex part{R"x(`([^`]+)`|"([^"]+)")x"};
+  std::size_t names = 0;
+  for (const auto& row : table_rows(document("tests/README.md"), "What Ergo's suites show, and where ours do")) {
+    INFO(row[0]);
+    REQUIRE(row.size() == 3);
+    std::string file;
+    for (std::sregex_iterator match{row[2].begin(), row[2].end(), part}, end; match != end; ++match) {
+      INFO(match->str());
+      if ((*match)[1].matched && !row[2].starts_with("-")) {
+        REQUIRE(fs::exists(in_tree("tests/" + (*match)[1].str())));
+        file = document("tests/" + (*match)[1].str());
+      } else if ((*match)[2].matched) {
+        CHECK(holds(file, "TEST_CASE(\"" + (*match)[2].str() + '"'));
+        ++names;
+      }
+    }
+  }
+  CHECK(names > 80);
+}
+
 TEST_CASE("every link of a document leads somewhere", "[docs]") {
   const std::regex link{R"(\]\(([^)#]+)\))"};
   for (const auto name : documents) {

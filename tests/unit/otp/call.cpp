@@ -54,6 +54,54 @@ class recorder {
   std::vector<std::int64_t> values_;
 };
 
+/// Answers a number with what the next server makes of it, and one more; the last one answers the number.
+class adder {
+ public:
+  explicit adder(pid next) : next_{next} {}
+
+  task<std::int64_t> add(process& self, std::int64_t number) {
+    if (next_ == pid{}) co_return number;
+    const auto request = etf::tuple("add"_atom, number);
+    const auto answer = co_await otp::call<std::int64_t>(self, next_, request);
+    if (!answer) self.exit(exit_reason::from(answer.error()));
+    co_return *answer + 1;
+  }
+  static constexpr auto calls = otp::on(otp::match<"add", std::int64_t>(&adder::add));
+
+ private:
+  pid next_;
+};
+
+/// Asks another server about each number that it is sent, and keeps the answers.
+class asker {
+ public:
+  explicit asker(pid other) : other_{other} {}
+
+  task<> record(process& self, std::int64_t number) {
+    const auto request = etf::tuple("add"_atom, number);
+    const auto answer = co_await otp::call<std::int64_t>(self, other_, request);
+    values_.push_back(answer.value_or(-1));
+  }
+  std::vector<std::int64_t> take() { return std::exchange(values_, {}); }
+  static constexpr auto casts = otp::on(otp::match<std::int64_t>(&asker::record));
+  static constexpr auto infos = otp::on(otp::match<std::int64_t>(&asker::record));
+  static constexpr auto calls = otp::on(otp::match<"take">(&asker::take));
+
+ private:
+  pid other_;
+  std::vector<std::int64_t> values_;
+};
+
+/// `count` servers of which each calls the one before; the last of them.
+task<pid> chain_of(process& self, int count) {
+  pid last{};
+  for (int made = 0; made < count; ++made) {
+    const auto server = co_await otp::start<adder>(self, {}, last);
+    last = server.value_or(pid{});
+  }
+  co_return last;
+}
+
 task<pid> started(process& self, std::int64_t opening) {
   const auto server = co_await otp::start<bank>(self, {}, opening);
   CHECK(server.has_value());
@@ -212,5 +260,36 @@ TEST_CASE("casts arrive in order and never block the sender") {
     CHECK(values.has_value());
     CHECK(values->size() == 20'000);
     CHECK(std::ranges::is_sorted(*values));
+  });
+}
+
+TEST_CASE("a request goes through a hundred servers of which each calls the next, a hundred times") {
+  world here;
+  here.run([](process& self) -> task<> {
+    const auto first = co_await chain_of(self, 100);
+    for (std::int64_t round = 0; round < 100; ++round) {
+      const auto request = etf::tuple("add"_atom, round);
+      const auto answer = co_await otp::call<std::int64_t>(self, first, request);
+      CHECK(answer == round + 99);
+    }
+  });
+}
+
+TEST_CASE("what a server is sent while its handler calls another it gets afterwards, in order") {
+  world here;
+  here.run([](process& self) -> task<> {
+    const auto other = co_await chain_of(self, 3);
+    const auto server = co_await otp::start<asker>(self, {}, other);
+    std::vector<std::int64_t> expected;
+    for (std::int64_t number = 0; number < 200; ++number) {
+      expected.push_back(number + 2);
+      if (number % 2 == 0) {
+        otp::cast(self, *server, number);
+      } else {
+        self.send(*server, number);
+      }
+    }
+    const auto kept = co_await otp::call<std::vector<std::int64_t>>(self, *server, "take"_atom);
+    CHECK(kept == expected);
   });
 }

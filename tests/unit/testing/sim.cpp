@@ -260,6 +260,31 @@ TEST_CASE("a node that was never started, or has gone, cannot be reached, and no
   CHECK(world.sessions() == 0);
 }
 
+TEST_CASE("links and monitors to a node that cannot be reached end with noconnection") {
+  sim world;
+  const auto names = start_nodes(world, 2);
+  const auto lost = world.spawn(names[1], [](process& self) -> task<> { co_await self.sleep(forever); });
+  world.run_for(1ms);
+  world.crash(names[1]);
+  std::vector<std::string> told;
+  world.spawn(
+      names[0],
+      [](process& self, pid target, atom there, std::vector<std::string>* out) -> task<> {
+        self.trap_exits(exits::trapped);
+        self.link(target);
+        const auto exited = co_await self.receive<exit_message>();
+        out->push_back(etf::to_text(exited->reason.value()));
+        for (const auto& to : {destination{target}, destination{"anybody"_atom, there}}) {
+          const auto watch = self.monitor(to);
+          const auto down = co_await self.receive<ergo::down>();
+          out->push_back(down->ref == watch.ref ? etf::to_text(down->reason.value()) : "another one");
+        }
+      },
+      lost, atom::of(names[1]), &told);
+  world.run_for(1s);
+  CHECK(told == std::vector<std::string>(3, "noconnection"));
+}
+
 TEST_CASE("a process that throws ends alone, and its node reports it") {
   testing::sim_options options;
   std::vector<event::kind> reported;
