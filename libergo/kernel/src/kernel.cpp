@@ -13,6 +13,7 @@
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/pg.hpp>
 #include <ergo/otp/supervisor.hpp>
+#include <ergo/rights.hpp>
 
 #include <chrono>
 #include <utility>
@@ -20,12 +21,20 @@
 namespace ergo::inline v0::kernel {
 namespace {
 
+// Whether two have one name is for the peer to say, and any process may be one of them. One of a third node dies by our
+// hand, whatever that node lets the peer do itself: this takes what running a function here takes.
+bool is_spared(const node& on, const pid& process, atom peer) {
+  const auto home = process.node.name();
+  if (home == on.name()) return is_guarded(on, process);
+  return home != peer && !contains(rights_of(on, peer), right::call);
+}
+
 // The node ends the processes of its services before it goes itself.
 otp::child_spec name_server_of(node& on, const options& chosen) {
   otp::global::options wanted;
   wanted.prevent_overlapping_partitions = chosen.prevent_overlapping_partitions;
   wanted.disconnect = [&on](atom peer) { (void)on.disconnect(peer.text()); };
-  wanted.spares = [&on](const pid& process) { return is_guarded(on, process); };
+  wanted.spares = [&on](const pid& process, atom peer) { return is_spared(on, process, peer); };
   return otp::global::child(wanted);
 }
 

@@ -1,7 +1,10 @@
 // Rights of nodes.
 #include "rights.hpp"
 
+#include "node_state.hpp"
+
 #include <ergo/dist/allow_list.hpp>
+#include <ergo/rights.hpp>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -47,3 +50,9 @@ nearness nearness_of(int descriptor) noexcept {
 }
 
 }  // namespace ergo::inline v0::detail
+
+namespace ergo::inline v0 {
+
+right rights_of(const node& on, atom peer) { return on.shared_state()->functions().policy().of(peer); }
+
+}  // namespace ergo::inline v0

@@ -46,9 +46,10 @@ struct watch_action {
 struct unwatch_action {
   std::uint64_t watch;
 };
-/// Sends an exit signal `kill`.
+/// Sends an exit signal `kill` to a process whose name one has that `peer` told of.
 struct kill_action {
   pid process;
+  atom peer;
 };
 /// Connects to a node unless it is connected; the machine is told with `unreachable` when that fails.
 struct connect_action {

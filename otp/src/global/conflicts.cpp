@@ -84,7 +84,7 @@ void conflicts::decide(const std::shared_ptr<run>& on, const term& name, const n
   const auto [first, last] = by_node(theirs, ours.process);
   const term kept{first};
   if (method == "random_exit_name"_atom) {
-    context_.act(kill_action{last});
+    context_.act(kill_action{last, on->peer});
     return settle(on, &kept);
   }
   if (method == "random_notify_name"_atom) {

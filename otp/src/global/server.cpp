@@ -244,8 +244,7 @@ void name_server::on(process& self, const unwatch_action& wanted) {
 }
 
 void name_server::on(process& self, const kill_action& wanted) {
-  const bool here = wanted.process.node == self.node().identity();
-  if (here && options_.spares && options_.spares(wanted.process)) return;
+  if (options_.spares && options_.spares(wanted.process, wanted.peer)) return;
   self.exit(wanted.process, "kill"_atom);
 }
 

@@ -168,6 +168,25 @@ TEST_CASE("a service is not killed for a name that another process has, too") {
   CHECK(on[0].whereis("rex"_atom) == rex);
 }
 
+// The first node decides, because its name is the smallest, and the process on the last one would be killed.
+TEST_CASE("a process of a third node is killed for a name only if the peer that has it, too, may call functions here") {
+  for (const auto held : {right::talk, right::talk | right::call}) {
+    cluster on{{"first@localhost", "guest@localhost", "zeta@localhost"}, held};
+    const auto victim = on[2].spawn(idle);
+    const auto other = on[1].spawn(idle);
+    REQUIRE(victim);
+    REQUIRE(other);
+    REQUIRE(on[0].connect("zeta@localhost"));
+    register_for(on[2], *victim);
+    register_for(on[1], *other);
+    CHECK(eventually([&] { return otp::global::whereis_name(on[0].local(), contested) == *victim; }));
+    REQUIRE(on[0].connect("guest@localhost"));
+    CHECK(eventually([&] { return otp::global::whereis_name(on[2].local(), contested) == *other; }));
+    const auto alive = rpc::call(on[2], rpc::at{on[2].name(), patience}, "erlang", "is_process_alive", *victim);
+    CHECK(alive.value().is("true"_atom) == !contains(held, right::call));
+  }
+}
+
 namespace {
 
 std::string resolve(cluster& on, std::string_view function) {

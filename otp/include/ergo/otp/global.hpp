@@ -49,9 +49,10 @@ struct options {
   /// Ends the connection to a node, such as `ergo::node::disconnect`; called by the server, must not block. Without it
   /// nodes are forgotten that should go, but stay connected.
   std::function<void(atom node)> disconnect;
-  /// Processes of this node that are never killed because two have one name, such as services of the node: they only
-  /// lose it. Called by the server; must not block. Without it there are none.
-  std::function<bool(const pid& process)> spares;
+  /// Processes that are not killed because two have one name, and only lose it, such as services of the node. `peer` is
+  /// the node with whose names ours were compared; the process may be of any node. Called by the server; must not
+  /// block. Without it there are none.
+  std::function<bool(const pid& process, atom peer)> spares;
   std::uint64_t seed = 0;  ///< of random waits; 0: another one at each start
   /// A server that a supervisor has started again (`child`) has nothing in common with the others: it ends the
   /// connections that stand (by `disconnect`) and makes them again, after this time and, as often as one fails or is
