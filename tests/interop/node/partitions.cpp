@@ -1,6 +1,6 @@
 // R41: nodes of Erlang and of ours on computers of their own, between some of which the network is cut.
 #include "harness.hpp"
-#include "scoreboard.hpp"
+#include "network.hpp"
 
 #include <ergo/etf/text.hpp>
 #include <ergo/kernel.hpp>
@@ -9,17 +9,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <exception>
 #include <map>
-#include <thread>
 
 namespace ergo_interop {
 namespace {
@@ -29,75 +20,7 @@ using ergo::otp::pg;
 constexpr auto tick_time = 4s;
 // A silent peer is down within five quarters of the tick time; the rest is for a machine with other work.
 constexpr auto patience = tick_time + tick_time / 4 + 10s;
-constexpr int cannot = 77;  // what netns.sh ends with where the machine does not allow something
 constexpr std::uint16_t everywhere = 4'711;
-
-/// The computers of netns.sh, until this object goes. Skips the test where the machine allows none.
-class network {
- public:
-  explicit network(unsigned computers) { set_up("up", std::to_string(computers)); }
-  ~network() { (void)run("down", ""); }
-  network(const network&) = delete;
-  network& operator=(const network&) = delete;
-
-  /// False where this machine cannot do that; why is remarked.
-  [[nodiscard]] bool cut(const std::string& how, unsigned one, unsigned other) {
-    const auto done = run("cut", how + " " + std::to_string(one) + " " + std::to_string(other));
-    if (done.code == cannot) {
-      remark("partial partitions by " + how + " are left out: " + done.said);
-      return false;
-    }
-    if (done.code != 0) throw std::runtime_error{"netns.sh cut: " + done.said};
-    return true;
-  }
-  void heal() { set_up("heal", ""); }
-  [[nodiscard]] std::string space(unsigned computer) const { return bed_ + "-" + std::to_string(computer); }
-  [[nodiscard]] static std::string address(unsigned computer) { return "10.77.0." + std::to_string(computer); }
-
-  /// Runs `work` on a thread of that computer; threads that it starts are there, too.
-  void on(unsigned computer, const std::function<void()>& work) const {
-    std::exception_ptr thrown;
-    std::thread{[&] {
-      try {
-        const auto path = "/run/netns/" + space(computer);
-        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        const bool there = file >= 0 && ::setns(file, CLONE_NEWNET) == 0;
-        ::close(file);
-        if (!there) throw std::runtime_error{"cannot enter " + path};
-        work();
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-    }}.join();
-    if (thrown) std::rethrow_exception(thrown);
-  }
-
- private:
-  struct outcome {
-    int code = 0;
-    std::string said;
-  };
-  [[nodiscard]] outcome run(const std::string& command, const std::string& arguments) const {
-    const auto line =
-        ERGO_SOURCE_DIR "/tests/interop/node/netns.sh " + command + " " + bed_ + " " + arguments + " 2>&1";
-    outcome how;
-    auto* const script = ::popen(line.c_str(), "r");
-    std::array<char, 256> room{};
-    while (std::fgets(room.data(), room.size(), script) != nullptr) how.said += room.data();
-    const int status = ::pclose(script);
-    how.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return how;
-  }
-  void set_up(const std::string& command, const std::string& arguments) const {
-    const auto how = run(command, arguments);
-    if (how.code == 0) return;
-    if (how.code != cannot || command != "up") throw std::runtime_error{"netns.sh " + command + ": " + how.said};
-    (void)run("down", "");
-    SKIP(how.said);
-  }
-
-  std::string bed_ = fresh_name("ergo");
-};
 
 ergo::task<ergo::term> join(ergo::process& self, pg scope) {
   const auto lobby = "lobby"_atom;
@@ -135,7 +58,7 @@ ergo::task<ergo::term> give_name(ergo::process& self, ergo::atom name, ergo::pid
 
 ergo::task<> stay(ergo::process& self) { co_await self.sleep(ergo::forever); }
 
-/// Whether the visible node has names of the cluster, and all nodes prevent partitions that overlap.
+/// Whether our nodes have global names, the visible one those of the cluster, and all prevent partitions that overlap.
 enum class naming : std::uint8_t { none, cluster };
 
 /// Two nodes of Erlang, a hidden and a visible one of ours, each on a computer of its own, all connected.
@@ -205,8 +128,8 @@ class scattered {
   }
   /// Gives a name to a new process of that computer.
   void register_name(unsigned computer, const std::string& name) {
-    if (computer == visible) {
-      auto& node = **ours_.at(visible);
+    if (ours_.contains(computer)) {
+      auto& node = **ours_.at(computer);
       const auto who = node.spawn(stay).value();
       return expect_term(run_process(node, give_name, ergo::atom::of(name), who), "true");
     }
@@ -216,8 +139,8 @@ class scattered {
   }
   /// The names of the cluster with their nodes, as `computer` sees them.
   [[nodiscard]] std::string names_at(unsigned computer) {
-    if (computer != visible) return theirs_.at(computer)->run("{apply, global_side, names, []}");
-    const auto& here = (**ours_.at(visible)).local();
+    if (theirs_.contains(computer)) return theirs_.at(computer)->run("{apply, global_side, names, []}");
+    const auto& here = (**ours_.at(computer)).local();
     std::map<std::string, ergo::term> sorted;
     for (const auto& name : ergo::otp::global::registered_names(here)) {
       const auto who = ergo::otp::global::whereis_name(here, ergo::otp::global_name{name});
@@ -277,7 +200,7 @@ class scattered {
     options.peer_port = everywhere;
     options.visibility = seen;
     options.net_ticktime = tick_time;
-    if (naming_ == naming::cluster && seen == ergo::visibility::visible) options.boot = ergo::kernel::boot();
+    if (naming_ == naming::cluster) options.boot = ergo::kernel::boot();
     ergo::runtime_options runtime;
     if (otp.number == "23") runtime.compatibility = ergo::compatibility::otp23;
     network_.on(computer, [&] { ours_.emplace(computer, std::make_unique<our_node>(options, std::move(runtime))); });
@@ -328,43 +251,63 @@ TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and 
   });
 }
 
+using table = std::map<std::string, std::vector<unsigned>>;
+
+// Returns what the table is after the heal: a name that both sides have given away belongs to one of them.
+table part_and_heal(scattered& on, const release& otp, const std::string& how, const table& before) {
+  constexpr auto centre = scattered::centre;
+  constexpr auto erlang = scattered::erlang;
+  constexpr auto visible = scattered::visible;
+  const auto both_have = "of_both_" + how;
+  if (!on.cables().cut(how, visible, erlang)) return before;
+  eventually(
+      "both lose each other", [&] { return !on.connected(erlang, visible) && !on.connected(visible, erlang); },
+      patience);
+  if (otp.number != "23") {  // where the centre parts with one of them, or with both
+    eventually(
+        "nobody is in two partitions", [&] { return !on.connected(centre, erlang) || !on.connected(centre, visible); },
+        patience);
+  }
+  eventually("ours has not their name", [&] { return on.names_at(visible).find("of_erlang") == std::string::npos; });
+  eventually("theirs has not ours", [&] { return on.names_at(erlang).find("of_ours") == std::string::npos; });
+  expect(on.sees(scattered::hidden, {{"of_hidden", {scattered::hidden}}}), "the hidden one keeps its own name");
+  auto after = before;
+  for (const auto& [side, alone] :
+       {std::pair{erlang, !on.connected(centre, erlang)}, std::pair{visible, !on.connected(centre, visible)}}) {
+    if (!alone) continue;
+    on.register_name(side, both_have);
+    after[both_have] = {erlang, visible};
+  }
+  on.cables().heal();
+  on.meet();
+  return after;
+}
+
 TEST_CASE("R41: names follow who is cut, nobody is in two partitions, and after the heal all have the same names") {
   for_every_release("global: partial partition, prevented from overlapping", [](const release& otp) {
     scattered on{otp, naming::cluster};
     constexpr auto centre = scattered::centre;
     constexpr auto erlang = scattered::erlang;
+    constexpr auto hidden = scattered::hidden;
     constexpr auto visible = scattered::visible;
-    const std::array everybody{centre, erlang, visible};
-    const auto all_see = [&](const std::string& when, const std::map<std::string, std::vector<unsigned>>& wanted) {
-      for (const auto computer : everybody) eventually(when, [&] { return on.sees(computer, wanted); }, patience);
+    const auto all_see = [&](const std::string& when, const table& wanted) {
+      for (const auto computer : {centre, erlang, visible})
+        eventually(when, [&] { return on.sees(computer, wanted); }, patience);
+      // It is no member: it has its own names, and nobody else has those.
+      eventually(when, [&] { return on.sees(hidden, {{"of_hidden", {hidden}}}); }, patience);
     };
     on.register_name(centre, "of_centre");
     on.register_name(erlang, "of_erlang");
     on.register_name(visible, "of_ours");
-    const std::map<std::string, std::vector<unsigned>> names{
-        {"of_centre", {centre}}, {"of_erlang", {erlang}}, {"of_ours", {visible}}};
+    on.register_name(hidden, "of_hidden");
+    table names{{"of_centre", {centre}}, {"of_erlang", {erlang}}, {"of_ours", {visible}}};
     all_see("names of all", names);
-
-    if (!on.cables().cut("drop", erlang, visible)) return;
-    eventually(
-        "both lose each other", [&] { return !on.connected(erlang, visible) && !on.connected(visible, erlang); },
-        patience);
-    if (otp.number != "23") {  // where the centre parts with one of them, or with both
-      eventually(
-          "nobody is in two partitions",
-          [&] { return !on.connected(centre, erlang) || !on.connected(centre, visible); }, patience);
+    std::vector<std::string> ways{"drop"};
+    if (otp.installed()) ways.insert(ways.end(), {"reset", "down"});
+    for (const auto& how : ways) {
+      names = part_and_heal(on, otp, how, names);
+      all_see("after the heal of " + how, names);
     }
-    eventually("ours has not their name", [&] { return on.names_at(visible).find("of_erlang") == std::string::npos; });
-    eventually("theirs has not ours", [&] { return on.names_at(erlang).find("of_ours") == std::string::npos; });
-    if (!on.connected(centre, erlang)) on.register_name(erlang, "of_both");
-    if (!on.connected(centre, visible)) on.register_name(visible, "of_both");
-    const bool both = !on.connected(centre, erlang) || !on.connected(centre, visible);
-
-    on.cables().heal();
-    on.meet();
-    auto after = names;
-    if (both) after.emplace("of_both", std::vector{erlang, visible});
-    all_see("after the heal", after);
     on.expect_no_crash();
   });
 }
