@@ -37,6 +37,16 @@ void no_handler_clause(atom handler, atom callback, const term& argument) {
   throw ergo::detail::process_exit{exit_reason{etf::tuple("function_clause"_atom, etf::list(place))}};
 }
 
+term undefined_code_change(atom handler, const term& arguments) {
+  const auto place = etf::tuple(handler, "code_change"_atom, arguments, term{});
+  return etf::tuple("EXIT"_atom, etf::tuple("undef"_atom, etf::list(place)));
+}
+
+term refused_code_change(const term& why) {
+  const auto wrong = etf::tuple("badmatch"_atom, etf::tuple("error"_atom, why));
+  return etf::tuple("EXIT"_atom, etf::tuple(wrong, term{}));
+}
+
 void report_unknown_info(process& self, atom handler, const term& info) {
   self.log(log_level::warning, "event handler has no handle_info", {{"handler", handler}, {"message", info}});
 }

@@ -261,26 +261,34 @@ status server_loop::visible(const status& all) const {
     return on_format_status(all);
   } catch (...) {
     const auto crashed = etf::text_list(std::string{server_name().text()} + ":format_status/1 crashed");
-    return {.state = crashed, .message = crashed, .reason = {}, .log = {}};
+    return {.state = crashed, .message = crashed};
   }
 }
 
-// The fields of OTP's report, with the name of the class.
 void server_loop::report_end(process& self) {
+  if (watched()) [[unlikely]]
+    note_end(self, reason_);
   if (reason_.is_ordinary()) return;
-  auto shown = visible({.state = argument_.is_nil() ? safe_state() : argument_,
-                        .message = last_message(),
-                        .reason = reason_.value(),
-                        .log = system_.log()});
+  status all{.state = argument_.is_nil() ? safe_state() : argument_,
+             .message = last_message(),
+             .reason = reason_.value(),
+             .log = system_.log()};
+  add_to_status(all);
+  auto shown = visible(all);
   if (shown.reason.is_nil()) shown.reason = reason_.value();
+  report(self, shown);
+}
+
+// The fields of OTP's report, with the name of the class.
+void server_loop::report(process& self, const status& shown) const {
   self.log(log_level::error, "server terminating",
            {{"label", etf::tuple(system_module(), "terminate"_atom)},
             {"name", system_name(self)},
             {"server", server_name()},
-            {"last_message", bounded(shown.message, report_depth_)},
-            {"state", bounded(shown.state, report_depth_)},
-            {"log", bounded(shown.log, report_depth_)},
-            {"reason", bounded(shown.reason, report_depth_)},
+            {"last_message", cut(shown.message)},
+            {"state", cut(shown.state)},
+            {"log", cut(shown.log)},
+            {"reason", cut(shown.reason)},
             {"client_info", client(self)}});
 }
 
@@ -328,7 +336,11 @@ void server_loop::take_state(process& /*self*/, const term& /*next*/) {}
 
 // As in OTP for a module without `code_change`.
 std::optional<term> server_loop::on_code_change(process& /*self*/, const term& old_version, const term& extra) {
-  const auto place = etf::tuple(server_name(), "code_change"_atom, etf::list(old_version, state(), extra), term{});
+  return undefined_callback("code_change"_atom, etf::list(old_version, state(), extra));
+}
+
+term server_loop::undefined_callback(atom name, const term& arguments) const {
+  const auto place = etf::tuple(server_name(), name, arguments, term{});
   return etf::tuple("EXIT"_atom, etf::tuple("undef"_atom, etf::list(place)));
 }
 

@@ -89,6 +89,7 @@ task<result> statem_loop::go_on_later(process& self) {
 
 // Handles events until one takes longer, none is left, or the machine ends.
 std::optional<result> statem_loop::advance(process& self) {
+  machine_->remarks(watched());
   for (unsigned handled = 0;; ++handled) {
     carry_out_orders(self);
     if (machine_->end()) return otp::stop(*machine_->end());
@@ -105,7 +106,10 @@ std::optional<result> statem_loop::advance(process& self) {
 void statem_loop::carry_out_orders(process& self) {
   for (auto& order : machine_->orders()) {
     if (auto* const reply = std::get_if<statem_machine::reply>(&order)) {
+      if (watched()) note(self, etf::tuple("out"_atom, reply->value, reply->to.to_term()));
       self.reply(reply->to, std::move(reply->value));
+    } else if (auto* const remark = std::get_if<statem_machine::remark>(&order)) {
+      note(self, std::move(remark->event));
     } else if (const auto* const start = std::get_if<statem_machine::start_timer>(&order)) {
       const auto delay = start->at ? std::max(*start->at - self.now(), duration::zero()) : start->after;
       timers_.emplace_back(start->timer, self.start_timer(delay, self.id(), term{start->timer}).ref);
@@ -117,7 +121,7 @@ void statem_loop::carry_out_orders(process& self) {
 
 // One that has gone off already is in the mailbox.
 void statem_loop::stop_timer(process& self, std::uint64_t timer) {
-  const auto found = std::ranges::find(timers_, timer, &std::pair<std::uint64_t, reference>::first);
+  const auto found = std::ranges::find(timers_, timer, &statem_loop::timer::first);
   const timer_ref running{found->second};
   timers_.erase(found);
   if (self.cancel_timer(running)) return;
@@ -125,9 +129,12 @@ void statem_loop::stop_timer(process& self, std::uint64_t timer) {
   if (late.await_ready()) (void)late.await_resume();
 }
 
+std::vector<statem_loop::timer>::const_iterator statem_loop::timer_of(const message& info) const {
+  return std::ranges::find_if(timers_, [&](const timer& each) { return is_timeout_of(info, term{each.second}); });
+}
+
 std::optional<std::uint64_t> statem_loop::take_timer(const message& info) {
-  const auto found =
-      std::ranges::find_if(timers_, [&](const auto& each) { return is_timeout_of(info, term{each.second}); });
+  const auto found = timer_of(info);
   if (found == timers_.end()) return std::nullopt;
   const auto timer = found->first;
   timers_.erase(found);

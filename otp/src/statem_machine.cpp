@@ -2,6 +2,7 @@
 #include "statem_machine.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 
 namespace ergo::inline v0::otp::detail {
@@ -17,6 +18,16 @@ auto find(std::vector<statem_machine::running>& timeouts, event_type type, const
 term insertion(const state_event& event) {
   const auto shown = event.to_term();
   return etf::tuple("next_event"_atom, shown.elements()[0], shown.elements()[1]);
+}
+
+// {Type, Time, Content, Options}; the time in milliseconds, of a point of time that of Erlang's monotonic clock.
+term as_started(const timeout_action& wanted, const statem_machine::running& started) {
+  const bool absolute = wanted.act == timeout_action::what::at;
+  const auto time = absolute ? wanted.at.time_since_epoch() : wanted.after;
+  const auto event = statem_machine::event_of(started).to_term();
+  const auto options = absolute ? etf::list(etf::tuple("abs"_atom, true)) : term{};
+  return etf::tuple(event.elements()[0], std::chrono::duration_cast<std::chrono::milliseconds>(time).count(),
+                    event.elements()[1], options);
 }
 
 }  // namespace
@@ -99,6 +110,7 @@ void statem_machine::answer(reply_action& wanted) {
 void statem_machine::insert(state_event& event) {
   if (enter_) return fail("bad_state_enter_action_from_state_function"_atom, insertion(event));
   if (event.is(event_type::enter)) return fail("bad_action_from_state_function"_atom, insertion(event));
+  if (remarks_) remark_on("in"_atom, event.to_term());
   inserted_.push_back(std::move(event));
 }
 
@@ -125,6 +137,10 @@ void statem_machine::proceed(bool enters) {
 }
 
 void statem_machine::transit() {
+  if (remarks_) {
+    const auto what = postpone_ ? "postpone"_atom : "consume"_atom;
+    orders_.emplace_back(remark{etf::tuple(what, event_->to_term(), before_, state_)});
+  }
   if (std::exchange(postpone_, false)) postponed_.push_back(*std::move(event_));
   event_.reset();
   cancel(event_type::timeout, {});
@@ -147,7 +163,9 @@ void statem_machine::next() {
   } else if (!over_.empty()) {
     const auto [type, name] = std::move(over_.front());
     over_.erase(over_.begin());
-    come_over(*find(timeouts_, type, name));
+    const auto found = find(timeouts_, type, name);
+    if (remarks_) remark_on("in"_atom, event_of(*found).to_term());
+    come_over(*found);
   }
 }
 
@@ -177,6 +195,7 @@ void statem_machine::set_timeout(timeout_action& wanted, std::vector<std::size_t
   cancel(wanted.type, wanted.name);
   if (wanted.act == what::cancel || (wanted.act == what::after && wanted.after == forever)) return;
   auto& started = timeouts_.emplace_back(running{wanted.type, wanted.name, is_over, std::move(wanted.content)});
+  if (remarks_ && wanted.act != what::update) remark_on("start_timer"_atom, as_started(wanted, started));
   if (!absolute && (wanted.act == what::update || wanted.after <= duration::zero())) {
     at_once.push_back(position);
     return;
@@ -196,12 +215,31 @@ void statem_machine::cancel(event_type type, const term& name) {
   timeouts_.erase(found);
 }
 
-void statem_machine::come_over(running& timeout) {
-  auto event = timeout.type == event_type::named_timeout
-                   ? state_event::named(std::move(timeout.name), std::move(timeout.content))
-                   : state_event{timeout.type, std::move(timeout.content)};
+void statem_machine::come_over(const running& timeout) {
+  auto event = event_of(timeout);
   timeouts_.erase(timeouts_.begin() + (&timeout - timeouts_.data()));
   receive(std::move(event));
+}
+
+state_event statem_machine::event_of(const running& timeout) {
+  if (timeout.type == event_type::named_timeout) return state_event::named(timeout.name, timeout.content);
+  return state_event{timeout.type, timeout.content};
+}
+
+void statem_machine::become(term state) {
+  state_ = std::move(state);
+  before_ = state_;
+}
+
+std::vector<term> statem_machine::waiting() const {
+  std::vector<term> all;
+  if (event_) all.push_back(event_->to_term());
+  for (const auto& each : queue_) all.push_back(each.to_term());
+  return all;
+}
+
+void statem_machine::remark_on(atom what, const term& event) {
+  orders_.emplace_back(remark{etf::tuple(what, event, state_)});
 }
 
 }  // namespace ergo::inline v0::otp::detail

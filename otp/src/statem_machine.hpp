@@ -32,7 +32,11 @@ class statem_machine {
   struct stop_timer {
     std::uint64_t timer;
   };
-  using order = std::variant<reply, start_timer, stop_timer>;
+  /// An event for whoever watches by `sys`; only while `remarks(true)`.
+  struct remark {
+    term event;
+  };
+  using order = std::variant<reply, start_timer, stop_timer, remark>;
 
   /// A time-out that runs; `timer` is 0 for one that is over and comes when no other event waits.
   struct running {
@@ -61,11 +65,20 @@ class statem_machine {
   [[nodiscard]] const std::optional<exit_reason>& end() const noexcept { return end_; }
   /// What is to be done, in this order; asking takes it.
   [[nodiscard]] std::vector<order> orders() { return std::exchange(orders_, {}); }
+  /// Whether to make remarks among the orders.
+  void remarks(bool wanted) noexcept { remarks_ = wanted; }
+  /// Gives the machine another state, from outside; only while there is no `current()`. No entry of it is an event, and
+  /// what was postponed stays so, as in OTP.
+  void become(term state);
   /// Whether the last decision said that nothing is expected for a while.
   [[nodiscard]] bool hibernates() const noexcept { return hibernate_; }
 
   [[nodiscard]] const std::vector<state_event>& postponed() const noexcept { return postponed_; }  ///< oldest first
   [[nodiscard]] const std::vector<running>& timeouts() const noexcept { return timeouts_; }
+  /// The event that is handled, if any, and those that are next.
+  [[nodiscard]] std::vector<term> waiting() const;
+  /// What a time-out is as an event.
+  [[nodiscard]] static state_event event_of(const running& timeout);
 
  private:
   void act(transition::action& wanted);
@@ -79,7 +92,8 @@ class statem_machine {
   void set_timeouts();
   void set_timeout(timeout_action& wanted, std::vector<std::size_t>& at_once);
   void cancel(event_type type, const term& name);
-  void come_over(running& timeout);
+  void come_over(const running& timeout);
+  void remark_on(atom what, const term& event);
 
   state_entry entry_;
   term before_;  // the state until the present transition is complete
@@ -96,6 +110,7 @@ class statem_machine {
   std::vector<timeout_action> wanted_;
   bool postpone_ = false;
   bool hibernate_ = false;
+  bool remarks_ = false;
 
   std::vector<order> orders_;
   std::uint64_t last_timer_ = 0;

@@ -13,13 +13,6 @@
 namespace ergo_interop {
 namespace {
 
-// `proc_lib` asks visible nodes only.
-ergo::node_options visible_at(std::uint16_t port) {
-  auto options = options_for(fresh_name("cpp"), port);
-  options.visibility = ergo::visibility::visible;
-  return options;
-}
-
 /// A node of ours that starts twins, and an Erlang node that has twins.erl loaded.
 struct stage {
   std::uint16_t port = free_port();

@@ -195,7 +195,7 @@ TEST_CASE("Erlang's gen_statem clients call a state machine of ours") {
     expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
     expect_same(peer.run("{apply, machines, visit, [{cabin, " + ours.quoted_name() + "}]}"),
                 "[ok,bob,timeout,{reply,welcome},eve,welcome,zoe,function_clause]");
-    expect(ours.reported("server terminating"), "the crash was not reported");
+    expect(ours.reported("state machine terminating"), "the crash was not reported");
   });
 }
 

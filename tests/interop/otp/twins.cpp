@@ -1,6 +1,9 @@
 // The C++ twin of the gen_server in twins.erl: callback for callback the same.
 #include "twins.hpp"
 
+#include "harness.hpp"
+#include "watched.hpp"
+
 #include <ergo/otp/start.hpp>
 
 namespace ergo_interop {
@@ -98,8 +101,18 @@ otp::result twin::code_change(const term& old_version, const term& state, const 
   return otp::ok();
 }
 
+ergo::node_options visible_at(std::uint16_t epmd_port) {
+  auto options = options_for(fresh_name("cpp"), epmd_port);
+  options.visibility = ergo::visibility::visible;
+  return options;
+}
+
 ergo::task<otp::result> twins::handle_call(ergo::process& self, const term& request) {
   const auto parts = request.elements();
+  if (const auto printer = parts[1].as_pid()) {
+    const auto watched = co_await start_watched(self, parts[0].as_atom().value(), *printer);
+    co_return otp::reply(watched ? tuple("ok"_atom, *watched) : tuple("error"_atom, watched.error().context()));
+  }
   const auto how = parts[1].elements();
   otp::start_options named;
   named.name = "twin"_atom;

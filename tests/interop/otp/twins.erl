@@ -6,7 +6,7 @@
 %% {stop, R} | {request, What} | {sys, Function, [Argument]} | {exit, R}; What tells the server what to do (see act/3).
 -module(twins).
 -behaviour(gen_server).
--export([compare/2, compare_text/2, status/2, traces/1, described/1, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2,
+-export([compare/2, compare_text/2, status/2, traces/1, described/1, seen/3, tried/1, shape/1, device/1, printed/3, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2,
          terminate/2, code_change/3]).
 
 compare({Init, Steps}, Node) ->
@@ -160,17 +160,17 @@ traced(Name, Start) ->
         gen_server:call(Name, {add, 7}),
         gen_server:stop(Name)
     end),
-    printed(Device, 250).
+    printed(Device, 11, 250).
 
 whereabouts({Short, Node}) when Node =:= node() -> whereis(Short);
 whereabouts(Name) -> Name.
 
-%% The lines come when the device has taken them: 11, of which one is printed twice.
-printed(Device, Tries) ->
+%% The lines come when the device has taken them.
+printed(Device, Count, Tries) ->
     Device ! {tell, self()},
     Text = receive {text, Told} -> Told after 5000 -> "nothing" end,
     case string:split(Text, "*DBG*", all) of
-        Lines when length(Lines) < 11, Tries > 0 -> receive after 20 -> printed(Device, Tries - 1) end;
+        Lines when length(Lines) < Count, Tries > 0 -> receive after 20 -> printed(Device, Count, Tries - 1) end;
         _ -> exit(Device, kill), without_identity(Text)
     end.
 

@@ -1,6 +1,7 @@
 // The C++ twin of the gen_server in twins.erl.
 #pragma once
 
+#include <ergo/node_options.hpp>
 #include <ergo/otp/gen_server.hpp>
 
 namespace ergo_interop {
@@ -26,8 +27,11 @@ class twin {
   BOOST_DESCRIBE_CLASS(twin, (), (), (), (count_, diary_, last_))
 };
 
+/// A visible node: `proc_lib` and `sys` of OTP ask those only what a process was started as.
+[[nodiscard]] ergo::node_options visible_at(std::uint16_t epmd_port);
+
 /// Call `{start, {Diary, Init}}`, or with a group leader behind it, starts a twin under the name `twin` and answers
-/// what `gen_server:start` does.
+/// what `gen_server:start` does; `{latch | bells, Pid}` starts what watched.hpp knows, and answers `{ok, Pid}`.
 class twins {
  public:
   ergo::task<ergo::otp::result> handle_call(ergo::process& self, const ergo::term& request);

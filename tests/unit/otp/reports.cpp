@@ -1,5 +1,5 @@
 // What is reported when a server crashes: in OTP's form, bounded, and without what nobody should read.
-#include "support.hpp"
+#include "reported.hpp"
 
 #include <ergo/otp/sys.hpp>
 
@@ -42,19 +42,6 @@ class indiscreet {
  private:
   term state_ = "fine"_atom;
 };
-
-term field(const event& report, std::string_view key) {
-  for (const auto& [name, value] : report.fields) {
-    if (name == key) return value;
-  }
-  return "absent"_atom;
-}
-
-const event& report(const world& here, std::string_view text) {
-  const auto found = std::ranges::find_if(here.events(), [&](const event& happened) { return happened.text == text; });
-  REQUIRE(found != here.events().end());
-  return *found;
-}
 
 template <typename Server, typename... Argument>
 task<pid> named(process& self, std::string name, Argument... argument) {

@@ -114,7 +114,7 @@ TEST_CASE("a state machine tells its state and data, and what no state takes goe
   here.runtime().send(lock, etf::tuple("over"_atom, 1));
   here.settle();
   CHECK(logged(here, "terminate") == std::vector<term>{etf::tuple("over"_atom, 1), "locked"_atom});
-  CHECK(logged(here, "server terminating", "state").at(0) == etf::tuple("locked"_atom, etf::binary("")));
+  CHECK(logged(here, "state machine terminating", "state").at(0) == etf::tuple("locked"_atom, etf::binary("")));
 }
 
 TEST_CASE("postponed casts wait for the next state") {

@@ -5,7 +5,10 @@
 //   constructor, or init(self, arguments)   -> void, refuse(reason)         events, calls, infos: tables by otp::on
 //   handle_event(self, event)               -> void, handler_result         handle_info(self, message)  -> likewise
 //   handle_call(self, request)              -> an answer, handler_result    terminate(self, how)        -> void or a
-//   term state() const                           -> term, for sys:get_state
+//
+// What `sys` shows and does, plain: state() const -> term and state(term), which are made of the members where
+// Boost.Describe knows them; format_status(otp::status) const -> otp::status;
+// code_change(self, old_version, state, extra) -> void, otp::result.
 //
 // Every parameter may be left out; `message` may be `const ergo::message&` or `const ergo::term&`, the others are
 // terms. A handler that throws is removed and reported, and nobody else is hurt. What no entry of `events` takes and no
@@ -23,6 +26,9 @@
 #include <vector>
 
 namespace ergo::inline v0::otp {
+namespace detail {
+class manager_callbacks;
+}  // namespace detail
 
 /// The handlers that a manager can be asked for, by the atom that stands for a module in Erlang: who adds a handler,
 /// here or from Erlang, names one of these. A value; copied with the manager's arguments.
@@ -72,6 +78,8 @@ class event_manager {
   [[nodiscard]] term state() const;
 
  private:
+  friend class detail::manager_callbacks;
+
   struct entry {
     atom module;
     term id = term{false};  // `false`: the handler is known by its module alone
@@ -110,6 +118,30 @@ class event_manager {
   event_handlers known_;
   std::vector<entry> entries_;
 };
+
+namespace detail {
+
+/// What `sys` sees of an event manager is that of a gen_event.
+class manager_callbacks : public server_callbacks<event_manager> {
+ private:
+  [[nodiscard]] atom system_module() const noexcept final { return "gen_event"_atom; }
+  [[nodiscard]] task<term> replace_system_state(process& self, new_state next) final;
+  [[nodiscard]] std::optional<term> change_code(process& self, term module, term old_version, term extra) final;
+  [[nodiscard]] term system_status(process& self, const status_facts& facts) const final;
+  [[nodiscard]] std::string describe_event(process& self, const term& event) const final;
+  void note_answer(process& /*self*/, const term& /*value*/) final {}
+  void note_state(process& /*self*/) final {}
+};
+
+/// An event manager with its arguments.
+template <typename... Argument>
+class server_shim<event_manager, Argument...> final
+    : public constructed<manager_callbacks, event_manager, Argument...> {
+ public:
+  using constructed<manager_callbacks, event_manager, Argument...>::constructed;
+};
+
+}  // namespace detail
 
 // What processes ask of a manager, here or on any node, an Erlang one included. A handler is named by the atom of its
 // class or module, or `{Atom, Id}`. Requests fail as `otp::call` does.

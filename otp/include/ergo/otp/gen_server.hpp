@@ -14,6 +14,7 @@
 
 #include <ergo/otp/call.hpp>
 #include <ergo/otp/detail/callbacks.hpp>
+#include <ergo/otp/detail/construction.hpp>
 #include <ergo/otp/detail/server_checks.hpp>
 #include <ergo/otp/detail/server_loop.hpp>
 #include <ergo/otp/detail/shown_state.hpp>
@@ -45,11 +46,11 @@ class server_callbacks : public server_loop {
 
  public:
   [[nodiscard]] term state() const override {
-    if (!server_) return {};
+    if (!object_) return {};
     if constexpr (names::state) {
-      return server_->state();
+      return object_->state();
     } else if constexpr (described) {
-      return described_state(*server_);
+      return described_state(*object_);
     } else {
       return etf::tuple("opaque"_atom, etf::binary(server_name_source<Server>::text));
     }
@@ -60,21 +61,42 @@ class server_callbacks : public server_loop {
   /// Calls a callback that is no call's handler and does what it decides.
   template <typename Function, typename... Part>
   void use_plain(process& self, const Function& function, const Part&... part) {
-    using returned = decltype(inject(function, *server_, self, part...));
+    using returned = decltype(inject(function, *object_, self, part...));
     static_assert(plain_outcome<awaited_t<returned>>,
                   "ergo::otp: init, handle_cast, handle_info, handle_continue, terminate and the handlers of casts and "
                   "infos return void, otp::result or a task of these");
     if constexpr (is_task<returned>) {
-      run(self, plain_result(inject(function, *server_, self, part...)));
+      run(self, plain_result(inject(function, *object_, self, part...)));
     } else if constexpr (std::is_void_v<returned>) {
-      inject(function, *server_, self, part...);
+      inject(function, *object_, self, part...);
       this->decided(self);
     } else {
-      apply(self, inject(function, *server_, self, part...));
+      apply(self, inject(function, *object_, self, part...));
     }
   }
 
-  std::optional<Server> server_;
+  static constexpr bool has_init = names::init;
+
+  /// Calls `init` with what is left of the arguments, and does what it decides.
+  template <typename... Part>
+  void use_init(process& self, Part&&... part) {
+    if constexpr (!names::init) {
+      this->decided(self);
+    } else {
+      using returned = decltype(inject(call_init{}, *object_, self, std::forward<Part>(part)...));
+      static_assert(plain_outcome<awaited_t<returned>>, "ergo::otp: init returns void, otp::result or a task of these");
+      if constexpr (is_task<returned>) {
+        run(self, plain_result(inject(call_init{}, *object_, self, std::forward<Part>(part)...)));
+      } else if constexpr (std::is_void_v<returned>) {
+        inject(call_init{}, *object_, self, std::forward<Part>(part)...);
+        this->decided(self);
+      } else {
+        apply(self, inject(call_init{}, *object_, self, std::forward<Part>(part)...));
+      }
+    }
+  }
+
+  std::optional<Server> object_;
 
  private:
   void on_call(process& self, const message& request, const from& caller) override {
@@ -131,20 +153,20 @@ class server_callbacks : public server_loop {
 
   void take_state([[maybe_unused]] process& self, [[maybe_unused]] const term& next) override {
     if constexpr (takes_state<Server>) {
-      server_->state(next);
+      object_->state(next);
     } else if constexpr (described) {
-      take_described_state(*server_, next);
+      take_described_state(*object_, next);
     }
   }
 
   [[nodiscard]] std::optional<term> on_code_change(process& self, const term& old_version, const term& extra) override {
     if constexpr (!names::code_change) {
       return server_loop::on_code_change(self, old_version, extra);
-    } else if constexpr (std::is_void_v<decltype(change<Server>(self, *server_, old_version, extra, extra))>) {
-      change<Server>(self, *server_, old_version, state(), extra);
+    } else if constexpr (std::is_void_v<decltype(change<Server>(self, *object_, old_version, extra, extra))>) {
+      change<Server>(self, *object_, old_version, state(), extra);
       return std::nullopt;
     } else {
-      auto decided = change<Server>(self, *server_, old_version, state(), extra);
+      auto decided = change<Server>(self, *object_, old_version, state(), extra);
       if (decided.what() == result::act::noreply) return std::nullopt;
       return etf::tuple("error"_atom, decided.extra());
     }
@@ -152,14 +174,14 @@ class server_callbacks : public server_loop {
 
   [[nodiscard]] status on_format_status(status shown) const override {
     if constexpr (names::format_status) {
-      if (server_) return server_->format_status(std::move(shown));
+      if (object_) return object_->format_status(std::move(shown));
     }
     return shown;
   }
 
   void on_terminate(process& self, const exit_reason& reason) override {
     if constexpr (names::terminate) {
-      if (server_) use_plain(self, call_terminate{}, reason);
+      if (object_) use_plain(self, call_terminate{}, reason);
     }
   }
 
@@ -167,11 +189,11 @@ class server_callbacks : public server_loop {
   template <typename Table>
   bool dispatch(process& self, const Table& table, const message& received) {
     auto use = [&]<typename Function, typename... Read>(const Function& function, Read&&... read) {
-      using returned = decltype(inject(function, *server_, self, std::as_const(read)...));
+      using returned = decltype(inject(function, *object_, self, std::as_const(read)...));
       static_assert(!std::same_as<returned, no_form>,
                     "ergo::otp::match: a handler takes (process&, const Message&), each of which may be left out");
       if constexpr (is_task<returned>) {
-        run(self, hold<Function, Server, std::remove_cvref_t<Read>...>(function, *server_, self,
+        run(self, hold<Function, Server, std::remove_cvref_t<Read>...>(function, *object_, self,
                                                                        std::forward<Read>(read)...));
       } else {
         use_plain(self, function, read...);
@@ -182,12 +204,12 @@ class server_callbacks : public server_loop {
 
   template <typename Function, typename... Read>
   void use_call_handler(process& self, const from& caller, const Function& function, Read&&... read) {
-    using returned = decltype(inject_call(function, *server_, self, caller, std::as_const(read)...));
+    using returned = decltype(inject_call(function, *object_, self, caller, std::as_const(read)...));
     static_assert(!std::same_as<returned, no_form>,
                   "ergo::otp::match: a handler of calls takes (process&, const Message&, const otp::from&), each of "
                   "which may be left out");
     if constexpr (is_task<returned>) {
-      run(self, hold_call<Function, Server, std::remove_cvref_t<Read>...>(function, *server_, self, caller,
+      run(self, hold_call<Function, Server, std::remove_cvref_t<Read>...>(function, *object_, self, caller,
                                                                           std::forward<Read>(read)...));
     } else {
       use_call(self, caller, function, read...);
@@ -197,85 +219,28 @@ class server_callbacks : public server_loop {
   /// Calls a call's handler and answers with what it returns.
   template <typename Function, typename... Part>
   void use_call(process& self, const from& caller, const Function& function, const Part&... part) {
-    using returned = decltype(inject_call(function, *server_, self, caller, part...));
+    using returned = decltype(inject_call(function, *object_, self, caller, part...));
     static_assert(call_outcome<awaited_t<returned>>,
                   "ergo::otp: a handler of calls returns otp::result, void, a type that converts to a term, or a task "
                   "of these");
     if constexpr (is_task<returned>) {
-      run(self, call_result(inject_call(function, *server_, self, caller, part...)));
+      run(self, call_result(inject_call(function, *object_, self, caller, part...)));
     } else if constexpr (std::is_void_v<returned>) {
-      inject_call(function, *server_, self, caller, part...);
+      inject_call(function, *object_, self, caller, part...);
       answer(self, term{"ok"_atom});
     } else if constexpr (std::same_as<std::remove_cvref_t<returned>, result>) {
-      apply(self, inject_call(function, *server_, self, caller, part...));
+      apply(self, inject_call(function, *object_, self, caller, part...));
     } else {
-      answer(self, ergo::detail::as_term(inject_call(function, *server_, self, caller, part...)));
+      answer(self, ergo::detail::as_term(inject_call(function, *object_, self, caller, part...)));
     }
   }
 };
 
 /// A server class with the arguments that it is started with.
 template <typename Server, typename... Argument>
-class server_shim final : public server_callbacks<Server> {
-  using names = names_of<Server>;
-  static constexpr bool init_takes_arguments =
-      names::init && std::default_initializable<Server> &&
-      (std::invocable<call_init, Server&, process&, Argument...> || std::invocable<call_init, Server&, Argument...>);
-  static constexpr bool made_with_self = std::constructible_from<Server, process&, Argument...>;
-  static constexpr bool made_without_self = std::constructible_from<Server, Argument...>;
-
-  static_assert(
-      init_takes_arguments || made_with_self || made_without_self,
-      "ergo::otp: these arguments fit neither init(process&, …) with a default constructor, nor a constructor "
-      "(process&, …), each with or without process&");
-  static_assert(!names::init || init_takes_arguments || takes_nothing<call_init, Server>,
-                "ergo::otp: init must be public and take (process&, arguments of start…)");
-
+class server_shim final : public constructed<server_callbacks<Server>, Server, Argument...> {
  public:
-  explicit server_shim(Argument... argument) : arguments_{std::move(argument)...} {}
-
-  [[nodiscard]] term initial_call() const override {
-    return etf::tuple(this->server_name(), "init"_atom, sizeof...(Argument));
-  }
-
- private:
-  void on_init(process& self) override {
-    std::apply(
-        [&](Argument&... argument) {
-          if constexpr (init_takes_arguments) {
-            this->server_.emplace();
-            use_init(self, std::move(argument)...);
-          } else {
-            if constexpr (made_with_self) {
-              this->server_.emplace(self, std::move(argument)...);
-            } else {
-              this->server_.emplace(std::move(argument)...);
-            }
-            use_init(self);
-          }
-        },
-        arguments_);
-  }
-
-  template <typename... Part>
-  void use_init(process& self, Part&&... part) {
-    if constexpr (!names::init) {
-      this->decided(self);
-    } else {
-      using returned = decltype(inject(call_init{}, *this->server_, self, std::forward<Part>(part)...));
-      static_assert(plain_outcome<awaited_t<returned>>, "ergo::otp: init returns void, otp::result or a task of these");
-      if constexpr (is_task<returned>) {
-        this->run(self, plain_result(inject(call_init{}, *this->server_, self, std::forward<Part>(part)...)));
-      } else if constexpr (std::is_void_v<returned>) {
-        inject(call_init{}, *this->server_, self, std::forward<Part>(part)...);
-        this->decided(self);
-      } else {
-        this->apply(self, inject(call_init{}, *this->server_, self, std::forward<Part>(part)...));
-      }
-    }
-  }
-
-  [[no_unique_address]] std::tuple<Argument...> arguments_;
+  using constructed<server_callbacks<Server>, Server, Argument...>::constructed;
 };
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <ergo/otp/detail/callbacks.hpp>
 #include <ergo/otp/detail/machine_uses.hpp>
 #include <ergo/otp/handler_result.hpp>
+#include <ergo/otp/status.hpp>
 
 #include <optional>
 #include <type_traits>
@@ -25,6 +26,12 @@ class event_handler {
   virtual task<handler_result> on_info(process& self, const message& info) = 0;
   virtual task<term> on_terminate(process& self, const term& how) = 0;
   [[nodiscard]] virtual term state() const = 0;
+  /// Takes a state that looks like that of `state()`; throws when it does not, or when no state can be taken.
+  virtual void take_state(const term& next) = 0;
+  /// Why the handler does not become another version of itself; nothing when it does.
+  [[nodiscard]] virtual std::optional<term> change_code(process& self, const term& old_version, const term& extra) = 0;
+  /// What may be seen of a status.
+  [[nodiscard]] virtual status format_status(status shown) const = 0;
 };
 
 /// What came of a callback: a decision, or the exit reason of what it threw.
@@ -37,11 +44,14 @@ struct handler_attempt {
 [[noreturn]] void no_handler_clause(atom handler, atom callback, const term& argument);
 /// Says that a handler without `handle_info` got a message.
 void report_unknown_info(process& self, atom handler, const term& info);
+/// The answers to a change of code that a handler does not know, or refuses: `{'EXIT', Reason}`, as in OTP.
+[[nodiscard]] term undefined_code_change(atom handler, const term& arguments);
+[[nodiscard]] term refused_code_change(const term& why);
 /// A term as the message that handler tables look at.
 [[nodiscard]] message as_message(const term& content);
 
 struct all_handler_names {
-  int init, events, calls, infos, handle_event, handle_call, handle_info, terminate, state;
+  int init, events, calls, infos, handle_event, handle_call, handle_info, terminate, state, code_change, format_status;
 };
 template <typename Handler>
 struct handler_probe : Handler, all_handler_names {};
@@ -65,7 +75,12 @@ struct handler_names_of {
       looks_through ? !requires { &probe::handle_info; } : requires { &Handler::handle_info; };
   static constexpr bool terminate =
       looks_through ? !requires { &probe::terminate; } : requires { &Handler::terminate; };
-  static constexpr bool state = looks_through ? !requires { &probe::state; } : requires { &Handler::state; };
+  static constexpr bool state =
+      looks_through ? !requires { &probe::state; } : takes_state<Handler> || requires { &Handler::state; };
+  static constexpr bool code_change =
+      looks_through ? !requires { &probe::code_change; } : requires { &Handler::code_change; };
+  static constexpr bool format_status =
+      looks_through ? !requires { &probe::format_status; } : requires { &Handler::format_status; };
 };
 
 template <typename T>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <ergo/otp/detail/event_handler.hpp>
+#include <ergo/otp/detail/server_checks.hpp>
+#include <ergo/otp/detail/shown_state.hpp>
 
 #include <optional>
 #include <tuple>
@@ -56,7 +58,17 @@ class handler_shim final : public event_handler {
   static_assert(
       !names::state || requires(const Handler& handler) {
         { handler.state() } -> std::convertible_to<term>;
-      }, "ergo::otp: state must be public, const, take nothing and return a term");
+      }, "ergo::otp: state must be public, const, take nothing and return a term; state(const term&) may take one");
+  static_assert(
+      !names::format_status || requires(const Handler& handler, status shown) {
+        { handler.format_status(std::move(shown)) } -> std::same_as<status>;
+      }, "ergo::otp: format_status must be public, const, take an otp::status and return one");
+  static_assert(
+      !names::code_change || plain_outcome<decltype(change<Handler>(std::declval<process&>(), std::declval<Handler&>(),
+                                                                    term{}, term{}, term{}))>,
+      "ergo::otp: code_change must be public, take (process&, const term& old_version, const term& state, const term& "
+      "extra), and return void or otp::result");
+  static constexpr bool described = etf::detail::described_struct<Handler>;
 
  public:
   explicit handler_shim(const Given&... given) : given_{given...} {}
@@ -131,10 +143,45 @@ class handler_shim final : public event_handler {
   }
 
   [[nodiscard]] term state() const override {
+    if (!handler_) return {};
     if constexpr (names::state) {
-      if (handler_) return handler_->state();
+      return handler_->state();
+    } else if constexpr (described) {
+      return described_state(*handler_);
+    } else {
+      return etf::tuple("opaque"_atom, etf::binary(handler_name_source<Handler>::text));
     }
-    return {};
+  }
+
+  void take_state(const term& next) override {
+    if constexpr (takes_state<Handler>) {
+      handler_->state(next);
+    } else if constexpr (described) {
+      take_described_state(*handler_, next);
+    } else {
+      throw callback_failure{"error"_atom, etf::tuple("badmatch"_atom, next)};
+    }
+  }
+
+  [[nodiscard]] std::optional<term> change_code([[maybe_unused]] process& self, const term& old_version,
+                                                const term& extra) override {
+    if constexpr (!names::code_change) {
+      return undefined_code_change(name(), etf::list(old_version, state(), extra));
+    } else if constexpr (std::is_void_v<decltype(change<Handler>(self, *handler_, old_version, extra, extra))>) {
+      change<Handler>(self, *handler_, old_version, state(), extra);
+      return std::nullopt;
+    } else {
+      auto decided = change<Handler>(self, *handler_, old_version, state(), extra);
+      if (decided.what() == result::act::noreply) return std::nullopt;
+      return refused_code_change(decided.extra());
+    }
+  }
+
+  [[nodiscard]] status format_status(status shown) const override {
+    if constexpr (names::format_status) {
+      if (handler_) return handler_->format_status(std::move(shown));
+    }
+    return shown;
   }
 
  private:

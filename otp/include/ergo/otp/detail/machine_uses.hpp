@@ -18,9 +18,13 @@ struct call_handle_event {
   }
 };
 
+/// How a machine takes data that `sys:replace_state/2` made.
+template <typename Machine>
+concept takes_data = requires(Machine& machine, const term& next) { machine.data(next); };
+
 /// A class with all names of a state machine; see `all_names`.
 struct all_machine_names {
-  int init, states, handle_event, state_enter, terminate, data;
+  int init, states, handle_event, state_enter, terminate, data, code_change, format_status;
 };
 template <typename Machine>
 struct machine_probe : Machine, all_machine_names {};
@@ -40,7 +44,12 @@ struct machine_names_of {
       looks_through ? !requires { &probe::state_enter; } : requires { &Machine::state_enter; };
   static constexpr bool terminate =
       looks_through ? !requires { &probe::terminate; } : requires { &Machine::terminate; };
-  static constexpr bool data = looks_through ? !requires { &probe::data; } : requires { &Machine::data; };
+  static constexpr bool data =
+      looks_through ? !requires { &probe::data; } : takes_data<Machine> || requires { &Machine::data; };
+  static constexpr bool code_change =
+      looks_through ? !requires { &probe::code_change; } : requires { &Machine::code_change; };
+  static constexpr bool format_status =
+      looks_through ? !requires { &probe::format_status; } : requires { &Machine::format_status; };
 };
 
 template <typename Machine>
@@ -85,6 +94,22 @@ decltype(auto) end_machine(Machine& machine, process& self, const exit_reason& r
   return inject_pair(call_terminate{}, machine, self, reason, state);
 }
 
+/// Calls `code_change` with as many terms as it takes.
+template <typename Machine>
+decltype(auto) change_machine(Machine& machine, process& self, const term& old_version, const term& state,
+                              const term& data, const term& extra) {
+  constexpr call_code_change change;
+  if constexpr (takes_all<call_code_change, Machine, const term&, const term&, const term&, const term&>) {
+    return inject(change, machine, self, old_version, state, data, extra);
+  } else if constexpr (takes_all<call_code_change, Machine, const term&, const term&, const term&>) {
+    return inject(change, machine, self, old_version, state, data);
+  } else if constexpr (takes_all<call_code_change, Machine, const term&, const term&>) {
+    return inject(change, machine, self, old_version, state);
+  } else {
+    return inject(change, machine, self, old_version);
+  }
+}
+
 template <typename T>
 concept event_outcome =
     std::is_void_v<T> || std::same_as<T, transition> || std::same_as<T, result> || std::same_as<T, no_value>;
@@ -93,6 +118,8 @@ concept call_event_outcome = event_outcome<T> || call_outcome<T>;
 template <typename T>
 concept first_outcome = std::same_as<T, transition> || std::same_as<T, result> || std::convertible_to<T, term> ||
                         etf::convertible_to_term<T>;
+template <typename T>
+concept machine_change = std::is_void_v<T> || (!std::same_as<T, no_form> && first_outcome<T>);
 
 /// What the handler of a call means that returned `value`: its decision, or an answer.
 template <typename T>

@@ -67,12 +67,23 @@ class server_loop : public behaviour, private system_host {
   [[nodiscard]] virtual term event_of_arrival(const message& received) const;
   virtual void note_answer(process& self, const term& value);
   virtual void note_state(process& self);
+  virtual void note_end(process& /*self*/, const exit_reason& /*reason*/) {}
+  /// Adds what only this behaviour has to what may be seen of it.
+  virtual void add_to_status(status& /*all*/) const {}
+  /// Reports a crash; `shown` is what may be seen.
+  virtual void report(process& self, const status& shown) const;
 
   /// Whether anybody watches; then `note` tells of an event.
   [[nodiscard]] bool watched() const noexcept { return system_.watched(); }
   void note(process& self, term event) { system_.note(self, *this, std::move(event)); }
   /// `all` as `format_status` leaves it.
   [[nodiscard]] status visible(const status& all) const;
+  /// For a report, cut to `start_options::report_depth`.
+  [[nodiscard]] term cut(const term& value) const { return bounded(value, report_depth_); }
+  /// Who waits for an answer to the last message, as OTP reports it.
+  [[nodiscard]] term client(process& self) const;
+  /// `{'EXIT', {undef, …}}`, as of a module without such a callback.
+  [[nodiscard]] term undefined_callback(atom name, const term& arguments) const;
 
   /// Answers the present call.
   void answer(process& self, term value) {
@@ -116,7 +127,6 @@ class server_loop : public behaviour, private system_host {
   [[nodiscard]] task<result> converse(process& self, message asked);
   [[nodiscard]] term safe_state() const;
   [[nodiscard]] term last_message() const;
-  [[nodiscard]] term client(process& self) const;
   void report_end(process& self);
   [[nodiscard]] bool from_parent(const message& received) const;
 

@@ -27,8 +27,13 @@ class statem_loop : public server_loop {
 
   virtual void on_event(process& self, const state_event& event, const term& state) = 0;
   virtual void on_end(process& self, const exit_reason& reason, const term& state) = 0;
-  /// The data of the user's object; `[]` where there is nothing to show.
+  /// The data of the user's object.
   [[nodiscard]] virtual term data() const = 0;
+  /// Whether `take_data` can do something.
+  [[nodiscard]] virtual bool data_are_replaceable() const noexcept = 0;
+  /// Takes data that look like those of `data()`; throws when they do not.
+  virtual void take_data(const term& next) = 0;
+  [[nodiscard]] std::optional<term> on_code_change(process& self, const term& old_version, const term& extra) override;
 
   /// What `init` decided.
   void opened(process& self, transition first) { apply(self, opening(std::move(first))); }
@@ -37,7 +42,23 @@ class statem_loop : public server_loop {
   void decide(transition decision) { decision_ = std::move(decision); }
   void decide_later(task<transition> work) { later_ = std::move(work); }
 
+  [[nodiscard]] const term& present_state() const noexcept;
+  /// Does what a change of code decided; the reason when it was refused.
+  [[nodiscard]] std::optional<term> changed(transition decision);
+
  private:
+  // What `sys` sees is that of a gen_statem.
+  [[nodiscard]] atom system_module() const noexcept final { return "gen_statem"_atom; }
+  [[nodiscard]] task<term> replace_system_state(process& self, new_state next) final;
+  [[nodiscard]] term system_status(process& self, const status_facts& facts) const final;
+  [[nodiscard]] std::string describe_event(process& self, const term& event) const final;
+  [[nodiscard]] term event_of_arrival(const message& received) const final;
+  void note_answer(process& /*self*/, const term& /*value*/) final {}
+  void note_state(process& /*self*/) final {}
+  void note_end(process& self, const exit_reason& reason) final;
+  void add_to_status(status& all) const final;
+  void report(process& self, const status& shown) const final;
+
   void on_call(process& self, const message& request, const from& caller) final;
   void on_cast(process& self, const message& cast) final;
   void on_info(process& self, const message& info) final;
@@ -52,6 +73,8 @@ class statem_loop : public server_loop {
   [[nodiscard]] std::optional<result> advance(process& self);
   void carry_out_orders(process& self);
   void stop_timer(process& self, std::uint64_t timer);
+  using timer = std::pair<std::uint64_t, reference>;
+  [[nodiscard]] std::vector<timer>::const_iterator timer_of(const message& info) const;
   [[nodiscard]] std::optional<std::uint64_t> take_timer(const message& info);
 
   std::unique_ptr<statem_machine> machine_;
@@ -59,7 +82,7 @@ class statem_loop : public server_loop {
   std::optional<transition> decision_;
   task<transition> later_;
   bool tired_ = false;  // many events have been handled without a break
-  std::vector<std::pair<std::uint64_t, reference>> timers_;
+  std::vector<timer> timers_;
 };
 
 }  // namespace ergo::inline v0::otp::detail
