@@ -89,7 +89,7 @@ task<> stop_process(process& self, const child_spec* spec, pid ending) {
     reason = co_await await_down(self, ending, watch, forever);
   }
   if (ended_as_asked(rule, spec->restart, *reason)) co_return;
-  report(self, log_level::error, "shutdown_error", *spec, ending, reason->value());
+  report(self, "shutdown_error", *spec, ending, reason->value());
 }
 
 task<std::optional<exit_reason>> await_down(process& self, pid ending, monitor_ref watch, duration limit) {
@@ -117,10 +117,51 @@ term start_answer(const ergo::result<started_child>& started) {
   return etf::tuple("ok"_atom, process);
 }
 
-void report(process& self, log_level level, std::string_view what, const child_spec& spec, const term& processes,
-            const term& reason) {
-  const term own = self.name() == atom{} ? term{self.id()} : term{self.name()};
-  self.log(level, what, {{"supervisor", own}, {"child", spec.id}, {"pid", processes}, {"reason", reason}});
+namespace {
+
+term name_of(const process& supervisor) {
+  return supervisor.name() == atom{} ? term{supervisor.id()} : term{supervisor.name()};
+}
+
+term label_of(std::string_view what) { return etf::tuple("supervisor"_atom, atom::of(what)); }
+
+atom action_of(decision decided) noexcept {
+  switch (decided) {
+    case decision::start_again: return "restart"_atom;
+    case decision::leave: return "leave"_atom;
+    case decision::forget: return "forget"_atom;
+    case decision::give_up: break;
+  }
+  return "give_up"_atom;
+}
+
+}  // namespace
+
+void report_progress(process& self, const child_spec& spec, const pid& started) {
+  self.log(log_level::info, "progress",
+           {{"supervisor", name_of(self)}, {"child", spec.id}, {"pid", started}, {"reason", "started"_atom}});
+}
+
+void report(process& self, std::string_view what, const child_spec& spec, const term& processes, const term& reason) {
+  self.log(log_level::error, what,
+           {{"supervisor", name_of(self)},
+            {"child", spec.id},
+            {"pid", processes},
+            {"reason", reason},
+            {"label", label_of(what)},
+            {"offender", offender_of(spec, processes)}});
+}
+
+void report_end(process& self, const child_spec& spec, const pid& ended, const exit_reason& why, decision decided) {
+  if (!is_reported(spec.restart, why)) return;
+  self.log(log_level::error, "child_terminated",
+           {{"supervisor", name_of(self)},
+            {"child", spec.id},
+            {"pid", ended},
+            {"reason", why.value()},
+            {"action", action_of(decided)},
+            {"label", label_of("child_terminated")},
+            {"offender", offender_of(spec, ended)}});
 }
 
 }  // namespace ergo::inline v0::otp::detail

@@ -1,6 +1,8 @@
 // Reading, checking and writing of child specifications, after check_childspec of OTP's supervisor.erl.
 #include "child_terms.hpp"
 
+#include <ergo/otp/detail/system_messages.hpp>
+
 #include <unordered_set>
 
 namespace ergo::inline v0::otp {
@@ -175,6 +177,15 @@ term to_map(const child_spec& spec) {
 term to_record(const child_spec& spec) {
   return etf::tuple("child"_atom, "undefined"_atom, spec.id, mfa_of(spec), restart_of(spec), spec.significant,
                     spec.shutdown.to_term(), type_of(spec), spec.modules);
+}
+
+term offender_of(const child_spec& spec, const term& processes) {
+  constexpr std::size_t depth = 20;  // arguments of a start may be anything
+  const auto pair = [](std::string_view name, const term& value) { return etf::tuple(atom::of(name), value); };
+  return etf::list(pair(processes.as_integer() ? "nb_children" : "pid", processes), pair("id", spec.id),
+                   pair("mfargs", bounded(mfa_of(spec), depth)), pair("restart_type", restart_of(spec)),
+                   pair("significant", spec.significant), pair("shutdown", spec.shutdown.to_term()),
+                   pair("child_type", type_of(spec)));
 }
 
 term undefined_start(const term& mfa, const term& arguments) {

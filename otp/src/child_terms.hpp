@@ -22,6 +22,8 @@ namespace ergo::inline v0::otp::detail {
 [[nodiscard]] term to_map(const child_spec& spec);
 /// The specification as a failed `start_child` tells it: OTP's record `#child{}`, without a process.
 [[nodiscard]] term to_record(const child_spec& spec);
+/// The child as a report of OTP's supervisor names it; `processes` is its pid, or how many it were.
+[[nodiscard]] term offender_of(const child_spec& spec, const term& processes);
 /// What OTP's catch makes of a start function that is not there: `{'EXIT', {undef, [{M, F, Args, []}]}}`.
 [[nodiscard]] term undefined_start(const term& mfa, const term& arguments);
 

@@ -48,8 +48,8 @@ task<result> dynamic_children::start(process& /*self*/) { co_return otp::ok(); }
 task<result> dynamic_children::child_ended(process& self, pid who, exit_reason why) {
   const auto child = find(who);
   if (child == children_.end() || child->second.restarting) co_return noreply();
-  if (is_reported(kind_.restart, why)) report(self, log_level::error, "child_terminated", kind_, who, why.value());
   const auto decided = policy_.child_ended(kind_.restart, why, self.now());
+  report_end(self, kind_, who, why, decided);
   if (decided == decision::start_again) co_return co_await restart_soon(self, who);
   erase(child);
   if (decided == decision::give_up) co_return give_up(self, kind_, who);
@@ -79,7 +79,7 @@ task<result> dynamic_children::restart(process& self, pid former) {
   }
   if (!which->second.restarting) ++restarting_;
   which->second.restarting = true;
-  report(self, log_level::error, "start_error", kind_, former, start_reason(started.error()));
+  report(self, "start_error", kind_, former, start_reason(started.error()));
   (void)self.send_cast(self.id(), etf::tuple("try_again_restart"_atom, etf::tuple("restarting"_atom, former)));
   co_return noreply();
 }
@@ -184,8 +184,7 @@ task<> dynamic_children::stop_all(process& self) {
     leaving.kill(self);
     co_await see_off(self, &leaving, forever);
   }
-  for (const auto& [reason, count] : leaving.wrong())
-    report(self, log_level::error, "shutdown_error", kind_, term{count}, reason);
+  for (const auto& [reason, count] : leaving.wrong()) report(self, "shutdown_error", kind_, term{count}, reason);
 }
 
 // ----- calls

@@ -32,7 +32,7 @@ task<ergo::result<started_child>> static_children::start_one(process& self, posi
   auto started = co_await std::move(starting);
   if (started && started->process) {
     children_.set_running(where, *started->process);
-    report(self, log_level::info, "progress", *spec, *started->process, term{"started"_atom});
+    report_progress(self, *spec, *started->process);
   }
   co_return started;
 }
@@ -45,7 +45,7 @@ task<std::optional<static_children::failure>> static_children::start_in_order(pr
     const auto& spec = children_.at(where).spec;
     if (!started) {
       failed = failure{where, start_reason(started.error())};
-      report(self, log_level::error, "start_error", spec, term{"undefined"_atom}, failed->reason);
+      report(self, "start_error", spec, term{"undefined"_atom}, failed->reason);
       break;
     }
     if (!started->process && spec.restart == otp::restart::temporary) children_.erase(where);
@@ -73,8 +73,8 @@ task<result> static_children::child_ended(process& self, pid who, exit_reason wh
   if (!where) co_return noreply();
   const auto& spec = children_.at(*where).spec;
   const bool significant = spec.significant;
-  if (is_reported(spec.restart, why)) report(self, log_level::error, "child_terminated", spec, who, why.value());
   const auto decided = policy_.child_ended(spec.restart, why, self.now());
+  report_end(self, spec, who, why, decided);
   if (decided == decision::give_up) {
     const auto end = give_up(self, spec, who);
     children_.set_stopped(*where);

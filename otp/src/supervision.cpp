@@ -52,7 +52,7 @@ std::expected<std::unique_ptr<supervision>, term> supervision::make(supervisor_s
 }
 
 result supervision::give_up(process& self, const child_spec& spec, const term& process) {
-  report(self, log_level::error, "shutdown", spec, process, term{"reached_max_restart_intensity"_atom});
+  report(self, "shutdown", spec, process, term{"reached_max_restart_intensity"_atom});
   return otp::stop(gives_up());
 }
 

@@ -1,7 +1,10 @@
 // What is reported when a server crashes: in OTP's form, bounded, and without what nobody should read.
 #include "reported.hpp"
+#include "trees.hpp"
 
 #include <ergo/otp/sys.hpp>
+
+#include <catch2/generators/catch_generators.hpp>
 
 using namespace ergo;
 using namespace ergo::test;
@@ -187,4 +190,32 @@ TEST_CASE("an ordinary end is no crash and is not reported") {
     CHECK(here.crashes() == 0);
     CHECK(here.lines("server terminating") == 0);
   }
+}
+
+TEST_CASE("a supervisor's reports name the child as OTP's do, and say what is done about its end") {
+  const auto [kind, action] =
+      GENERATE(std::pair{otp::restart::permanent, "restart"_atom}, std::pair{otp::restart::transient, "restart"_atom},
+               std::pair{otp::restart::temporary, "forget"_atom});
+  world here;
+  start_tree(here, tree_of({ergo::test::named("one"_atom, kind)}));
+  const auto child = at(here, "one"_atom);
+  end_child(here, "one"_atom, "broken"_atom);
+  const auto& told = report(here, "child_terminated");
+  CHECK(field(told, "label") == etf::tuple("supervisor"_atom, "child_terminated"_atom));
+  CHECK(field(told, "reason") == term{"broken"_atom});
+  CHECK(field(told, "action") == term{action});
+  const auto offender = field(told, "offender");
+  REQUIRE(offender.items().size() == 7);
+  CHECK(offender.items()[0] == etf::tuple("pid"_atom, child));
+  CHECK(offender.items()[1] == etf::tuple("id"_atom, "one"_atom));
+}
+
+TEST_CASE("a supervisor that has restarted a child too often says that it gives up") {
+  world here;
+  auto spec = tree_of({ergo::test::named("one"_atom)});
+  spec.intensity = 0;
+  start_tree(here, spec);
+  end_child(here, "one"_atom, "broken"_atom);
+  CHECK(field(report(here, "child_terminated"), "action") == term{"give_up"_atom});
+  CHECK(field(report(here, "shutdown"), "reason") == term{"reached_max_restart_intensity"_atom});
 }
