@@ -10,6 +10,7 @@
 #include "rex.hpp"
 
 #include <ergo/epmd/environment.hpp>
+#include <ergo/stop_first.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -384,8 +385,13 @@ void node_state::end_processes(duration grace) {
     }
   };
   const auto none_left = [this] { return runtime_.processes(*local_).empty(); };
+  const auto until = clock::now() + grace;
+  for (const auto& process : stopped_first(*local_)) {
+    local_->route_local(process, make_signal(signal_kind::exit, pid{}, term{"shutdown"_atom}));
+    if (!wait_until(until, [this, process] { return !runtime_.alive(process); })) break;
+  }
   end_all("shutdown"_atom);
-  if (wait_until(clock::now() + grace, none_left)) return;
+  if (wait_until(until, none_left)) return;
   note(log_level::warning,
        "kills " + std::to_string(runtime_.processes(*local_).size()) + " process(es) that did not end in time");
   end_all("kill"_atom);

@@ -5,6 +5,7 @@
 #include "runtime_state.hpp"
 
 #include <ergo/detail/core_api.hpp>
+#include <ergo/stop_first.hpp>
 
 #include <algorithm>
 #include <future>
@@ -155,17 +156,65 @@ void exit_everybody(runtime& self, detail::runtime_state& state, atom reason) {
   }
 }
 
+// False where there is nobody.
+bool tell_first(runtime& self, detail::runtime_state& state) {
+  bool told = false;
+  for (const auto& node : state.nodes) {
+    for (const auto& process : stopped_first(*node)) {
+      self.exit(process, "shutdown"_atom);
+      told = true;
+    }
+  }
+  return told;
+}
+
+// The time that is left for the others.
+duration end_first(runtime& self, detail::runtime_state& state, duration grace) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto left = [&] {
+    if (grace == forever) return forever;
+    return std::max(duration::zero(), grace - (std::chrono::steady_clock::now() - begin));
+  };
+  for (const auto& node : state.nodes) {
+    for (const auto& process : stopped_first(*node)) {
+      self.exit(process, "shutdown"_atom);
+      if (!state.wait_for_end(process, left())) return left();
+    }
+  }
+  return left();
+}
+
 }  // namespace
+
+void stop_first(local_node& on, const pid& process) {
+  auto& state = on.owner().state();
+  const std::scoped_lock lock{state.first_mutex};
+  std::erase_if(state.stop_first, [&](const pid& known) { return !on.owner().alive(known); });
+  state.stop_first.push_back(process);
+}
+
+std::vector<pid> stopped_first(const local_node& on) {
+  auto& state = on.owner().state();
+  const std::scoped_lock lock{state.first_mutex};
+  std::vector<pid> found;
+  for (auto at = state.stop_first.rbegin(); at != state.stop_first.rend(); ++at) {
+    if (at->node == on.identity() && on.owner().alive(*at)) found.push_back(*at);
+  }
+  return found;
+}
 
 void runtime::stop(duration grace) {
   auto& state = *state_;
-  state.stopping.store(true, std::memory_order_release);
   if (const auto* const own = detail::current_worker();
       own != nullptr && own->lease() != nullptr && &own->lease()->runtime == state_) {
+    if (tell_first(*this, state)) return;
+    state.stopping.store(true, std::memory_order_release);
     return exit_everybody(*this, state, "shutdown"_atom);
   }
   const std::scoped_lock lock{state.stop_mutex};
   if (std::exchange(state.stopped, true)) return;
+  if (!state.options.manual) grace = end_first(*this, state, grace);
+  state.stopping.store(true, std::memory_order_release);
   if (state.options.manual) {
     exit_everybody(*this, state, "kill"_atom);
     while (step([](std::size_t /*runnable*/) { return std::size_t{0}; })) {

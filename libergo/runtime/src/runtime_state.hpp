@@ -51,6 +51,10 @@ struct runtime_state {
   std::array<node_entry, 64> node_table;  // read without a lock
   std::atomic<unsigned> node_count{0};
 
+  // Who ends before the other processes of its node, last added last.
+  std::mutex first_mutex;
+  std::vector<pid> stop_first;
+
   // Threads.
   std::mutex workers_mutex;
   std::vector<std::unique_ptr<worker>> workers;
@@ -72,6 +76,8 @@ struct runtime_state {
   void start_threads();
   /// Blocks until no process is left, and runs the event loop that carries a core meanwhile; false after `limit`.
   [[nodiscard]] bool wait_for_all(duration limit);
+  /// The same for one process.
+  [[nodiscard]] bool wait_for_end(const pid& process, duration limit);
   /// Ends the threads; those that do not end within `limit` are reported and left behind.
   void stop_threads(duration limit);
   /// Ends the side pool's threads in the same way.

@@ -103,6 +103,19 @@ bool runtime_state::wait_for_all(duration limit) {
   return true;
 }
 
+bool runtime_state::wait_for_end(const pid& process, duration limit) {
+  constexpr auto moment = std::chrono::milliseconds{1};
+  const auto carried = std::ranges::find_if(cores, [](const auto& one) { return one->carried; });
+  if (carried == cores.end()) return self.wait(process, limit).has_value();
+  const auto until = after(std::chrono::steady_clock::now(), limit);
+  while (self.alive(process)) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= until) return false;
+    (*carried)->sleeper->park(std::min(until, now + moment));
+  }
+  return true;
+}
+
 // A turn that runs now is one of another thread, or of this one, which then is inside a slice.
 void runtime_state::end_carried(std::chrono::steady_clock::time_point until, std::vector<worker*>& stuck) {
   for (auto& one : carriers) {
