@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
 
 using namespace ergo;
@@ -197,25 +198,80 @@ TEST_CASE("callers on many threads each get their own answers while a supervised
   CHECK(ended.has_value());
 }
 
-TEST_CASE("a set of applications is started and stopped by a thread") {
+otp::application_options two_applications() {
+  otp::application_options options;
+  for (const auto name : {"front"_atom, "back"_atom}) {
+    otp::supervisor_spec tree;
+    tree.children.push_back(otp::child<counter>(name).registered());
+    options.known.push_back(otp::application::tree(name, tree));
+  }
+  options.known[0].applications.push_back("back"_atom);
+  return options;
+}
+
+TEST_CASE("applications are started and stopped by a thread") {
   machine here;
-  std::vector<otp::application_spec> set(2);
-  set[0].name = "front"_atom;
-  set[0].applications.push_back("back"_atom);
-  set[0].root.children.push_back(otp::child<counter>("front"_atom).registered());
-  set[1].name = "back"_atom;
-  set[1].root.children.push_back(otp::child<counter>("back"_atom).registered());
-  const auto controller = otp::start_applications(here.node(), set);
+  const auto controller = otp::application::start_controller(here.node(), two_applications());
   REQUIRE(controller.has_value());
   CHECK(here.node().whereis("application_controller"_atom) == *controller);
+  CHECK(otp::application::load(here.node(), "front"_atom).has_value());
+  const auto early = otp::application::start(here.node(), "front"_atom);
+  CHECK((!early && early.error() == errc::not_found));
+  const auto all = otp::application::ensure_all_started(here.node(), "front"_atom);
+  CHECK((all && *all == std::vector{"back"_atom, "front"_atom}));
   CHECK(otp::call<int>(here.node(), "front"_atom, "get"_atom) == 0);
-  const auto second = otp::start_applications(here.node(), set);
+  const auto running = otp::application::which_applications(here.node());
+  CHECK((running && running->size() == 2 && running->front().name == "front"_atom));
+  const auto second = otp::application::start_controller(here.node(), {});
   CHECK((!second && second.error() == errc::name_taken));
-  const auto ended = otp::stop_applications(here.node(), *controller);
-  REQUIRE(ended.has_value());
+  CHECK(otp::application::stop(here.node(), "front"_atom).has_value());
   CHECK(!here.node().whereis("front"_atom));
+  CHECK(otp::application::unload(here.node(), "front"_atom).has_value());
+  CHECK(otp::application::stop_controller(here.node()).has_value());
   CHECK(!here.node().whereis("back"_atom));
+  const auto gone = otp::application::which_applications(here.node());
+  CHECK((!gone && gone.error() == errc::noproc));
   CHECK(here.crashes() == 0);
+}
+
+TEST_CASE("a runtime that stops ends its applications in order, before everybody else") {
+  class resident {
+   public:
+    resident(process& self, std::vector<std::string>* told, std::mutex* guard, std::string name)
+        : told_{told}, guard_{guard}, name_{std::move(name)} {
+      self.trap_exits(exits::trapped);
+    }
+    task<> terminate(process& self) {
+      co_await self.sleep(5ms);  // long enough for others to overtake
+      const std::scoped_lock lock{*guard_};
+      told_->push_back(name_);
+    }
+
+   private:
+    std::vector<std::string>* told_;
+    std::mutex* guard_;
+    std::string name_;
+  };
+  std::mutex guard;
+  std::vector<std::string> told;
+  {
+    machine here;
+    REQUIRE(otp::start<resident>(here.node(), {}, &told, &guard, std::string{"outside"}).has_value());
+    otp::application_options options;
+    for (const auto name : {"a"_atom, "b"_atom, "c"_atom}) {
+      otp::supervisor_spec tree;
+      for (const auto* const part : {"1", "2"}) {
+        const auto id = std::string{name.text()} + part;
+        tree.children.push_back(otp::child<resident>(atom::of(id), &told, &guard, id));
+      }
+      options.known.push_back(otp::application::tree(name, tree));
+      if (options.known.size() > 1) options.known.back().applications = {options.known[options.known.size() - 2].name};
+    }
+    REQUIRE(otp::application::start_controller(here.node(), options).has_value());
+    REQUIRE(otp::application::ensure_all_started(here.node(), "c"_atom).has_value());
+    here.runtime().stop(20s);
+  }
+  CHECK(told == std::vector<std::string>{"c2", "c1", "b2", "b1", "a2", "a1", "outside"});
 }
 
 TEST_CASE("stopping the runtime calls terminate of servers that trap exits") {
