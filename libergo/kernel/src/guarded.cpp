@@ -15,6 +15,13 @@ bool looks_at_children(atom /*peer*/, const term& said) {
          etf::is_tagged(*request, "get_childspec"_atom, 2);
 }
 
+bool looks_at_applications(atom /*peer*/, const term& said) {
+  const auto* const request = request_in(said);
+  if (request == nullptr) return false;
+  return request->is("which_applications"_atom) || request->is("info"_atom) ||
+         etf::is_tagged(*request, "is_running"_atom, 2) || etf::is_tagged(*request, "get_master"_atom, 2);
+}
+
 bool is_of_another_node(atom peer, const term& said) {
   const auto* const request = request_in(said);
   if (request == nullptr) {
@@ -35,6 +42,7 @@ bool changes_no_members(atom /*peer*/, const term& said) {
 }  // namespace
 
 void guard_supervisor(node& on) { guard(on, "kernel_sup", looks_at_children); }
+void guard_applications(node& on) { guard(on, "application_controller", looks_at_applications); }
 void guard_name_server(node& on) { guard(on, "global_name_server", is_of_another_node); }
 void guard_scope(node& on, atom scope) { guard(on, scope.text(), changes_no_members); }
 

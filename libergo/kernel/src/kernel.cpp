@@ -8,12 +8,14 @@
 #include "shell.hpp"
 #include "standard_streams.hpp"
 
+#include <ergo/otp/application.hpp>
 #include <ergo/otp/global.hpp>
 #include <ergo/otp/io_device.hpp>
 #include <ergo/otp/outside.hpp>
 #include <ergo/otp/pg.hpp>
 #include <ergo/otp/supervisor.hpp>
 #include <ergo/rights.hpp>
+#include <ergo/rpc.hpp>
 
 #include <chrono>
 #include <utility>
@@ -64,6 +66,7 @@ result<void> provide_resolution(node& on) {
 // Before they run, so that nobody meets them without.
 void guard_services(node& on, const options& chosen) {
   detail::guard_supervisor(on);
+  detail::guard_applications(on);
   if (chosen.logs.enabled) {
     guard(on, "logger_proxy");
     guard(on, "error_logger");
@@ -94,6 +97,32 @@ otp::supervisor_spec services_of(node& on, const options& chosen) {
   return tree;
 }
 
+// ----- applications
+
+otp::application_spec present(atom name, std::string_view description) {
+  otp::application_spec made;
+  made.name = name;
+  made.description = description;
+  made.version = ERGO_VERSION;
+  return made;
+}
+
+// What Erlang's specifications say that they need is there, as far as it is answered here.
+result<void> start_applications(node& on, otp::application_options wanted) {
+  auto kernel = present("kernel"_atom, "services of the node");
+  auto stdlib = present("stdlib"_atom, "functions of the node");
+  stdlib.applications = {kernel.name};
+  for (auto* const own : {&kernel, &stdlib}) wanted.known.insert(wanted.known.begin(), *own);
+  if (!wanted.end) {
+    wanted.end = [&on](const exit_reason& /*why*/) { rpc::cast(on, on.name(), "init", "stop"); };
+  }
+  const auto controller = otp::application::start_controller(on.local(), wanted);
+  if (!controller) return std::unexpected{controller.error()};
+  const auto started = otp::application::ensure_all_started(on.local(), stdlib.name, otp::start_type::permanent);
+  if (!started) return std::unexpected{started.error()};
+  return {};
+}
+
 result<void> start_services(node& on, const options& chosen) {
   guard_services(on, chosen);
   if (chosen.global) {
@@ -103,6 +132,7 @@ result<void> start_services(node& on, const options& chosen) {
   named.name = "kernel_sup"_atom;
   const auto started = otp::start<otp::supervisor>(on.local(), named, services_of(on, chosen));
   if (!started) return std::unexpected{started.error()};
+  if (auto done = start_applications(on, chosen.applications); !done) return done;
   if (chosen.io_functions) detail::provide_io(on);
   if (!chosen.shell) return {};
   return detail::provide_shell(on, chosen.shell_commands, chosen.consoles);

@@ -75,8 +75,8 @@ task<> attack(process& self, pid whom, std::shared_ptr<std::promise<void>> done)
 TEST_CASE("no service of a node ends because of a peer that may only talk") {
   cluster on{{"host@localhost", "guest@localhost"}, right::talk};
   REQUIRE(on[1].connect("host@localhost"));
-  constexpr std::array names{"kernel_sup", "global_name_server", "user", "logger_proxy", "error_logger", "pg",
-                             "rex",        "net_kernel"};
+  constexpr std::array names{"kernel_sup", "global_name_server",    "user", "logger_proxy", "error_logger", "pg", "rex",
+                             "net_kernel", "application_controller"};
   std::vector<pid> before;
   for (const auto* const name : names) {
     const auto found = on[0].whereis(atom::of(name));

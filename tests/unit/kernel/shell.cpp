@@ -86,7 +86,7 @@ TEST_CASE("a console greets, lists what there is, and leaves the node alone when
   CHECK_THAT(at.answer_to("help nodes", prompt), ContainsSubstring("connected nodes") && !ContainsSubstring("kill"));
   CHECK_THAT(at.answer_to("processes", prompt), ContainsSubstring("clerk") && ContainsSubstring("kernel_sup"));
   CHECK_THAT(at.answer_to("processes 1", prompt), ContainsSubstring("of which 1 are shown"));
-  CHECK_THAT(at.answer_to("names", prompt), ContainsSubstring("clerk       <desk@localhost."));
+  CHECK_THAT(at.answer_to("names", prompt), ContainsSubstring("clerk                   <desk@localhost."));
   CHECK_THAT(at.answer_to("info clerk", prompt), ContainsSubstring("registered_name    clerk"));
   CHECK(at.answer_to("nodes", prompt) == "desk@localhost is connected to 0 nodes\n");
   CHECK_THAT(at.answer_to("memory", prompt), ContainsSubstring("total") && ContainsSubstring("MiB"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ergo/node.hpp>
+#include <ergo/otp/application.hpp>
 #include <ergo/shell_command.hpp>
 
 #include <cstddef>
@@ -58,6 +59,11 @@ struct options {
   std::size_t consoles = 64;
   /// Commands of the program in that console, beside its own.
   std::vector<shell_command> shell_commands;
+  /// What `application_controller`, which every node with services has, knows of the program's applications: they are
+  /// started by `ergo::otp::application`, or from other nodes by `application:start/1` and its like (`right::manage`).
+  /// `kernel` and `stdlib` run from the start on. Where no `end` is given, the end of an application that must not end
+  /// is that of the program, as by `init:stop`.
+  otp::application_options applications;
 };
 
 /// Starts a node as `ergo::node::start` does, with the services of a member of a cluster: they are there before the
