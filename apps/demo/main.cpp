@@ -4,8 +4,7 @@
 
 #include <ergo/etf/text.hpp>
 #include <ergo/launch.hpp>
-#include <ergo/otp/outside.hpp>
-#include <ergo/otp/supervisor.hpp>
+#include <ergo/otp/application.hpp>
 
 #include <exception>
 #include <iostream>
@@ -26,6 +25,15 @@ ergo::otp::supervisor_spec servers() {
   return tree;
 }
 
+ergo::otp::application_spec application() {
+  ergo::otp::start_options named;
+  named.name = "demo_sup"_atom;
+  auto made = ergo::otp::application::tree("demo"_atom, servers(), named);
+  made.description = "servers to try";
+  made.applications = {"kernel"_atom, "stdlib"_atom};
+  return made;
+}
+
 void print(const ergo::event& happened) {
   std::string line = happened.text;
   if (happened.name != ergo::atom{}) line += " (" + ergo::etf::to_text(happened.name) + ")";
@@ -40,8 +48,9 @@ int run(int argc, char** argv) {
     std::cerr << "ergo-demo: " << launched.error().message() << '\n';
     return 1;
   }
-  const auto wanted = *launched ? std::optional{options{}} : read_options(argc, argv);
+  auto wanted = *launched ? std::optional{options{}} : read_options(argc, argv);
   if (!wanted) return 0;
+  wanted->services.applications.known.push_back(application());
   ergo::runtime_options runtime;
   runtime.compatibility = ergo::compatibility::otp23;
   runtime.on_event = print;
@@ -51,9 +60,7 @@ int run(int argc, char** argv) {
     std::cerr << "ergo-demo: " << node.error().message() << '\n';
     return 1;
   }
-  ergo::otp::start_options named;
-  named.name = "demo_sup"_atom;
-  const auto tree = ergo::otp::start<ergo::otp::supervisor>((*node)->local(), named, servers());
+  const auto tree = ergo::otp::application::start((*node)->local(), "demo"_atom, ergo::otp::start_type::permanent);
   if (!tree) {
     std::cerr << "ergo-demo: the servers did not start: " << tree.error().message() << '\n';
     return 1;
