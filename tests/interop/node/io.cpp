@@ -147,7 +147,11 @@ TEST_CASE("Erlang reads from a device of ours, in lines and characters") {
     expect_same(on.at_our_user("setopts", "[[binary]]"), "ok");
     expect_same(on.at_our_user("get_line", "[\"two> \"]"), "<<\"ei\\n\">>");
     expect_same(on.at_our_user("get_line", "[\"three> \"]"), "<<\"vier\\n\">>");
+    // Each would run a function there that the request names; and a password could be seen.
     expect_same(on.at_our_user("read", "[\"four> \"]"), "{error,enotsup}");
+    expect_same(on.at_our_user("fread", "[\"four> \", \"~d\"]"), "{error,enotsup}");
+    expect_same(on.at_our_user("scan_erl_form", "[\"four> \"]"), "{error,enotsup}");
+    expect_same(on.at_our_user("get_password", "[]"), "{error,enotsup}");
     expect_same(on.user->take(), "one> two> three> ");
   });
 }
