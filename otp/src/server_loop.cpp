@@ -47,15 +47,11 @@ task<result> server_loop::claim(process& self, public_name name) {
 
 void server_loop::receive(process& self, message received) {
   current_ = std::move(received);
-  if (system_messages::concerns(current_)) [[unlikely]] {
-    conversing_ = true;
-    return run(self, converse(self, std::exchange(current_, message{})));
-  }
+  if (system_messages::concerns(current_)) [[unlikely]]
+    return start_conversation(self);
   idle_limit_ = forever;
-  if (system_.watched()) [[unlikely]] {
-    conversing_ = false;
-    note(self, event_of_arrival(current_));
-  }
+  if (system_.watched()) [[unlikely]]
+    note_arrival(self);
   try {
     switch (current_.kind()) {
       case signal_kind::call:
@@ -147,16 +143,17 @@ void server_loop::drop_unknown(process& self) const {
            {{"server", server_name()}, {"message", current_.to_term()}});
 }
 
+void server_loop::forget_message() noexcept {
+  current_ = message{};
+  if (!raw_.is_nil()) raw_ = term{};
+  // The tag lies in the memory of the whole message that it came with.
+  if (!from_.tag.is_nil()) from_.tag = term{};
+}
+
 // After a callback: what it decided happens, until a task suspends the server or there is nothing left but to wait.
-void server_loop::settle(process& self) {
+void server_loop::settle_decided(process& self) {
   while (!running_.active()) {
-    if (step_ == step::wait) [[likely]] {
-      current_ = message{};
-      if (!raw_.is_nil()) raw_ = term{};
-      // The tag lies in the memory of the whole message that it came with.
-      if (!from_.tag.is_nil()) from_.tag = term{};
-      return;
-    }
+    if (step_ == step::wait) return forget_message();
     if (step_ == step::stop) return finish(self);
     step_ = step::wait;
     current_ = message{};
@@ -312,6 +309,16 @@ bool server_loop::from_parent(const message& received) const {
 }
 
 // ----- sys -----
+
+void server_loop::start_conversation(process& self) {
+  conversing_ = true;
+  run(self, converse(self, std::exchange(current_, message{})));
+}
+
+void server_loop::note_arrival(process& self) {
+  conversing_ = false;
+  note(self, event_of_arrival(current_));
+}
 
 task<result> server_loop::converse(process& self, message asked) {
   auto end = co_await system_.serve(self, *this, std::move(asked));

@@ -115,7 +115,16 @@ class server_loop : public behaviour, private system_host {
   enum class step : std::uint8_t { wait, proceed, stop };
 
   void initialise(process& self);
-  void settle(process& self);
+  void settle(process& self) {
+    if (step_ == step::wait && !running_.active()) [[likely]]
+      return forget_message();
+    settle_decided(self);
+  }
+  void settle_decided(process& self);
+  void forget_message() noexcept;
+  // Out of the way of messages that are not watched.
+  [[gnu::cold, gnu::noinline]] void start_conversation(process& self);
+  [[gnu::cold, gnu::noinline]] void note_arrival(process& self);
   void finish(process& self);
   void finish_init(process& self, result outcome);
   void plan(process& self, result& outcome);
