@@ -148,6 +148,7 @@ TEST_CASE("the README's process calls Erlang, watches it, and tells failures apa
     REQUIRE(erlang.eval(std::string{erlang_bank}) == "true");
     auditor.process().write_line("keeper@localhost");
     ended = auditor.process().read_line();
+    CAPTURE(ended);
     // A bank that ended between its answer and the monitor is not there any more.
     REQUIRE((ended == "normal" || ended == "noproc"));
     REQUIRE(erlang.eval_until("whereis(bank)", "undefined") == "undefined");
