@@ -91,23 +91,23 @@ void echo(tcp::socket socket, std::size_t size) {
 
 }  // namespace
 
-measurement net_beside_large(std::uint64_t operations, const placement& where, const std::string& peer) {
-  const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", where);
-  connect(*here, peer);
+measurement net_beside_large(const request& wanted) {
+  const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", wanted.cores);
+  connect(*here, wanted.peer);
   auto all = std::make_shared<traffic>(2);
-  const auto at = atom::of(peer);
+  const auto at = atom::of(wanted.peer);
   const destination bulk{echo_name(0), at};
   const destination small{echo_name(1), at};
-  if (!here->spawn(bulk_loop, bulk, all) || !here->spawn(small_loop, small, operations, all))
+  if (!here->spawn(bulk_loop, bulk, all) || !here->spawn(small_loop, small, wanted.operations, all))
     throw std::runtime_error{"cannot spawn"};
   all->done.wait();
   return nearly_worst(all->small);
 }
 
-measurement raw_beside_large(std::uint64_t operations, const placement& /*where*/, const std::string& port) {
+measurement raw_beside_large(const request& wanted) {
   asio::io_context context;
-  auto bulk = connected(context, port);
-  auto small = connected(context, port);
+  auto bulk = connected(context, wanted.peer);
+  auto small = connected(context, wanted.peer);
   std::atomic<bool> enough{false};
   std::jthread large{[&] {
     std::vector<char> memory(bulk_size, 'x');
@@ -119,7 +119,7 @@ measurement raw_beside_large(std::uint64_t operations, const placement& /*where*
   std::vector<clock::duration> times;
   std::array<char, small_size> memory{};
   auto next = clock::now();
-  for (std::uint64_t number = 0; number < operations; ++number) {
+  for (std::uint64_t number = 0; number < wanted.operations; ++number) {
     next += pace;
     std::this_thread::sleep_until(next);
     const auto begun = clock::now();
@@ -131,7 +131,7 @@ measurement raw_beside_large(std::uint64_t operations, const placement& /*where*
   return nearly_worst(times);
 }
 
-void serve_raw() {
+void serve_beside_large() {
   asio::io_context context;
   tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
   std::cout << acceptor.local_endpoint().port() << std::endl;

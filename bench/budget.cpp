@@ -97,8 +97,12 @@ void spawn(std::int64_t count) {
   on.run_to(*done);
 }
 
-void encode(std::int64_t count) { (void)etf_encode(static_cast<std::uint64_t>(count), {}, {}); }
-void decode(std::int64_t count) { (void)etf_decode(static_cast<std::uint64_t>(count), {}, {}); }
+void encode(std::int64_t count) {
+  (void)etf_encode({.operations = static_cast<std::uint64_t>(count), .variant = "orders"});
+}
+void decode(std::int64_t count) {
+  (void)etf_decode({.operations = static_cast<std::uint64_t>(count), .variant = "orders"});
+}
 
 struct operation {
   const char* id;

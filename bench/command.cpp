@@ -41,9 +41,23 @@ started start(const std::vector<std::string>& words) {
   return {process, in[1], out[0]};
 }
 
+// What an ended program used; its exit status.
+int collect(pid_t process, command_result& into) {
+  int status = 0;
+  rusage used{};
+  wait4(process, &status, 0, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  into.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
+  into.peak_rss_kib = used.ru_maxrss;
+  return status;
+}
+
 }  // namespace
 
-command_result run_command(const std::vector<std::string>& words) {
+command_result run_command(std::vector<std::string> words) {
+  words.insert(words.begin(), {"timeout", "--kill-after=5", "300"});
   const auto child = start(words);
   close(child.input);
   command_result result;
@@ -52,15 +66,11 @@ command_result run_command(const std::vector<std::string>& words) {
     result.output.append(chunk.data(), static_cast<std::size_t>(count));
   }
   close(child.output);
-  int status = 0;
-  rusage used{};
-  wait4(child.process, &status, 0, &used);
-  if (status != 0) throw std::runtime_error{words.front() + " failed: " + result.output};
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  result.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
-  result.peak_rss_kib = used.ru_maxrss;
+  const auto status = collect(child.process, result);
+  if (status != 0) {
+    const auto* const how = WIFEXITED(status) && WEXITSTATUS(status) == 124 ? " took too long: " : " failed: ";
+    throw std::runtime_error{words.at(3) + how + result.output};
+  }
   return result;
 }
 
@@ -72,10 +82,17 @@ background::background(const std::vector<std::string>& words) {
 }
 
 background::~background() {
+  if (process_ != -1) (void)stop();
+}
+
+command_result background::stop() {
+  command_result used;
   close(input_);
   kill(process_, SIGKILL);
-  waitpid(process_, nullptr, 0);
+  collect(process_, used);
   close(output_);
+  process_ = -1;
+  return used;
 }
 
 std::string background::read_line() {

@@ -14,8 +14,9 @@ struct command_result {
   long peak_rss_kib = 0;
 };
 
-/// Runs a program to its end and returns its standard output; throws `std::runtime_error` when it fails.
-[[nodiscard]] command_result run_command(const std::vector<std::string>& words);
+/// Runs a program to its end and returns its standard output; throws `std::runtime_error` when it fails or takes longer
+/// than five minutes.
+[[nodiscard]] command_result run_command(std::vector<std::string> words);
 
 /// A program that runs beside us until this object is destroyed; its standard input is a pipe that closes then.
 class background {
@@ -29,6 +30,8 @@ class background {
   void wait_for_line(const std::string& expected);
   /// The next line; throws when it ends first.
   [[nodiscard]] std::string read_line();
+  /// Ends it; what it used until then. Once.
+  command_result stop();
 
  private:
   pid_t process_ = -1;

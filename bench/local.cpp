@@ -24,22 +24,20 @@ task<> storm_sender(process& self, std::vector<pid> group, std::int64_t rounds) 
   }
 }
 
-}  // namespace
-
-measurement send_one_to_one(std::uint64_t operations, const placement& where, const std::string& /*peer*/) {
-  bench_runtime on{where};
+measurement send_one_to_one(const request& wanted) {
+  bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(1);
   const stopwatch watch;
-  const auto count = static_cast<std::int64_t>(operations);
+  const auto count = static_cast<std::int64_t>(wanted.operations);
   const auto to = on.spawn(sink, count, done);
   on.spawn(source, to, count);
   done->wait();
-  return watch.read(operations);
+  return watch.read(wanted.operations);
 }
 
-measurement storm(std::uint64_t operations, const placement& where, const std::string& /*peer*/) {
-  bench_runtime on{where};
-  const auto each = static_cast<std::int64_t>(operations / receivers);
+measurement storm(const request& wanted) {
+  bench_runtime on{wanted.cores};
+  const auto each = static_cast<std::int64_t>(wanted.operations / receivers);
   auto done = std::make_shared<finish_line>(receivers);
   std::vector<pid> sinks;
   for (unsigned sink_number = 0; sink_number < receivers; ++sink_number) sinks.push_back(on.spawn(sink, each, done));
@@ -53,20 +51,20 @@ measurement storm(std::uint64_t operations, const placement& where, const std::s
   return watch.read(static_cast<std::uint64_t>(each) * receivers);
 }
 
-measurement call_sequential(std::uint64_t operations, const placement& where, const std::string& /*peer*/) {
-  bench_runtime on{where};
+measurement call_sequential(const request& wanted) {
+  bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(1);
   const auto server = on.start_echo();
   const stopwatch watch;
-  on.spawn(caller_loop, destination{server}, static_cast<std::int64_t>(operations), done);
+  on.spawn(caller_loop, destination{server}, static_cast<std::int64_t>(wanted.operations), done);
   done->wait();
-  return watch.read(operations);
+  return watch.read(wanted.operations);
 }
 
-measurement call_many(std::uint64_t operations, const placement& where, const std::string& /*peer*/) {
-  bench_runtime on{where};
+measurement call_many(const request& wanted) {
+  bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(pairs);
-  const auto each = static_cast<std::int64_t>(operations / pairs);
+  const auto each = static_cast<std::int64_t>(wanted.operations / pairs);
   std::vector<pid> servers;
   for (unsigned pair = 0; pair < pairs; ++pair) servers.push_back(on.start_echo());
   const stopwatch watch;
@@ -75,13 +73,41 @@ measurement call_many(std::uint64_t operations, const placement& where, const st
   return watch.read(static_cast<std::uint64_t>(each) * pairs);
 }
 
-measurement spawn_exit(std::uint64_t operations, const placement& where, const std::string& /*peer*/) {
-  bench_runtime on{where};
+measurement spawn_exit(const request& wanted) {
+  bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(1);
   const stopwatch watch;
-  on.spawn(spawner, static_cast<std::int64_t>(operations), done);
+  on.spawn(spawner, static_cast<std::int64_t>(wanted.operations), done);
   done->wait();
-  return watch.read(operations);
+  return watch.read(wanted.operations);
+}
+
+}  // namespace
+
+std::vector<workload> local_workloads() {
+  return {
+      {"send-1-1",
+       "",
+       "one process sends small terms to one process",
+       4'000'000,
+       send_one_to_one,
+       {{reference::beam, 2}}},
+      {"storm-20-2000", "", "20 senders, 2,000 receivers", 4'000'000, storm, {{reference::beam, 3}}},
+      {"call-seq", "", "gen_server calls, one caller, one server", 1'000'000, call_sequential, {{reference::beam, 6}}},
+      {"call-120", "", "gen_server calls, 120 pairs", 1'200'000, call_many, {{reference::beam, 8}}},
+      {"spawn-exit",
+       "",
+       "spawn a process that ends at once, wait for its DOWN",
+       500'000,
+       spawn_exit,
+       {{reference::beam, 8}}},
+      {"supervise",
+       "",
+       "a supervisor starts children of one kind, lists them, ends every tenth, stops the rest",
+       100'000,
+       supervise,
+       {{reference::beam}}},
+  };
 }
 
 }  // namespace ergo_bench

@@ -1,103 +1,156 @@
-// ergo-bench: measures the workloads, alone or beside a reference in the same run.
-#include "compare.hpp"
+// ergo-bench: measures the workloads, alone or beside references in the same run.
+#include "report.hpp"
 
 #include <boost/program_options.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
+#include <ranges>
 #include <stdexcept>
 #include <thread>
 
 namespace ergo_bench {
-
-std::span<const workload> workloads() {
-  static constexpr std::array all{
-      workload{"send-1-1", "one process sends small terms to one process", 4'000'000, false, send_one_to_one},
-      workload{"storm-20-2000", "20 senders, 2,000 receivers", 4'000'000, false, storm},
-      workload{"call-seq", "gen_server calls, one caller, one server", 1'000'000, false, call_sequential},
-      workload{"call-120", "gen_server calls, 120 pairs", 1'200'000, false, call_many},
-      workload{"spawn-exit", "spawn a process that ends at once, wait for its DOWN", 500'000, false, spawn_exit},
-      workload{"supervise", "a supervisor starts children of one kind, lists them, ends every tenth, stops the rest",
-               100'000, false, supervise},
-      workload{"etf-encode", "a message of 100 records to bytes", 20'000, false, etf_encode},
-      workload{"etf-decode", "bytes to a message of 100 records", 20'000, false, etf_decode},
-      workload{"net-call-seq", "gen_server calls between two OS processes, one pair", 20'000, true,
-               net_call_sequential},
-      workload{"net-call-120", "gen_server calls between two OS processes, 120 pairs", 240'000, true, net_call_many},
-      workload{"net-beside-large",
-               "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth", 4'000, true,
-               net_beside_large, raw_beside_large},
-  };
-  return all;
-}
-
 namespace {
 
 namespace po = boost::program_options;
 
 po::options_description described() {
-  po::options_description text{"ergo-bench [ID…] [options]"};
-  text.add_options()("help", "this text and the workloads")(
-      "vs", po::value<std::string>()->default_value(""),
-      "beam: beside a real erl; raw: beside sockets without a runtime")("reps", po::value<unsigned>()->default_value(5),
-                                                                        "repetitions, each in fresh processes")(
-      "cores", po::value<unsigned>()->default_value(std::max(1U, std::thread::hardware_concurrency())),
-      "cores of our runtime, schedulers of the reference")("scale", po::value<double>()->default_value(1.0),
-                                                           "multiplies the operations of each run")(
-      "json", po::value<std::string>()->default_value(""), "write the results here")(
-      "child", po::value<std::string>(), "run one workload in this process")(
-      "operations", po::value<std::uint64_t>()->default_value(0), "of --child")(
-      "peer", po::value<std::string>()->default_value(""), "of --child: the other node")(
-      "raw", "of --child: without a runtime")("serve-raw", "be the other end of that")(
-      "serve", po::value<std::string>(), "be the other node")("id", po::value<std::vector<std::string>>(),
-                                                              "workloads; all without one");
+  const auto cores = std::max(1U, std::thread::hardware_concurrency());
+  po::options_description text{"ergo-bench [ID[:VARIANT]…] [options]"};
+  auto add = text.add_options();
+  add("help", "this text and the workloads");
+  add("vs", po::value<std::vector<std::string>>()->multitoken()->composing(),
+      "beam: beside a real erl; caf: beside the C++ Actor Framework; raw: beside sockets or memory copies without a "
+      "runtime; all: each of them where it applies");
+  add("reps", po::value<unsigned>()->default_value(5), "repetitions, each in fresh processes");
+  add("cores", po::value<unsigned>()->default_value(cores), "cores of our runtime, schedulers of the reference");
+  add("scale", po::value<double>()->default_value(1.0), "multiplies the operations of each run");
+  add("json", po::value<std::string>()->default_value(""), "write the results here");
+  add("markdown", po::value<std::string>()->default_value(""), "write the page of results here");
+  add("child", po::value<std::string>(), "run one workload in this process");
+  add("variant", po::value<std::string>()->default_value(""), "of --child");
+  add("operations", po::value<std::uint64_t>()->default_value(0), "of --child");
+  add("peer", po::value<std::string>()->default_value(""), "of --child: the other node");
+  add("peer-is", po::value<std::string>()->default_value("ours"), "of --child: ours or erlang");
+  add("raw", "of --child: without a runtime");
+  add("serve-raw", po::value<std::string>(), "be the other end of that, for this workload");
+  add("serve", po::value<std::string>(), "be the other node");
+  add("id", po::value<std::vector<std::string>>(), "workloads; all without one");
   return text;
 }
 
-const workload& find(const std::string& id) {
-  const auto all = workloads();
-  const auto found = std::ranges::find(all, id, &workload::id);
-  if (found == all.end()) throw std::runtime_error{"unknown workload " + id + "; --help lists them"};
-  return *found;
+std::vector<workload> rows_of(const std::string& wanted) {
+  const auto colon = wanted.find(':');
+  const auto id = wanted.substr(0, colon);
+  std::vector<workload> found;
+  for (const auto& row : workloads()) {
+    if (row.id == id && (colon == std::string::npos || row.variant == wanted.substr(colon + 1))) found.push_back(row);
+  }
+  if (found.empty()) throw std::runtime_error{"unknown workload " + wanted + "; --help lists them"};
+  return found;
+}
+
+std::vector<workload> chosen_rows(const po::variables_map& given) {
+  if (!given.contains("id")) return {workloads().begin(), workloads().end()};
+  std::vector<workload> chosen;
+  for (const auto& id : given["id"].as<std::vector<std::string>>())
+    std::ranges::move(rows_of(id), std::back_inserter(chosen));
+  return chosen;
+}
+
+std::vector<reference> references(const po::variables_map& given) {
+  if (!given.contains("vs")) return {};
+  std::vector<reference> wanted;
+  for (const auto& name : given["vs"].as<std::vector<std::string>>()) {
+    const auto before = wanted.size();
+    for (const auto which : {reference::beam, reference::caf, reference::raw}) {
+      if (name == "all" || name == to_string(which)) wanted.push_back(which);
+    }
+    if (wanted.size() == before) throw std::runtime_error{"--vs knows beam, caf, raw and all, not " + name};
+  }
+  return wanted;
+}
+
+// What this machine does not have is left out, and said.
+versions found_references(plan& wanted) {
+  versions known;
+  std::erase_if(wanted.against, [&](reference which) {
+    auto version = runner::version_of(which);
+    if (version.empty())
+      std::cout << "not on this machine: " << to_string(which) << '\n';
+    else
+      known.emplace(which, version.substr(0, version.find('\n')));
+    return version.empty();
+  });
+  return known;
+}
+
+int run_child(const po::variables_map& given) {
+  const auto rows = rows_of(given["child"].as<std::string>() + ":" + given["variant"].as<std::string>());
+  const request wanted{.operations = given["operations"].as<std::uint64_t>(),
+                       .variant = given["variant"].as<std::string>(),
+                       .cores = given["cores"].as<unsigned>(),
+                       .peer = given["peer"].as<std::string>(),
+                       .peer_is_ours = given["peer-is"].as<std::string>() == "ours"};
+  auto* const work = given.contains("raw") ? rows.front().raw : rows.front().run;
+  if (work == nullptr) throw std::runtime_error{"this workload has no raw counterpart"};
+  const auto took = work(wanted);
+  std::printf("ns %lld ops %llu\n", static_cast<long long>(took.took.count()),
+              static_cast<unsigned long long>(took.operations));
+  for (const auto& found : took.more)
+    std::printf("figure %s %.17g %s\n", found.name.c_str(), found.value, found.unit.c_str());
+  return 0;
+}
+
+int run_plan(const po::variables_map& given) {
+  plan wanted{.chosen = chosen_rows(given),
+              .against = references(given),
+              .repetitions = std::max(1U, given["reps"].as<unsigned>()),
+              .cores = given["cores"].as<unsigned>(),
+              .scale = given["scale"].as<double>()};
+  const auto known = found_references(wanted);
+  std::printf("ergo-bench: %u repetitions, %u cores\n", wanted.repetitions, wanted.cores);
+  for (const auto& [which, version] : known)
+    std::printf("  beside %s: %s\n", std::string{to_string(which)}.c_str(), version.c_str());
+  runner with{wanted.cores};
+  std::vector<row_result> rows;
+  bool failed = false;
+  for (const auto& row : wanted.chosen) {
+    try {
+      print(rows.emplace_back(run_row(with, wanted, row)));
+    } catch (const std::exception& wrong) {
+      failed = true;
+      std::cout << row.id << ' ' << row.variant << " FAILED: " << wrong.what() << std::endl;
+    }
+  }
+  if (const auto file = given["json"].as<std::string>(); !file.empty())
+    std::ofstream{file} << to_json(rows, wanted, known) << '\n';
+  if (const auto file = given["markdown"].as<std::string>(); !file.empty())
+    std::ofstream{file} << to_markdown(rows, wanted, known);
+  return failed ? 1 : 0;
 }
 
 int run(const po::variables_map& given) {
-  const placement where{given["cores"].as<unsigned>()};
   if (given.contains("serve")) {
-    serve_peer(given["serve"].as<std::string>(), where);
+    serve_peer(given["serve"].as<std::string>(), given["cores"].as<unsigned>());
     return 0;
   }
   if (given.contains("serve-raw")) {
-    serve_raw();
+    serve_raw(given["serve-raw"].as<std::string>());
     return 0;
   }
-  if (given.contains("child")) {
-    const auto& work = find(given["child"].as<std::string>());
-    const auto took = (given.contains("raw") ? work.raw : work.run)(given["operations"].as<std::uint64_t>(), where,
-                                                                    given["peer"].as<std::string>());
-    std::printf("ns %lld ops %llu\n", static_cast<long long>(took.took.count()),
-                static_cast<unsigned long long>(took.operations));
-    return 0;
+  return given.contains("child") ? run_child(given) : run_plan(given);
+}
+
+void print_help() {
+  std::cout << described();
+  for (const auto& row : workloads()) {
+    std::cout << "  " << row.id << (row.variant.empty() ? "" : ":") << row.variant << "  " << row.what;
+    if (row.ends != pairing::none) std::cout << " (" << to_string(row.ends) << ", " << to_string(row.where) << ')';
+    std::cout << '\n';
   }
-  plan wanted{.chosen = {},
-              .against = given["vs"].as<std::string>(),
-              .repetitions = given["reps"].as<unsigned>(),
-              .cores = where.cores,
-              .scale = given["scale"].as<double>(),
-              .json_file = given["json"].as<std::string>()};
-  if (!wanted.against.empty() && wanted.against != "beam" && wanted.against != "raw")
-    throw std::runtime_error{"--vs knows beam and raw"};
-  if (given.contains("id")) {
-    for (const auto& id : given["id"].as<std::vector<std::string>>()) wanted.chosen.push_back(find(id));
-  } else {
-    wanted.chosen.assign(workloads().begin(), workloads().end());
-  }
-  if (wanted.against == "raw" &&
-      std::erase_if(wanted.chosen, [](const workload& one) { return one.raw == nullptr; }) > 0)
-    std::cout << "only workloads with a raw counterpart are run\n";
-  return run_plan(wanted) ? 0 : 1;
 }
 
 }  // namespace
@@ -111,8 +164,7 @@ int main(int argc, char** argv) {
     ids.add("id", -1);
     po::store(po::command_line_parser(argc, argv).options(ergo_bench::described()).positional(ids).run(), given);
     if (given.contains("help")) {
-      std::cout << ergo_bench::described();
-      for (const auto& work : ergo_bench::workloads()) std::cout << "  " << work.id << ": " << work.what << '\n';
+      ergo_bench::print_help();
       return 0;
     }
     return ergo_bench::run(given);

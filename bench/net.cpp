@@ -17,13 +17,13 @@ namespace ergo_bench {
 
 using namespace ergo;
 
-std::unique_ptr<node> start_node(const std::string& name, const placement& where) {
+std::unique_ptr<node> start_node(const std::string& name, unsigned cores) {
   node_options options;
   options.name = name;
   options.names = name_kind::short_names;
   options.cookie = "ergo-bench";
   options.epmd = epmd_mode::client_only;
-  auto started = node::start(std::move(options), runtime_options{.cores = where.cores});
+  auto started = node::start(std::move(options), runtime_options{.cores = cores});
   if (!started) throw std::runtime_error{started.error().message()};
   return *std::move(started);
 }
@@ -38,15 +38,14 @@ namespace {
 
 constexpr unsigned pairs = 120;
 
-measurement call_over_network(std::uint64_t operations, unsigned callers, const placement& where,
-                              const std::string& peer) {
-  const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", where);
-  connect(*here, peer);
+measurement call_over_network(const request& wanted, unsigned callers) {
+  const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", wanted.cores);
+  connect(*here, wanted.peer);
   auto done = std::make_shared<finish_line>(callers);
-  const auto each = static_cast<std::int64_t>(operations / callers);
+  const auto each = static_cast<std::int64_t>(wanted.operations / callers);
   const stopwatch watch;
   for (unsigned number = 0; number < callers; ++number) {
-    const destination to{echo_name(number), atom::of(peer)};
+    const destination to{echo_name(number), atom::of(wanted.peer)};
     if (const auto started = here->spawn(caller_loop, to, each, done); !started)
       throw std::runtime_error{started.error().message()};
   }
@@ -54,18 +53,42 @@ measurement call_over_network(std::uint64_t operations, unsigned callers, const 
   return watch.read(static_cast<std::uint64_t>(each) * callers);
 }
 
+measurement call_sequentially(const request& wanted) { return call_over_network(wanted, 1); }
+measurement call_many(const request& wanted) { return call_over_network(wanted, pairs); }
+
 }  // namespace
 
-measurement net_call_sequential(std::uint64_t operations, const placement& where, const std::string& peer) {
-  return call_over_network(operations, 1, where, peer);
+std::vector<workload> net_workloads() {
+  return {
+      {"net-call-seq",
+       "number",
+       "gen_server calls between two OS processes, one pair",
+       20'000,
+       call_sequentially,
+       {{reference::beam}},
+       pairing::ours_to_ours},
+      {"net-call-120",
+       "number",
+       "gen_server calls between two OS processes, 120 pairs",
+       240'000,
+       call_many,
+       {{reference::beam, 8}},
+       pairing::ours_to_ours},
+      {"net-beside-large",
+       "",
+       "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth",
+       4'000,
+       net_beside_large,
+       {{reference::beam}, {reference::raw}},
+       pairing::ours_to_ours,
+       placement::free,
+       raw_beside_large,
+       true},
+  };
 }
 
-measurement net_call_many(std::uint64_t operations, const placement& where, const std::string& peer) {
-  return call_over_network(operations, pairs, where, peer);
-}
-
-void serve_peer(const std::string& name, const placement& where) {
-  const auto here = start_node(name, where);
+void serve_peer(const std::string& name, unsigned cores) {
+  const auto here = start_node(name, cores);
   for (unsigned number = 0; number < pairs; ++number) {
     const otp::start_options named{.name = echo_name(number)};
     if (const auto started = otp::start<echo_server>(here->local(), named); !started)
@@ -75,6 +98,11 @@ void serve_peer(const std::string& name, const placement& where) {
   std::string line;
   while (std::getline(std::cin, line)) {
   }
+}
+
+void serve_raw(std::string_view id) {
+  if (id == "net-beside-large") return serve_beside_large();
+  throw std::runtime_error{"no raw counterpart of " + std::string{id}};
 }
 
 }  // namespace ergo_bench

@@ -69,7 +69,7 @@ class stopwatch {
 /// A runtime for one run.
 class bench_runtime {
  public:
-  explicit bench_runtime(const placement& where) : runtime_{ergo::runtime_options{.cores = where.cores}} {}
+  explicit bench_runtime(unsigned cores) : runtime_{ergo::runtime_options{.cores = cores}} {}
 
   template <typename Body, typename... Argument>
   ergo::pid spawn(Body body, Argument... argument) {
@@ -85,6 +85,12 @@ class bench_runtime {
 
   ergo::runtime runtime_;
 };
+
+/// A supervisor with very many children of one kind.
+measurement supervise(const request& wanted);
+/// One message of 100 records to bytes, and back; counted by ergo-budget too.
+measurement etf_encode(const request& wanted);
+measurement etf_decode(const request& wanted);
 
 /// Sends the numbers below `count` to a `sink`.
 ergo::task<> source(ergo::process& self, ergo::pid to, std::int64_t count);

@@ -17,12 +17,14 @@ class crew {
   crew(process& self, std::int64_t count, std::shared_ptr<finish_line> done)
       : self_{self}, count_{count}, done_{std::move(done)} {}
 
+  // The supervisor heeds an exit signal of its parent only; so the lead is linked to it and bears its end.
   task<> run() {
+    self_.trap_exits(exits::trapped);
     otp::supervisor_spec tree;
     tree.strategy = otp::strategy::simple_one_for_one;
     tree.children.push_back(otp::child_template<echo_server>("kind"_atom).restarted(otp::restart::temporary));
     const otp::start_options unnamed;
-    const auto top = co_await otp::start<otp::supervisor>(self_, unnamed, tree);
+    const auto top = co_await otp::start_link<otp::supervisor>(self_, unnamed, tree);
     if (!top) co_return done_->fail("the supervisor did not start");
     for (std::int64_t child = 0; child < count_; ++child) {
       const auto started = co_await otp::start_child(self_, *top, term{});
@@ -63,13 +65,13 @@ task<> lead(process& self, std::int64_t count, std::shared_ptr<finish_line> done
 
 }  // namespace
 
-measurement supervise(std::uint64_t operations, const placement& where, const std::string& /*peer*/) {
-  bench_runtime on{where};
+measurement supervise(const request& wanted) {
+  bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(1);
   const stopwatch watch;
-  on.spawn(lead, static_cast<std::int64_t>(operations), done);
+  on.spawn(lead, static_cast<std::int64_t>(wanted.operations), done);
   done->wait();
-  return watch.read(operations);
+  return watch.read(wanted.operations);
 }
 
 }  // namespace ergo_bench

@@ -6,58 +6,94 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ergo_bench {
+
+/// Something else that a run found out, beside the time: a percentile, bytes per process.
+struct figure {
+  std::string name;  ///< without spaces
+  double value = 0;
+  std::string unit;  ///< without spaces
+};
 
 /// What one run of a workload took.
 struct measurement {
   std::chrono::nanoseconds took{};
   std::uint64_t operations = 0;
+  std::vector<figure> more{};
 
   [[nodiscard]] double per_operation() const noexcept {
     return static_cast<double>(took.count()) / static_cast<double>(operations);
   }
 };
 
-/// How a run is placed: the number of cores of our runtime, and the CPUs that the process may use.
-struct placement {
-  unsigned cores = 2;
+/// What a run is asked for.
+struct request {
+  std::uint64_t operations = 0;
+  std::string variant;       ///< of the workload, "" where it has none
+  unsigned cores = 2;        ///< of our runtime
+  std::string peer;          ///< name of the other node, or the port of a raw peer; "" where the workload needs none
+  bool peer_is_ours = true;  ///< else an Erlang node
 };
 
-/// A workload by its id in the table of design figures. `run` throws `std::runtime_error` when a result is wrong, lost
-/// or doubled.
+/// Which CPUs the processes of a row may use. Figures of different placements are never compared.
+enum class placement : std::uint8_t {
+  free,      ///< all of the machine, with as many cores of ours and schedulers of the reference as were asked for
+  one_cpu,   ///< both ends on the first CPU, with one core each
+  two_cpus,  ///< the caller on the first CPU, the other end on the second, with one core each
+};
+[[nodiscard]] std::string_view to_string(placement where) noexcept;
+
+/// Who a row is compared with.
+enum class reference : std::uint8_t {
+  beam,  ///< the same work in Erlang, on the `erl` of this machine
+  caf,   ///< the same work in the C++ Actor Framework, by the program ergo-bench-caf
+  raw,   ///< the same bytes without a runtime: sockets, or a copy in memory
+};
+[[nodiscard]] std::string_view to_string(reference which) noexcept;
+
+/// A reference, and the ratio to it that must be reached: met when the lower quartile of the ratios is at least `bar`.
+struct rival {
+  reference which = reference::beam;
+  double bar = 0;  ///< 0: printed without a bar
+};
+
+/// Who is at the two ends of a workload that needs a second node.
+enum class pairing : std::uint8_t {
+  none,          ///< the workload needs no second node
+  ours_to_ours,  ///< we call, a node of ours in a second process serves
+  ours_to_beam,  ///< we call, an Erlang node serves
+  beam_to_ours,  ///< an Erlang node calls, ours serves
+};
+[[nodiscard]] std::string_view to_string(pairing who) noexcept;
+
+/// One row of the table. `run` throws `std::runtime_error` when a result is wrong, lost or doubled.
 struct workload {
-  std::string_view id;
+  std::string_view id;  ///< of the table of design figures
+  std::string_view variant;
   std::string_view what;
-  std::uint64_t operations;  ///< per run
-  bool needs_peer;           ///< a second node in another OS process
-  measurement (*run)(std::uint64_t operations, const placement& where, const std::string& peer);
-  /// The same without a runtime, if there is such a thing, for `--vs raw`.
-  measurement (*raw)(std::uint64_t operations, const placement& where, const std::string& peer) = nullptr;
+  std::uint64_t operations = 0;  ///< per run
+  measurement (*run)(const request& wanted) = nullptr;
+  std::vector<rival> rivals{};
+  pairing ends = pairing::none;
+  placement where = placement::free;
+  /// The same without a runtime, for `reference::raw`.
+  measurement (*raw)(const request& wanted) = nullptr;
+  /// Whether `raw` needs a second process that runs `serve_raw`.
+  bool raw_has_peer = false;
 };
 
-/// All workloads, in the order of the printed table.
+/// All rows, in the order of the printed table. Each group of workloads adds its own.
 [[nodiscard]] std::span<const workload> workloads();
+[[nodiscard]] std::vector<workload> local_workloads();
+[[nodiscard]] std::vector<workload> etf_workloads();
+[[nodiscard]] std::vector<workload> net_workloads();
 
-measurement send_one_to_one(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement storm(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement call_sequential(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement call_many(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement spawn_exit(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement supervise(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement etf_encode(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement etf_decode(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement net_call_sequential(std::uint64_t operations, const placement& where, const std::string& peer);
-measurement net_call_many(std::uint64_t operations, const placement& where, const std::string& peer);
-
-measurement net_beside_large(std::uint64_t operations, const placement& where, const std::string& peer);
-/// The same traffic without a runtime, through two sockets; `port` is what `serve_raw` printed.
-measurement raw_beside_large(std::uint64_t operations, const placement& where, const std::string& port);
-
-/// Serves `raw_beside_large` once. Prints its port.
-void serve_raw();
-
-/// Serves the 120 echo servers of the net workloads until standard input closes. Prints "ready" when it can be called.
-void serve_peer(const std::string& name, const placement& where);
+/// Serves the network workloads with a node of that name until standard input closes. Prints "ready" when it can be
+/// called.
+void serve_peer(const std::string& name, unsigned cores);
+/// Serves a raw counterpart once. Prints its port.
+void serve_raw(std::string_view id);
 
 }  // namespace ergo_bench
