@@ -224,12 +224,14 @@ TEST_CASE("the table of workloads is what ergo-bench runs, with the options that
   REQUIRE(help.exit_code == 0);
   std::vector<std::string> listed;
   for (const auto& line : lines_of(help.out)) {
-    if (std::smatch match; std::regex_search(line, match, std::regex{"^  ([a-z0-9-]+): "})) listed.push_back(match[1]);
+    std::smatch match;
+    if (!std::regex_search(line, match, std::regex{"^  ([a-z][a-zA-Z0-9-]+)(:[^ ]+)?  [^ ]"})) continue;
+    if (std::ranges::find(listed, match[1]) == listed.end()) listed.push_back(match[1]);  // once for all its variants
   }
   const auto text = document("bench/README.md");
   std::vector<std::string> described;
   for (const auto& line : lines_of(text)) {
-    if (std::smatch match; std::regex_search(line, match, std::regex{"^\\| ([a-z0-9-]+) \\| "}) && match[1] != "id")
+    if (std::smatch match; std::regex_search(line, match, std::regex{"^\\| ([a-z][a-zA-Z0-9-]+) \\| "}) && match[1] != "id")
       described.push_back(match[1]);
   }
   std::erase(described, "---");
