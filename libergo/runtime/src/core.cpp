@@ -38,7 +38,10 @@ schedulable* run_list::take(std::size_t index) noexcept {
 }
 
 core::core(runtime_state& owner, unsigned position, std::unique_ptr<ergo::parker> how)
-    : runtime{owner}, index{position}, sleeper{std::move(how)} {}
+    : runtime{owner},
+      index{position},
+      sleeper{std::move(how)},
+      meter{owner.options.measure_slices ? std::make_unique<slice_meter>() : nullptr} {}
 
 void core::enqueue(schedulable* ready) noexcept {
   if (runtime.options.manual || ready->place == placement::pinned) {

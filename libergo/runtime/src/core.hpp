@@ -4,6 +4,7 @@
 
 #include "busy_meter.hpp"
 #include "slice_lease.hpp"
+#include "slice_meter.hpp"
 #include "steal_ring.hpp"
 
 #include <ergo/detail/schedulable.hpp>
@@ -95,7 +96,8 @@ class core {
   std::uint64_t slices = 0;
   std::atomic<worker*> holder{nullptr};
   busy_meter worked;
-  bool carried = false;                ///< by an event loop: nobody else may take it
+  const std::unique_ptr<slice_meter> meter;  ///< null unless slices are measured
+  bool carried = false;                      ///< by an event loop: nobody else may take it
   std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while
   std::atomic<bool> hungry{false};     ///< set by the watchdog: may steal one that waits alone
 

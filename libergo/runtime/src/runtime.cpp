@@ -133,6 +133,14 @@ bool runtime::alive(const pid& process) const noexcept {
   return slot != nullptr && slot->tenant.load(std::memory_order_acquire) == process_state::tenant_of(process);
 }
 
+ergo::slice_times runtime::slice_times() const {
+  std::vector<const detail::slice_meter*> meters;
+  for (const auto& core : state_->cores) {
+    if (core->meter != nullptr) meters.push_back(core->meter.get());
+  }
+  return detail::slice_meter::sum(meters);
+}
+
 std::size_t runtime::process_count() const noexcept { return state_->slots.live(); }
 
 std::vector<pid> runtime::processes(const local_node& of) const {

@@ -30,6 +30,8 @@ core* core_at(runtime& of, unsigned index) noexcept {
 std::uint64_t current_slice() noexcept { return this_worker != nullptr ? this_worker->slice() : 0; }
 
 void make_runnable(schedulable& ready) noexcept {
+  if (ready.home.load(std::memory_order_relaxed)->meter != nullptr)
+    ready.runnable_since = std::chrono::steady_clock::now();
   if (this_worker != nullptr && this_worker->lease() != nullptr) {
     this_worker->wake(ready);
   } else {
@@ -57,8 +59,10 @@ bool worker::run_slice(core& on, schedulable& ready) {
   const auto mark = on.slice.begin();
   in_slice_ = true;
   ++begun_;
+  const auto began = on.meter != nullptr ? on.meter->begin(ready) : duration{};
   const auto ended = ready.run_slice(*this);
   in_slice_ = false;
+  if (on.meter != nullptr) on.meter->end(began);
   running.store(nullptr, std::memory_order_relaxed);
   if (!on.slice.end(mark)) {
     finish_late(on, ready, ended);
@@ -68,7 +72,10 @@ bool worker::run_slice(core& on, schedulable& ready) {
   drain_wakes(on);
   if (ended == slice_end::gone) return true;
   ready.before_wait(on);  // also of one that goes on: its timers must not wait until it rests
-  if (ended == slice_end::again || !ready.signals.try_block()) on.enqueue_last(&ready);
+  if (ended == slice_end::again || !ready.signals.try_block()) {
+    if (on.meter != nullptr) ready.runnable_since = std::chrono::steady_clock::now();
+    on.enqueue_last(&ready);
+  }
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <ergo/events.hpp>
 #include <ergo/local_node.hpp>
 #include <ergo/parker.hpp>
+#include <ergo/slice_times.hpp>
 #include <ergo/spawn.hpp>
 
 #include <functional>
@@ -34,6 +35,7 @@ struct runtime_options {
   parker_factory make_parker;                           ///< how a core sleeps; empty: a condition variable
   const clock_source* clock = nullptr;                  ///< not owned; null: the steady clock
   event_handler on_event;                               ///< receives crashes, slow slices, log lines; empty: dropped
+  bool measure_slices = false;                          ///< see `slice_times`; costs two to four clock reads a slice
   bool manual = false;                                  ///< no threads: the owner calls `step`; for simulation
 };
 
@@ -85,6 +87,8 @@ class runtime {
   /// returns; another thread must complete the stop.
   void stop(duration grace = std::chrono::seconds{5});
 
+  /// How long slices took, and how long processes waited for theirs, since the start. Any thread.
+  [[nodiscard]] ergo::slice_times slice_times() const;
   /// Number of cores; core 0 is the one that outside work lands on.
   [[nodiscard]] unsigned cores() const noexcept;
   /// Runs `work` soon on the thread that has core `index`, between slices. Any thread.

@@ -1,6 +1,7 @@
 // What a core runs: processes, and the connections of the node.
 #pragma once
 
+#include <ergo/clock.hpp>
 #include <ergo/detail/inbox.hpp>
 
 #include <atomic>
@@ -31,6 +32,7 @@ struct schedulable {
   schedulable* next_runnable = nullptr;
   std::atomic<core*> home{nullptr};
   placement place = placement::anywhere;
+  std::chrono::steady_clock::time_point runnable_since{};  ///< where slices are measured
 
   /// Runs one slice on the calling worker's core.
   virtual slice_end run_slice(worker& on) = 0;
