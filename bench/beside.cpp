@@ -12,7 +12,6 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
-#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -92,7 +91,7 @@ void echo(tcp::socket socket, std::size_t size) {
 }  // namespace
 
 measurement net_beside_large(const request& wanted) {
-  const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", wanted.cores);
+  const auto here = start_caller(wanted.cores);
   connect(*here, wanted.peer);
   auto all = std::make_shared<traffic>(2);
   const auto at = atom::of(wanted.peer);

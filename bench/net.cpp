@@ -1,99 +1,90 @@
-// The workloads between two nodes in two OS processes.
+// The rows between nodes, and the other end of them.
 #include "nodes.hpp"
-#include "servers.hpp"
 #include "workload.hpp"
 
-#include <ergo/node.hpp>
-#include <ergo/otp/call.hpp>
-#include <ergo/otp/outside.hpp>
-
-#include <unistd.h>
 #include <iostream>
-#include <memory>
 #include <stdexcept>
 #include <string>
 
 namespace ergo_bench {
-
-using namespace ergo;
-
-std::unique_ptr<node> start_node(const std::string& name, unsigned cores) {
-  node_options options;
-  options.name = name;
-  options.names = name_kind::short_names;
-  options.cookie = "ergo-bench";
-  options.epmd = epmd_mode::client_only;
-  auto started = node::start(std::move(options), runtime_options{.cores = cores});
-  if (!started) throw std::runtime_error{started.error().message()};
-  return *std::move(started);
-}
-
-atom echo_name(unsigned number) { return atom::of("echo_" + std::to_string(number + 1)); }
-
-void connect(node& from, const std::string& peer) {
-  if (const auto done = from.connect(peer); !done) throw std::runtime_error{done.error().message()};
-}
-
 namespace {
 
-constexpr unsigned pairs = 120;
+constexpr double within_half_more = 1 / 1.5;   // of the raw counterpart's time
+constexpr double within_fifth_more = 1 / 1.2;  // the same
 
-measurement call_over_network(const request& wanted, unsigned callers) {
-  const auto here = start_node("caller" + std::to_string(getpid()) + "@localhost", wanted.cores);
-  connect(*here, wanted.peer);
-  auto done = std::make_shared<finish_line>(callers);
-  const auto each = static_cast<std::int64_t>(wanted.operations / callers);
-  const stopwatch watch;
-  for (unsigned number = 0; number < callers; ++number) {
-    const destination to{echo_name(number), atom::of(wanted.peer)};
-    if (const auto started = here->spawn(caller_loop, to, each, done); !started)
-      throw std::runtime_error{started.error().message()};
-  }
-  done->wait();
-  return watch.read(static_cast<std::uint64_t>(each) * callers);
+workload call_seq(std::string_view variant, placement where, std::uint64_t operations, double raw_bar) {
+  return {.id = "net-call-seq",
+          .variant = variant,
+          .what = "gen_server calls between two OS processes, one pair",
+          .operations = operations,
+          .run = net_call_seq,
+          .rivals = {{reference::beam}, {reference::raw, raw_bar}},
+          .ends = pairing::ours_to_ours,
+          .where = where,
+          .raw = raw_echo,
+          .raw_has_peer = true};
 }
 
-measurement call_sequentially(const request& wanted) { return call_over_network(wanted, 1); }
-measurement call_many(const request& wanted) { return call_over_network(wanted, pairs); }
+void add_call_seq(std::vector<workload>& to) {
+  for (const auto* const variant : {"number", "string", "pid-atom"}) {
+    to.push_back(call_seq(variant, placement::one_cpu, 20'000, within_half_more));
+    to.push_back(call_seq(variant, placement::two_cpus, 20'000, within_fifth_more));
+  }
+  to.push_back(call_seq("number", placement::free, 20'000, 0));
+  for (const auto where : {placement::one_cpu, placement::two_cpus})
+    to.push_back(call_seq("1MB", where, 1'000, 1 / 1.6));
+}
+
+workload call_many(std::string_view variant, pairing ends, std::uint64_t operations, double bar) {
+  return {.id = "net-call-120",
+          .variant = variant,
+          .what = "gen_server calls between two OS processes, 120 pairs, beside erlang to erlang",
+          .operations = operations,
+          .run = net_call_many,
+          .rivals = {{reference::beam, bar}},
+          .ends = ends};
+}
+
+void add_call_many(std::vector<workload>& to) {
+  constexpr double for_a_mixed_pair = 1.5;
+  struct {
+    std::string_view variant;
+    std::uint64_t operations;
+    double bar;
+  } const all[] = {{"number", 120'000, 8}, {"tuple", 120'000, 8}, {"map", 120'000, 8}, {"pids", 36'000, 5}};
+  for (const auto& [variant, operations, bar] : all) {
+    to.push_back(call_many(variant, pairing::ours_to_ours, operations, bar));
+    to.push_back(call_many(variant, pairing::ours_to_beam, operations, for_a_mixed_pair));
+    to.push_back(call_many(variant, pairing::beam_to_ours, operations, for_a_mixed_pair));
+  }
+  auto in_one = call_many("number", pairing::ours_to_ours, 240'000, 0);
+  in_one.id = "net-call-120-in-one";
+  in_one.what = "the same with both nodes of ours in one OS process, beside two of Erlang";
+  in_one.run = net_call_many_in_one;
+  to.push_back(in_one);
+}
 
 }  // namespace
 
 std::vector<workload> net_workloads() {
-  return {
-      {"net-call-seq",
-       "number",
-       "gen_server calls between two OS processes, one pair",
-       20'000,
-       call_sequentially,
-       {{reference::beam}},
-       pairing::ours_to_ours},
-      {"net-call-120",
-       "number",
-       "gen_server calls between two OS processes, 120 pairs",
-       240'000,
-       call_many,
-       {{reference::beam, 8}},
-       pairing::ours_to_ours},
-      {"net-beside-large",
-       "",
-       "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth",
-       4'000,
-       net_beside_large,
-       {{reference::beam}, {reference::raw}},
-       pairing::ours_to_ours,
-       placement::free,
-       raw_beside_large,
-       true},
-  };
+  std::vector<workload> made;
+  add_call_seq(made);
+  add_call_many(made);
+  made.push_back({.id = "net-beside-large",
+                  .variant = "",
+                  .what = "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth",
+                  .operations = 4'000,
+                  .run = net_beside_large,
+                  .rivals = {{reference::beam}, {reference::raw}},
+                  .ends = pairing::ours_to_ours,
+                  .raw = raw_beside_large,
+                  .raw_has_peer = true});
+  return made;
 }
 
 void serve_peer(const std::string& name, unsigned cores) {
   const auto here = start_node(name, cores);
-  for (unsigned number = 0; number < pairs; ++number) {
-    const otp::start_options named{.name = echo_name(number)};
-    if (const auto started = otp::start<echo_server>(here->local(), named); !started)
-      throw std::runtime_error{started.error().message()};
-  }
+  start_echo_servers(*here);
   std::cout << "ready" << std::endl;
   std::string line;
   while (std::getline(std::cin, line)) {
@@ -102,6 +93,7 @@ void serve_peer(const std::string& name, unsigned cores) {
 
 void serve_raw(std::string_view id) {
   if (id == "net-beside-large") return serve_beside_large();
+  if (id == "net-call-seq") return serve_raw_echo();
   throw std::runtime_error{"no raw counterpart of " + std::string{id}};
 }
 

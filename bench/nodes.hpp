@@ -1,4 +1,4 @@
-// What the workloads between two nodes share.
+// What the workloads between two nodes share, and the workloads themselves.
 #pragma once
 
 #include "workload.hpp"
@@ -7,14 +7,39 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace ergo_bench {
 
+/// How many echo servers a node of the other process has, registered by `echo_name`.
+inline constexpr unsigned echo_servers = 120;
+
 /// A node of a run; throws when it does not start.
 [[nodiscard]] std::unique_ptr<ergo::node> start_node(const std::string& name, unsigned cores);
+/// The node that calls, under a name of this process.
+[[nodiscard]] std::unique_ptr<ergo::node> start_caller(unsigned cores);
 /// The name of an echo server of the other node.
 [[nodiscard]] ergo::atom echo_name(unsigned number);
+void start_echo_servers(ergo::node& on);
 void connect(ergo::node& from, const std::string& peer);
+
+/// What a variant sends: `string`, `pid-atom`, `1MB`, `tuple` and `map` of ten items, `pids` (200 of them). The pids
+/// are those of processes of that node.
+[[nodiscard]] ergo::term payload_for(ergo::node& of, std::string_view variant);
+
+/// The bytes of a call and of its answer on the wire between two nodes of ours.
+struct echo_sizes {
+  std::size_t there = 0;
+  std::size_t back = 0;
+};
+[[nodiscard]] echo_sizes raw_echo_sizes(std::string_view variant);
+
+measurement net_call_seq(const request& wanted);
+measurement net_call_many(const request& wanted);
+measurement net_call_many_in_one(const request& wanted);
+/// The bytes of net-call-seq through a bare socket, and the other end of it.
+measurement raw_echo(const request& wanted);
+void serve_raw_echo();
 
 /// Small calls beside a large binary; the same through two sockets, and the other end of those.
 measurement net_beside_large(const request& wanted);
