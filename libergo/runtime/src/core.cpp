@@ -82,7 +82,7 @@ schedulable* core::next() noexcept {
     if (!overflow_.empty() || !ring_.push(moved)) overflow_.push(moved);
   }
   if ((slices & 7) == 0) {
-    if (incoming_.load(std::memory_order_relaxed) != nullptr) take_incoming();
+    if (!landing_.looks_empty()) take_incoming();
     if (auto* const fixed = pinned_.pop()) return fixed;
   }
   while (!overflow_.empty() && ring_.size() < steal_ring::capacity / 2) (void)ring_.push(overflow_.pop());
@@ -93,7 +93,7 @@ schedulable* core::next() noexcept {
 }
 
 void core::take_incoming() noexcept {
-  auto* newest = incoming_.exchange(nullptr, std::memory_order_acquire);
+  auto* newest = landing_.take_all();
   schedulable* oldest = nullptr;
   while (newest != nullptr) {
     auto* const following = newest->next_runnable;
@@ -109,18 +109,16 @@ void core::take_incoming() noexcept {
 }
 
 void core::push_incoming(schedulable* ready) noexcept {
-  auto* head = incoming_.load(std::memory_order_relaxed);
-  do {
-    ready->next_runnable = head;
-  } while (!incoming_.compare_exchange_weak(head, ready, std::memory_order_seq_cst, std::memory_order_relaxed));
-  wake();
+  if (landing_.push(ready)) unpark();
 }
 
 void core::wake() noexcept {
-  if (parked_.load(std::memory_order_seq_cst) && parked_.exchange(false, std::memory_order_acq_rel)) {
-    runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
-    sleeper->unpark();
-  }
+  if (landing_.rouse()) unpark();
+}
+
+void core::unpark() noexcept {
+  runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
+  sleeper->unpark();
 }
 
 void core::post(std::move_only_function<void()> work) {
@@ -165,12 +163,12 @@ void core::fire_timers(time_point now) {
 }
 
 bool core::nothing_to_do() const noexcept {
-  return incoming_.load(std::memory_order_seq_cst) == nullptr && !has_posted_.load(std::memory_order_seq_cst) &&
-         run_next_ == nullptr && ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
+  return landing_.is_empty() && !has_posted_.load(std::memory_order_seq_cst) && run_next_ == nullptr &&
+         ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
 }
 
 bool core::lie_down() noexcept {
-  parked_.store(true, std::memory_order_seq_cst);
+  landing_.lie_down();
   runtime.parked_cores.fetch_add(1, std::memory_order_relaxed);
   return nothing_to_do() && !runtime.halted.load(std::memory_order_seq_cst);
 }
@@ -181,7 +179,7 @@ void core::park(time_point limit) {
 }
 
 void core::get_up() noexcept {
-  if (parked_.exchange(false, std::memory_order_acq_rel)) runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
+  if (landing_.get_up()) runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
   if (runtime.watchdog_asleep.load(std::memory_order_seq_cst)) runtime.wake_watchdog();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "busy_meter.hpp"
+#include "landing.hpp"
 #include "slice_lease.hpp"
 #include "slice_meter.hpp"
 #include "steal_ring.hpp"
@@ -84,7 +85,7 @@ class core {
   void push_incoming(schedulable* ready) noexcept;
   void post(std::move_only_function<void()> work);
   void wake() noexcept;
-  [[nodiscard]] bool parked() const noexcept { return parked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool parked() const noexcept { return landing_.resting(); }
   /// Takes something that waits here, if more than `spare` do.
   [[nodiscard]] schedulable* steal(std::uint32_t spare) noexcept;
   [[nodiscard]] std::uint32_t waiting() const noexcept { return ring_.size(); }
@@ -104,6 +105,7 @@ class core {
  private:
   [[nodiscard]] bool nothing_to_do() const noexcept;
   void offer_help() noexcept;
+  void unpark() noexcept;  // by who has roused it
 
   schedulable* run_next_ = nullptr;
   unsigned chain_ = 0;
@@ -115,8 +117,7 @@ class core {
   std::vector<worker*> late_;
   time_point last_poll_{};
 
-  alignas(64) std::atomic<schedulable*> incoming_{nullptr};
-  std::atomic<bool> parked_{false};
+  alignas(64) basic_landing<schedulable> landing_;
   std::atomic<bool> has_posted_{false};
   std::mutex posted_mutex_;
   std::vector<std::move_only_function<void()>> posted_;
