@@ -7,6 +7,7 @@
 #include <ergo/node_options.hpp>
 #include <ergo/runtime.hpp>
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -100,6 +101,7 @@ class node {
 
   /// Spawns a process on this node: see `runtime::spawn`.
   template <typename Body, typename... Argument>
+    requires std::invocable<Body&, process&, Argument...>
   result<pid> spawn(Body body, Argument... argument) {
     return runtime().spawn(local(), spawn_options{}, make_body(std::move(body), std::move(argument)...));
   }
