@@ -231,7 +231,8 @@ TEST_CASE("the table of workloads is what ergo-bench runs, with the options that
   const auto text = document("bench/README.md");
   std::vector<std::string> described;
   for (const auto& line : lines_of(text)) {
-    if (std::smatch match; std::regex_search(line, match, std::regex{"^\\| ([a-z][a-zA-Z0-9-]+) \\| "}) && match[1] != "id")
+    if (std::smatch match;
+        std::regex_search(line, match, std::regex{"^\\| ([a-z][a-zA-Z0-9-]+) \\| "}) && match[1] != "id")
       described.push_back(match[1]);
   }
   std::erase(described, "---");
