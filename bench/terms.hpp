@@ -1,17 +1,21 @@
-// The message that the codec is measured with.
+// The messages that the codec is measured with.
 #pragma once
 
 #include <ergo/etf/term.hpp>
 
 #include <cstddef>
+#include <string_view>
 
 namespace ergo_bench {
 
-/// 100 records with an atom, integers, a binary, a float, a map and a short list each; `ergo_bench:orders/0` builds the
-/// same.
-[[nodiscard]] ergo::etf::term orders();
+/// A message that both languages build alike: `ergo_bench_etf:sample/1` makes the same of the name.
+struct sample {
+  std::string_view name;
+  std::size_t bytes;  ///< with the leading 131
+  ergo::etf::term (*make)();
+};
 
-/// Bytes of `orders()` with the leading 131, which both languages check.
-inline constexpr std::size_t orders_bytes = 10'307;
+/// Throws `std::runtime_error` when there is none of that name.
+[[nodiscard]] const sample& sample_named(std::string_view name);
 
 }  // namespace ergo_bench
