@@ -1,11 +1,15 @@
 // Growth of encode buffers, and gathering of large binaries.
 #include <ergo/etf/buffer.hpp>
 
+#include "memory.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
 namespace ergo::inline v0::etf {
+
+void detail::buffer_memory::operator()(std::byte* memory) const noexcept { give_back(memory, pool); }
 
 std::string buffer::to_string() const {
   std::string all;
@@ -56,8 +60,12 @@ buffer buffer::split(const mark& from) {
 
 void buffer::grow(std::size_t count) {
   if (count > SIZE_MAX / 4 - size_) throw std::bad_alloc{};
-  const auto capacity = std::max({size_ + count, capacity_ * 2, std::size_t{256}});
-  auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
+  constexpr std::size_t small = 64U << 10;  // below, copying again and again costs more than memory that is left over
+  const auto usual = std::max<std::size_t>(capacity_ * (capacity_ < small ? 4 : 2), 256);
+  const auto capacity = std::max(size_ + count, usual);
+  std::uint32_t pool = 0;
+  auto* const memory = static_cast<std::byte*>(detail::take_memory(capacity, pool));
+  std::unique_ptr<std::byte[], detail::buffer_memory> larger{memory, detail::buffer_memory{pool}};
   if (size_ != 0) std::memcpy(larger.get(), data_.get(), size_);
   data_ = std::move(larger);
   capacity_ = capacity;

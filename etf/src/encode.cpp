@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 namespace ergo::inline v0::etf {
 
@@ -41,11 +42,19 @@ constexpr std::size_t most_string_items = 65'535;
   return 3 + (static_cast<std::size_t>(std::bit_width(magnitude)) + 7) / 8;
 }
 
-/// Where the walk goes on when a part is done. `patch` is not 0 where the size of a fun ends.
-struct rest {
+/// Terms that stand in a row and are still to be visited.
+struct row {
   const term* next = nullptr;
-  std::size_t count = 0;
-  std::size_t patch = 0;
+  const term* end = nullptr;
+};
+
+/// What is written behind the last part of a term.
+enum class ending : std::uint8_t { none, nil, fun };
+
+/// Where the walk goes on when a row is done, and what ends that row.
+struct rest {
+  row after;
+  ending with = ending::none;
 };
 
 /// Adds up sizes.
@@ -55,7 +64,7 @@ class measure {
     step(value);
     while (!open_.empty()) {
       const auto* next = open_.top().next++;
-      if (--open_.top().count == 0) open_.pop();
+      if (open_.top().next == open_.top().end) open_.pop();
       step(*next);
     }
     return size_;
@@ -88,7 +97,7 @@ class measure {
 
   void add(std::size_t header, std::span<const term> parts) {
     size_ += header;
-    if (!parts.empty()) open_.push({parts.data(), parts.size()});
+    if (!parts.empty()) open_.push({parts.data(), parts.data() + parts.size()});
   }
 
   void add_reference(const reference& value) {
@@ -120,7 +129,7 @@ class measure {
   }
 
   std::size_t size_ = 0;
-  work_stack<rest> open_;
+  work_stack<row> open_;
 };
 
 /// Writes terms into a buffer.
@@ -129,19 +138,41 @@ class writer : flat_writer<Form> {
  public:
   writer(buffer& out, const encode_options& options) : flat{out}, gather_from_{options.gather_from} {}
 
+  // Position and row are locals, so that they stay in registers: what is written may alias anything in memory.
   void run(const term& value) {
     auto* to = start();
-    open_ = {&value, 1};
+    row open{&value, &value + 1};
     for (;;) {
-      while (open_.count != 0) {
-        const auto& next = *open_.next++;
-        --open_.count;
-        to = put(need(to, largest_flat), next);
+      while (open.next == open.end) {
+        if (parents_.empty()) return close(to);
+        const auto with = parents_.top().with;
+        open = {parents_.top().after.next, parents_.top().after.end};
+        parents_.pop();
+        if (with != ending::none) to = put_ending(need(to, largest_flat), with);
       }
-      if (open_.patch != 0) to = close_fun(to, open_.patch);
-      if (parents_.empty()) return close(to);
-      open_ = parents_.top();
-      parents_.pop();
+      const auto& next = *open.next++;
+      to = need(to, largest_flat);
+      switch (term_access::tag_of(next)) {
+        case tag::nil: to = u8(to, wire::nil); break;
+        case tag::integer: to = put_integer(to, static_cast<std::int64_t>(term_access::value(next))); break;
+        case tag::floating: to = u64(u8(to, wire::new_float), term_access::value(next)); break;
+        case tag::atom: to = put_atom(to, atom::from_index(term_access::number(next))); break;
+        case tag::pid: to = put_pid(to, *next.as_pid()); break;
+        case tag::binary: to = put_binary(to, next); break;
+        case tag::tuple:
+          to = put_tuple_header(to, term_access::number(next));
+          open = enter(open, next.elements());
+          break;
+        case tag::map:
+          to = u32(u8(to, wire::map), term_access::number(next));
+          open = enter(open, next.entries());
+          break;
+        default: {
+          auto inner = open;  // a copy, because what is referred to does not stay in registers
+          to = put_other(to, next, inner);
+          open = inner;
+        }
+      }
     }
   }
 
@@ -164,35 +195,30 @@ class writer : flat_writer<Form> {
   using flat::u64;
   using flat::u8;
 
-  [[nodiscard]] std::byte* put(std::byte* to, const term& value) {
+  /// The row to go on with: `parts`, and behind them `open`.
+  [[nodiscard]] row enter(const row& open, std::span<const term> parts, ending with = ending::none) {
+    if (parts.empty() && with == ending::none) return open;
+    if (open.next != open.end || with != ending::none) parents_.push({open, with});
+    return {parts.data(), parts.data() + parts.size()};
+  }
+
+  [[nodiscard]] std::byte* put_ending(std::byte* to, ending with) {
+    return with == ending::nil ? u8(to, wire::nil) : close_fun(to);
+  }
+
+  [[gnu::noinline]] std::byte* put_other(std::byte* to, const term& value, row& open) {
     switch (term_access::tag_of(value)) {
-      case tag::nil: return u8(to, wire::nil);
-      case tag::integer: return put_integer(to, static_cast<std::int64_t>(term_access::value(value)));
-      case tag::floating: return u64(u8(to, wire::new_float), term_access::value(value));
-      case tag::atom: return put_atom(to, atom::from_index(term_access::number(value)));
-      case tag::pid: return put_pid(to, *value.as_pid());
       case tag::port: return put_port(to, *value.as_port());
       case tag::short_reference:
       case tag::reference: return put_reference(to, *value.as_reference());
       case tag::big: return put_big(to, detail::big_of(value));
-      case tag::binary:
-      case tag::bits: return put_bytes(to, value);
-      case tag::tuple: return go_on(put_tuple_header(to, term_access::number(value)), value.elements());
-      case tag::map: return go_on(u32(u8(to, wire::map), term_access::number(value)), value.entries());
-      case tag::list: return put_list(to, value);
+      case tag::bits: return put_bytes(u8(bytes_header(to, wire::bit_binary, value), term_access::spare(value)), value);
+      case tag::list: return put_list(to, value, open);
       case tag::external_fun: return put_external_fun(to, value);
-      case tag::fun: return put_fun(to, value);
-      case tag::record: return put_record(to, value);
+      case tag::fun: return put_fun(to, value, open);
+      case tag::record: return put_record(to, value, open);
+      default: return to;
     }
-    return to;
-  }
-
-  /// Makes `parts` the next terms to write.
-  [[nodiscard]] std::byte* go_on(std::byte* to, std::span<const term> parts, std::size_t patch = 0) {
-    if (parts.empty() && patch == 0) return to;
-    if (open_.count != 0 || open_.patch != 0) parents_.push(open_);
-    open_ = {parts.data(), parts.size(), patch};
-    return to;
   }
 
   [[nodiscard]] std::byte* put_big(std::byte* to, const detail::big_view& value) {
@@ -205,19 +231,28 @@ class writer : flat_writer<Form> {
     return to;
   }
 
-  [[nodiscard]] std::byte* put_bytes(std::byte* to, const term& value) {
+  [[nodiscard]] std::byte* put_binary(std::byte* to, const term& value) {
+    constexpr std::size_t header = 5;
     const auto bytes = value.bytes();
-    if (bytes.size() > UINT32_MAX) throw std::length_error{"encode: a binary of 4 GiB or more has no encoding"};
-    const auto bits = term_access::tag_of(value) == tag::bits;
-    to = u32(u8(to, bits ? wire::bit_binary : wire::binary), bytes.size());
-    if (bits) to = u8(to, term_access::spare(value));
+    if (bytes.size() <= largest_flat - header && bytes.size() < gather_from_)
+      return wire::copy_short(u32(u8(to, wire::binary), bytes.size()), bytes);
+    return put_bytes(bytes_header(to, wire::binary, value), value);
+  }
+
+  [[nodiscard]] std::byte* bytes_header(std::byte* to, wire::tag tag, const term& value) {
+    if (value.bytes().size() > UINT32_MAX) throw std::length_error{"encode: a binary of 4 GiB or more has no encoding"};
+    return u32(u8(to, tag), value.bytes().size());
+  }
+
+  [[gnu::noinline]] std::byte* put_bytes(std::byte* to, const term& value) {
+    const auto bytes = value.bytes();
     if (bytes.size() < gather_from_) return raw(need(to, bytes.size()), bytes.data(), bytes.size());
     close(to);
     out_.gather(value);
     return to;
   }
 
-  [[nodiscard]] std::byte* put_list(std::byte* to, const term& value) {
+  [[nodiscard]] std::byte* put_list(std::byte* to, const term& value, row& open) {
     const auto items = value.items();
     if (is_string(value, items)) {
       to = u16(u8(need(to, 3 + items.size()), wire::string), items.size());
@@ -225,8 +260,8 @@ class writer : flat_writer<Form> {
       return to;
     }
     const auto improper = (term_access::node_of(value)->flags & detail::improper) != 0;
-    to = go_on(u32(u8(to, wire::list), items.size()), {improper ? items.data() + items.size() : &end_of_list, 1});
-    return go_on(to, items);
+    open = improper ? enter(open, {items.data(), items.size() + 1}) : enter(open, items, ending::nil);
+    return u32(u8(to, wire::list), items.size());
   }
 
   [[nodiscard]] std::byte* put_external_fun(std::byte* to, const term& value) {
@@ -236,45 +271,46 @@ class writer : flat_writer<Form> {
     return put_integer(put_atom(need(to, largest_flat), fun.function), fun.arity);
   }
 
-  [[nodiscard]] std::byte* put_fun(std::byte* to, const term& value) {
+  [[nodiscard]] std::byte* put_fun(std::byte* to, const term& value, row& open) {
     const auto fun = *value.as_fun();
     to = u8(to, wire::new_fun);
     close(to);
     const auto size_at = out_.bytes().size();
-    gathered_before_.push(out_.size() - size_at);
+    funs_.push_back({size_at, out_.size() - size_at});
     to = raw(u8(u32(to, 0), fun.arity), fun.uniq.data(), fun.uniq.size());
     to = put_atom(need(u32(u32(to, fun.index), fun.environment.size()), largest_flat), fun.module);
     to = put_integer(put_integer(need(to, largest_flat), fun.old_index), fun.old_uniq);
-    to = put_pid(need(to, largest_flat), fun.creator);
-    return go_on(to, fun.environment, size_at);
+    open = enter(open, fun.environment, ending::fun);
+    return put_pid(need(to, largest_flat), fun.creator);
   }
 
-  [[nodiscard]] std::byte* put_record(std::byte* to, const term& value) {
+  [[nodiscard]] std::byte* put_record(std::byte* to, const term& value, row& open) {
     namespace part = detail::record_part;
     const auto count = term_access::node_of(value)->size;
-    to = u8(u32(u8(to, wire::record), (count - part::names) / 2), term_access::spare(value));
-    return go_on(to, {term_access::terms(value), count});
+    open = enter(open, {term_access::terms(value), count});
+    return u8(u32(u8(to, wire::record), (count - part::names) / 2), term_access::spare(value));
   }
 
   /// Ends a fun: its size, which counts itself and what was gathered, is known only now.
-  [[nodiscard]] std::byte* close_fun(std::byte* to, std::size_t size_at) {
+  [[gnu::noinline]] std::byte* close_fun(std::byte* to) {
     close(to);
-    const auto gathered = out_.size() - out_.bytes().size() - gathered_before_.top();
-    gathered_before_.pop();
-    out_.patch_u32(size_at, static_cast<std::uint32_t>(out_.bytes().size() - size_at + gathered));
+    const auto fun = funs_.back();
+    funs_.pop_back();
+    const auto gathered = out_.size() - out_.bytes().size() - fun.gathered;
+    out_.patch_u32(fun.at, static_cast<std::uint32_t>(out_.bytes().size() - fun.at + gathered));
     return to;
   }
 
-  static const term end_of_list;
+  /// A fun that is being written: where its size stands, and what had been gathered before it.
+  struct open_fun {
+    std::size_t at;
+    std::size_t gathered;
+  };
 
   std::size_t gather_from_;
-  rest open_;
   work_stack<rest> parents_;
-  work_stack<std::size_t, 4> gathered_before_;
+  std::vector<open_fun> funs_;
 };
-
-template <atom_form Form>
-const term writer<Form>::end_of_list;
 
 void write(buffer& out, const term& value, const encode_options& options) {
   if (out.atoms() != nullptr) return writer<atom_form::placed>{out, options}.run(value);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace ergo::inline v0::etf::wire {
 
@@ -69,6 +70,27 @@ inline std::byte* store(std::byte* to, Unsigned value) noexcept {
   value = swap_if_little(value);
   std::memcpy(to, &value, sizeof value);
   return to + sizeof value;
+}
+
+/// Copies a text without a call; up to 64 bytes it pays. Returns the position behind it.
+inline std::byte* copy_short(std::byte* to, std::string_view from) noexcept {
+  const auto* at = from.data();
+  const auto size = from.size();
+  if (size >= 16) {
+    for (std::size_t done = 0; done + 16 < size; done += 16) std::memcpy(to + done, at + done, 16);
+    std::memcpy(to + size - 16, at + size - 16, 16);  // may overlap what was copied
+  } else if (size >= 8) {
+    std::memcpy(to, at, 8);
+    std::memcpy(to + size - 8, at + size - 8, 8);
+  } else if (size >= 4) {
+    std::memcpy(to, at, 4);
+    std::memcpy(to + size - 4, at + size - 4, 4);
+  } else if (size != 0) {
+    to[0] = static_cast<std::byte>(at[0]);
+    to[size / 2] = static_cast<std::byte>(at[size / 2]);
+    to[size - 1] = static_cast<std::byte>(at[size - 1]);
+  }
+  return to + size;
 }
 
 }  // namespace ergo::inline v0::etf::wire

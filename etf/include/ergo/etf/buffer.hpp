@@ -16,6 +16,16 @@
 
 namespace ergo::inline v0::etf {
 
+namespace detail {
+
+/// Gives back the memory of a buffer; `pool` as in `node`.
+struct buffer_memory {
+  std::uint32_t pool = 0;
+  void operator()(std::byte* memory) const noexcept;
+};
+
+}  // namespace detail
+
 /// Collects outgoing bytes, and pieces that are written from their own memory (gather write).
 ///
 /// Owned by one thread. `clear` keeps the memory. Throws `std::bad_alloc` only.
@@ -104,7 +114,7 @@ class buffer {
     size_ += sizeof value;
   }
 
-  std::unique_ptr<std::byte[]> data_;
+  std::unique_ptr<std::byte[], detail::buffer_memory> data_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
   std::size_t gathered_ = 0;
