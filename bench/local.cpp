@@ -1,4 +1,5 @@
 // The workloads of one node: messages, storms, calls, short-lived processes.
+#include "local.hpp"
 #include "servers.hpp"
 #include "workload.hpp"
 
@@ -51,14 +52,38 @@ measurement storm(const request& wanted) {
   return watch.read(static_cast<std::uint64_t>(each) * receivers);
 }
 
-measurement call_sequential(const request& wanted) {
-  bench_runtime on{wanted.cores};
+measurement call_loop(bench_runtime& on, std::uint64_t count) {
   auto done = std::make_shared<finish_line>(1);
   const auto server = on.start_echo();
   const stopwatch watch;
-  on.spawn(caller_loop, destination{server}, static_cast<std::int64_t>(wanted.operations), done);
+  on.spawn(caller_loop, destination{server}, static_cast<std::int64_t>(count), done);
   done->wait();
-  return watch.read(wanted.operations);
+  return watch.read(count);
+}
+
+measurement call_sequential(const request& wanted) {
+  bench_runtime on{wanted.cores};
+  return call_loop(on, wanted.operations);
+}
+
+measurement content_calls(bench_runtime& on, term content, std::uint64_t count) {
+  auto done = std::make_shared<finish_line>(1);
+  const auto server = on.start_echo();
+  const stopwatch watch;
+  on.spawn(content_loop, destination{server}, std::move(content), static_cast<std::int64_t>(count), done);
+  done->wait();
+  return watch.read(count);
+}
+
+// Beside the same with one byte, in the same run: the first of three goes to warm up.
+measurement call_large(const request& wanted) {
+  bench_runtime on{wanted.cores};
+  (void)content_calls(on, etf::binary("x"), wanted.operations / 4 + 1);
+  auto large = content_calls(on, etf::binary(std::string(1'000'000, 'x')), wanted.operations);
+  const auto small = content_calls(on, etf::binary("x"), wanted.operations);
+  large.more = {{"one-byte", small.per_operation(), "ns"},
+                {"times-one-byte", large.per_operation() / small.per_operation(), "times"}};
+  return large;
 }
 
 measurement call_many(const request& wanted) {
@@ -67,10 +92,13 @@ measurement call_many(const request& wanted) {
   const auto each = static_cast<std::int64_t>(wanted.operations / pairs);
   std::vector<pid> servers;
   for (unsigned pair = 0; pair < pairs; ++pair) servers.push_back(on.start_echo());
+  const auto alone = call_loop(on, wanted.operations / 4 + 1);
   const stopwatch watch;
   for (const auto& server : servers) on.spawn(caller_loop, destination{server}, each, done);
   done->wait();
-  return watch.read(static_cast<std::uint64_t>(each) * pairs);
+  auto took = watch.read(static_cast<std::uint64_t>(each) * pairs);
+  took.more = {{"times-call-seq", took.per_operation() / alone.per_operation(), "times"}};
+  return took;
 }
 
 measurement spawn_exit(const request& wanted) {
@@ -86,27 +114,61 @@ measurement spawn_exit(const request& wanted) {
 
 std::vector<workload> local_workloads() {
   return {
-      {"send-1-1",
-       "",
-       "one process sends small terms to one process",
-       4'000'000,
-       send_one_to_one,
-       {{reference::beam, 2}}},
-      {"storm-20-2000", "", "20 senders, 2,000 receivers", 4'000'000, storm, {{reference::beam, 3}}},
-      {"call-seq", "", "gen_server calls, one caller, one server", 1'000'000, call_sequential, {{reference::beam, 6}}},
-      {"call-120", "", "gen_server calls, 120 pairs", 1'200'000, call_many, {{reference::beam, 8}}},
-      {"spawn-exit",
-       "",
-       "spawn a process that ends at once, wait for its DOWN",
-       500'000,
-       spawn_exit,
-       {{reference::beam, 8}}},
-      {"supervise",
-       "",
-       "a supervisor starts children of one kind, lists them, ends every tenth, stops the rest",
-       100'000,
-       supervise,
-       {{reference::beam}}},
+      {.id = "send-1-1",
+       .what = "one process sends small terms to one process",
+       .operations = 4'000'000,
+       .run = send_one_to_one,
+       .rivals = {{reference::beam, 2}, {reference::caf}}},
+      {.id = "storm-20-2000",
+       .what = "20 senders, 2,000 receivers",
+       .operations = 4'000'000,
+       .run = storm,
+       .rivals = {{reference::beam, 3}, {reference::caf}}},
+      {.id = "call-seq",
+       .what = "gen_server calls, one caller, one server",
+       .operations = 1'000'000,
+       .run = call_sequential,
+       .rivals = {{reference::beam, 6}, {reference::caf}}},
+      {.id = "call-120",
+       .what = "gen_server calls, 120 pairs",
+       .operations = 1'200'000,
+       .run = call_many,
+       .rivals = {{reference::beam, 8}, {reference::caf}},
+       .limits = {{"times-call-seq", 0.7}}},
+      {.id = "call-1MB",
+       .what = "call-seq with a binary of 1 MB as request and answer",
+       .operations = 500'000,
+       .run = call_large,
+       .rivals = {{reference::beam}},
+       .limits = {{"times-one-byte", 1.2}}},
+      {.id = "spawn-exit",
+       .what = "spawn a process that ends at once, wait for its DOWN",
+       .operations = 500'000,
+       .run = spawn_exit,
+       .rivals = {{reference::beam, 8}, {reference::caf}}},
+      {.id = "skynet-1M",
+       .what = "a tree of 1,111,111 processes, sums come back as messages",
+       .operations = 1'000'000,
+       .run = skynet,
+       .rivals = {{reference::beam, 3}, {reference::caf}},
+       .erl_flags = {"+P", "4000000"}},
+      {.id = "ring-1000",
+       .what = "a token around 1,000 processes",
+       .operations = 3'000'000,
+       .run = ring,
+       .rivals = {{reference::beam}, {reference::caf}}},
+      {.id = "idle-1M",
+       .what = "ask each of 1,000,000 idle gen_servers and get all answers",
+       .operations = 1'000'000,
+       .run = idle_servers,
+       .rivals = {{reference::beam}},
+       .limits = {{"rss-per-process", 768}},
+       .erl_flags = {"+P", "4000000"}},
+      {.id = "supervise",
+       .what = "a supervisor starts children of one kind, lists them, ends every tenth, stops the rest",
+       .operations = 100'000,
+       .run = supervise,
+       .rivals = {{reference::beam}}},
   };
 }
 

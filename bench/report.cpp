@@ -6,6 +6,7 @@
 #include <boost/json/src.hpp>
 
 #include <sys/utsname.h>
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -57,6 +58,13 @@ std::string setting(const workload& row) {
 std::string verdict(const comparison& beside) {
   if (beside.with.bar <= 0) return "";
   return (beside.bar_is_met() ? "met: " : "MISSED: ") + fixed(beside.with.bar, 2);
+}
+
+// What is said of a figure that may be so much at most; "" where there is no limit.
+std::string verdict(const workload& row, const figure_series& found) {
+  const auto set = std::ranges::find(row.limits, found.name, &limit::figure);
+  if (set == row.limits.end()) return "";
+  return (found.ours.quantile(0.75) <= set->at_most ? "met: at most " : "MISSED: at most ") + fixed(set->at_most, 2);
 }
 
 boost::json::object summary(const series& of) {
@@ -135,15 +143,15 @@ void write_ratios(std::ostream& out, const std::vector<row_result>& rows) {
 }
 
 void write_figures(std::ostream& out, const std::vector<row_result>& rows) {
-  out << "\n## Figures\n\n| work | setting | figure | ours | min … max | beam |\n| --- | --- | --- | --- | --- | --- "
-         "|\n";
+  out << "\n## Figures\n\n| work | setting | figure | ours | min … max | beam | limit |\n"
+         "| --- | --- | --- | --- | --- | --- | --- |\n";
   for (const auto& row : rows) {
     for (const auto& found : row.figures) {
       out << "| " << title(row.row) << " | " << setting(row.row) << " | " << found.name << " | "
           << number_text(found.ours.median()) << ' ' << found.unit << " | " << number_text(found.ours.quantile(0))
           << " … " << number_text(found.ours.quantile(1)) << " | ";
       if (!found.beam.values.empty()) out << number_text(found.beam.median()) << ' ' << found.unit;
-      out << " |\n";
+      out << " | " << verdict(row.row, found) << " |\n";
     }
   }
 }
@@ -161,6 +169,7 @@ void print(const row_result& row) {
   for (const auto& found : row.figures) {
     std::printf("\n    %s %s %s", found.name.c_str(), number_text(found.ours.median()).c_str(), found.unit.c_str());
     if (!found.beam.values.empty()) std::printf("   beam %s", number_text(found.beam.median()).c_str());
+    if (const auto said = verdict(row.row, found); !said.empty()) std::printf("   %s", said.c_str());
   }
   std::printf("\n");
   std::fflush(stdout);

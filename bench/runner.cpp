@@ -148,7 +148,7 @@ words runner::ours_child(const workload& row, std::uint64_t operations) const {
 
 words runner::erl(const workload& row, const words& more) const {
   const auto schedulers = cores_of(row) + ":" + cores_of(row);
-  return words{"erl", "+S", schedulers, "-noshell", "-pa", modules_} + more;
+  return words{"erl", "+S", schedulers, "-noshell", "-pa", modules_} + row.erl_flags + more;
 }
 
 words runner::erl_task(const workload& row, std::uint64_t operations) const {

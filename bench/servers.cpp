@@ -44,6 +44,17 @@ ergo::task<> caller_loop(ergo::process& self, ergo::destination server, std::int
   done->arrive();
 }
 
+ergo::task<> content_loop(ergo::process& self, ergo::destination server, ergo::term content, std::int64_t count,
+                          std::shared_ptr<finish_line> done) {
+  for (std::int64_t number = 0; number < count; ++number) {
+    const auto answer = co_await ergo::otp::call(self, server, content);
+    if (!answer || answer->bytes().size() != content.bytes().size()) co_return done->fail("a call failed");
+  }
+  const auto last = co_await ergo::otp::call(self, server, content);
+  if (!last || *last != content) co_return done->fail("a call was answered wrongly");
+  done->arrive();
+}
+
 ergo::pid bench_runtime::start_echo() {
   return must(ergo::otp::start<echo_server>(runtime_.anonymous(), ergo::otp::start_options{}));
 }

@@ -1,14 +1,13 @@
 // What the workloads share: their processes, the echo server, the finish line.
 #pragma once
 
+#include "finish.hpp"
 #include "workload.hpp"
 
 #include <ergo/otp/gen_server.hpp>
 #include <ergo/runtime.hpp>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -21,51 +20,6 @@ class echo_server {
   ergo::term handle_call(const ergo::term& request) { return request; }
 };
 
-/// Where a known number of processes report that they are done. Thread-safe.
-class finish_line {
- public:
-  explicit finish_line(unsigned expected) noexcept : left_{expected} {}
-
-  void arrive() {
-    const std::scoped_lock lock{mutex_};
-    if (--left_ == 0) changed_.notify_all();
-  }
-  void fail(std::string why) {
-    const std::scoped_lock lock{mutex_};
-    failure_ = std::move(why);
-    changed_.notify_all();
-  }
-  /// Whether all have arrived; throws what one of them reported.
-  [[nodiscard]] bool is_reached() {
-    const std::scoped_lock lock{mutex_};
-    if (!failure_.empty()) throw std::runtime_error{failure_};
-    return left_ == 0;
-  }
-  /// Returns when all have arrived; throws what one of them reported.
-  void wait() {
-    std::unique_lock lock{mutex_};
-    changed_.wait(lock, [this] { return left_ == 0 || !failure_.empty(); });
-    if (!failure_.empty()) throw std::runtime_error{failure_};
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  unsigned left_;
-  std::string failure_;
-};
-
-/// Times from its construction.
-class stopwatch {
- public:
-  [[nodiscard]] measurement read(std::uint64_t operations) const {
-    return {std::chrono::steady_clock::now() - start_, operations};
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 /// A runtime for one run.
 class bench_runtime {
  public:
@@ -76,6 +30,10 @@ class bench_runtime {
     return must(runtime_.spawn(runtime_.anonymous(), std::move(body), std::move(argument)...));
   }
   [[nodiscard]] ergo::pid start_echo();
+  template <typename T>
+  void send(const ergo::pid& to, const T& content) {
+    runtime_.send(to, ergo::term(content));
+  }
 
  private:
   static ergo::pid must(ergo::result<ergo::pid> started) {
@@ -98,6 +56,9 @@ ergo::task<> source(ergo::process& self, ergo::pid to, std::int64_t count);
 ergo::task<> sink(ergo::process& self, std::int64_t count, std::shared_ptr<finish_line> done);
 /// Spawns `count` processes, one after the other, that end at once, and waits for the end of each.
 ergo::task<> spawner(ergo::process& self, std::int64_t count, std::shared_ptr<finish_line> done);
+/// Calls `server` `count` times with `content`, which must come back as large as it is.
+ergo::task<> content_loop(ergo::process& self, ergo::destination server, ergo::term content, std::int64_t count,
+                          std::shared_ptr<finish_line> done);
 /// Calls `server` `count` times with a number and checks each answer.
 ergo::task<> caller_loop(ergo::process& self, ergo::destination server, std::int64_t count,
                          std::shared_ptr<finish_line> done);

@@ -59,6 +59,12 @@ struct rival {
   double bar = 0;  ///< 0: printed without a bar
 };
 
+/// A figure of a row, and what it may be at most: met when the upper quartile of ours is not above it.
+struct limit {
+  std::string_view figure;
+  double at_most = 0;
+};
+
 /// Who is at the two ends of a workload that needs a second node.
 enum class pairing : std::uint8_t {
   none,          ///< the workload needs no second node
@@ -82,6 +88,9 @@ struct workload {
   measurement (*raw)(const request& wanted) = nullptr;
   /// Whether `raw` needs a second process that runs `serve_raw`.
   bool raw_has_peer = false;
+  std::vector<limit> limits{};
+  /// What `erl` is given beside `+S`, where its defaults do not suffice.
+  std::vector<std::string> erl_flags{};
 };
 
 /// All rows, in the order of the printed table. Each group of workloads adds its own.

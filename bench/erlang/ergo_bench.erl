@@ -3,8 +3,8 @@
 %% <operations>" and then one line "figure <name> <value> <unit>" for each further figure.
 -module(ergo_bench).
 -behaviour(gen_server).
--export([start_link/0, main/1, serve/1, init/1, handle_call/3, handle_cast/2]).
--export([timed/2, in_process/2, calls/2, name/1, load/0]).
+-export([start_link/0, main/1, serve/1, init/1, handle_call/3, handle_cast/2, handle_info/2]).
+-export([timed/2, in_process/2, calls/2, name/1, load/0, resident/0]).
 
 %% The children of the workload `supervise`, and the supervisor's own callback.
 start_link() -> gen_server:start_link(?MODULE, [], []).
@@ -15,6 +15,8 @@ init(supervisor) ->
 init([]) -> {ok, 0}.
 handle_call(Request, _From, State) -> {reply, Request, State}.
 handle_cast(_Message, Count) -> {noreply, Count + 1}.
+
+handle_info({From, Number}, State) -> From ! Number, {noreply, State}.
 
 main([Workload, Variant, Count]) ->
     load(),
@@ -57,6 +59,12 @@ timed(Operations, Work) ->
     Start = erlang:monotonic_time(nanosecond),
     Work(),
     {erlang:monotonic_time(nanosecond) - Start, Operations}.
+
+%% Memory of this program that is in use now, in bytes.
+resident() ->
+    {ok, Text} = file:read_file("/proc/self/statm"),
+    [_, Pages | _] = string:lexemes(Text, " "),
+    binary_to_integer(Pages) * 4096.
 
 in_process(N, Work) ->
     Self = self(),

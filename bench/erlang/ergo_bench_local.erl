@@ -25,18 +25,91 @@ run('call-seq', _, N) ->
 run('call-120', _, N) ->
     Each = N div 120,
     Self = self(),
-    timed(Each * 120, fun() ->
+    {ok, One} = gen_server:start(ergo_bench, [], []),
+    {Alone, Count} = in_process(N div 4 + 1, fun() -> calls(One, N div 4 + 1) end),
+    {Took, _} = timed(Each * 120, fun() ->
         [spawn(fun() ->
             {ok, Server} = gen_server:start(ergo_bench, [], []),
             calls(Server, Each),
             Self ! done
         end) || _ <- lists:seq(1, 120)],
         [receive done -> ok end || _ <- lists:seq(1, 120)]
+    end),
+    {Took, Each * 120, [{'times-call-seq', (Took / (Each * 120)) / (Alone / Count), times}]};
+run('call-1MB', _, N) ->
+    contents(<<"x">>, N div 4 + 1),
+    {Large, _} = contents(binary:copy(<<"x">>, 1000000), N),
+    {Small, _} = contents(<<"x">>, N),
+    {Large, N, [{'one-byte', Small / N, ns}, {'times-one-byte', Large / Small, times}]};
+run('skynet-1M', _, N) ->
+    Leaves = power_of_ten(N, 1),
+    in_process(1, fun() ->
+        Self = self(),
+        spawn(fun() -> tree(Self, 0, Leaves) end),
+        Sum = Leaves * (Leaves - 1) div 2,
+        receive Sum -> ok; Other -> exit({sum, Other}) end
     end);
+run('ring-1000', _, N) ->
+    Rounds = max(1, N div 1000),
+    Self = self(),
+    Members = [spawn(fun() -> receive {next, Next} -> member(Next, Place, Rounds * 1000, Self) end end)
+               || Place <- lists:seq(0, 999)],
+    [Member ! {next, Next} || {Member, Next} <- lists:zip(Members, tl(Members) ++ [hd(Members)])],
+    timed(Rounds * 1000, fun() -> hd(Members) ! 0, receive done -> ok end end);
+run('idle-1M', _, N) ->
+    Self = self(),
+    spawn(fun() -> Self ! {result, idle(N)} end),
+    receive {result, Result} -> Result end;
 run('spawn-exit', _, N) ->
     in_process(N, fun() -> spawns(N) end);
 run('supervise', _, N) ->
     in_process(N, fun() -> supervise(N) end).
+
+contents(Content, N) ->
+    {ok, Server} = gen_server:start(ergo_bench, [], []),
+    in_process(N, fun() -> content_calls(Server, Content, byte_size(Content), N) end).
+
+content_calls(Server, Content, _, 0) -> Content = gen_server:call(Server, Content);
+content_calls(Server, Content, Size, N) ->
+    Size = byte_size(gen_server:call(Server, Content)),
+    content_calls(Server, Content, Size, N - 1).
+
+power_of_ten(N, Power) when Power * 10 =< N -> power_of_ten(N, Power * 10);
+power_of_ten(_, Power) -> Power.
+
+tree(Parent, First, 1) -> Parent ! First;
+tree(Parent, First, Leaves) ->
+    Self = self(),
+    Each = Leaves div 10,
+    [spawn(fun() -> tree(Self, First + Child * Each, Each) end) || Child <- lists:seq(0, 9)],
+    Parent ! sum(10, 0).
+
+sum(0, Sum) -> Sum;
+sum(N, Sum) -> receive Value -> sum(N - 1, Sum + Value) end.
+
+member(Next, Hops, All, Owner) ->
+    receive
+        Hops when Hops + 1 =:= All -> Owner ! done;
+        Hops when Hops + 1000 >= All -> Next ! Hops + 1;
+        Hops -> Next ! Hops + 1, member(Next, Hops + 1000, All, Owner);
+        Other -> exit({order, Hops, Other})
+    end.
+
+idle(N) ->
+    Before = ergo_bench:resident(),
+    Start = erlang:monotonic_time(nanosecond),
+    Servers = [begin {ok, Server} = gen_server:start(ergo_bench, [], []), Server end || _ <- lists:seq(1, N)],
+    Started = erlang:monotonic_time(nanosecond),
+    Memory = ergo_bench:resident() - Before - N * 16,
+    {Took, 1} = timed(1, fun() ->
+        ask(Servers, 1),
+        Sum = N * (N + 1) div 2,
+        Sum = sum(N, 0)
+    end),
+    {Took, 1, [{'rss-per-process', Memory / N, bytes}, {start, (Started - Start) / N, ns}]}.
+
+ask([], _) -> ok;
+ask([Server | Rest], Number) -> Server ! {self(), Number}, ask(Rest, Number + 1).
 
 supervise(N) ->
     process_flag(trap_exit, true),
