@@ -49,7 +49,9 @@ struct process_extras {
   boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;
   bool watches_all_nodes = false;  // asked for node_news
   boost::unordered_flat_map<std::uint64_t, own_alias> aliases;
-  signal** urgent_end = nullptr;  // link behind the last unread message with priority; null: there was none yet
+  signal** urgent_end = nullptr;     // link behind the last unread message with priority; null: there was none yet
+  std::uint64_t newest_monitor = 0;  // its reference; its `down` is put behind the link `unread_since`
+  signal** unread_since = nullptr;
   std::uint64_t next_unlink_id = 1;
   std::vector<atom> busy_nodes;  // those it wrote to while their connections were busy
 };
@@ -57,6 +59,14 @@ struct process_extras {
 [[nodiscard]] inline process_extras& extras_of(process_state& self) {
   if (!self.extras_) self.extras_ = std::make_unique<process_extras>();
   return *self.extras_;
+}
+
+/// A monitor of this process: its `down` cannot be among the messages that are unread now.
+inline void note_monitor(process_state& self, std::uint64_t ref, const destination& target) {
+  auto& extras = extras_of(self);
+  extras.watching.emplace(ref, target);
+  extras.newest_monitor = ref;
+  extras.unread_since = self.last_link_;
 }
 
 /// References of this runtime are 64-bit values: slot (28 bits), call mark (1), counter (35). On the wire: words of 18,

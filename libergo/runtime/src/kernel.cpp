@@ -209,6 +209,7 @@ signal* process_kernel::unlink_message(process& self, signal** link) noexcept {
   *link = taken->next;
   if (taken->next == nullptr) self.last_link_ = link;
   if ((taken->flags & signal::urgent) != 0 && self.extras_->urgent_end == &taken->next) self.extras_->urgent_end = link;
+  if (self.extras_ && self.extras_->unread_since == &taken->next) self.extras_->unread_since = link;
   --self.unread_;
   if (taken->kind == signal_kind::call && self.node_->owner().find_node(taken->from.node) != nullptr) {
     self.open_calls_.push_back({value_of(taken->tag), taken->from});

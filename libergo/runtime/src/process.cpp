@@ -131,14 +131,14 @@ monitor_ref process::monitor(const destination& target) {
   if (to.by_name() && (to.node() == atom{} || to.node() == node_->name())) {
     to = destination{to.name(), node_->name()};
     if (const auto found = node_->whereis(to.name())) {  // tied to the process that has the name now
-      extras_of(*this).watching.emplace(detail::value_of(made.ref), destination{*found});
+      detail::note_monitor(*this, detail::value_of(made.ref), destination{*found});
       auto* const asked = make_signal(signal_kind::monitor, id_, term{made.ref}, term{});
       asked->name = to.name();
       node_->route(*found, asked);
       return made;
     }
   }
-  extras_of(*this).watching.emplace(detail::value_of(made.ref), to);
+  detail::note_monitor(*this, detail::value_of(made.ref), to);
   auto* const asked = make_signal(signal_kind::monitor, id_, term{made.ref}, term{});
   if (to.by_name()) asked->name = to.name();
   node_->route(to, asked);

@@ -43,6 +43,21 @@ void waiting::overtaken(signal** at) noexcept {
   left_ = std::exchange(cursor_, at);
 }
 
+down_awaiter::down_awaiter(process& self, const monitor_ref& watch, duration timeout) noexcept
+    : waiting{self, timeout}, ref_{value_of(watch.ref)} {
+  if (self.extras_ && self.extras_->newest_monitor == ref_) begin_at(self.extras_->unread_since);
+}
+
+bool down_awaiter::search() {
+  while (const signal* candidate = look()) {
+    if (candidate->kind != signal_kind::down || value_of(candidate->tag) != ref_) continue;
+    const message taken{take_seen()};
+    found_ = received<down>{std::in_place, *taken.as<down>()};
+    return true;
+  }
+  return false;
+}
+
 bool send_awaiter::over(process& self) { return busy_node_ == atom{} || process_kernel::drained(self); }
 
 void side_job::start(process& self) {

@@ -1,6 +1,8 @@
 // Monitors of processes and nodes on one node: what they tell, once, and how they are taken back.
 #include "observer.hpp"
 
+#include <random>
+
 namespace ergo::test {
 namespace {
 
@@ -184,6 +186,87 @@ TEST_CASE("monitor_node without a network tells at once that the node is down") 
       &got);
   world.advance(1s);
   CHECK(got == log_lines{"other@host", "other@host"});
+}
+
+/// What a process found that waits for the end of monitored processes with a mailbox full of other things.
+struct findings {
+  pid dead;
+  int wrong = 0;
+  int found = 0;
+  std::size_t unread = 0;
+  std::size_t expected = 0;
+};
+
+task<> expect_end(process& self, findings* out, monitor_ref watch) {
+  const auto got = co_await self.receive(watch, 1s);
+  const bool right = got && got->ref == watch.ref && got->reason.is("noproc"_atom);
+  ++(right ? out->found : out->wrong);
+}
+
+// Fills and empties its mailbox at random, by plain messages and those with priority, and waits for monitors between.
+task<> wait_amid_messages(process& self, findings* out, std::uint32_t seed) {
+  std::mt19937 random{seed};
+  std::vector<std::int64_t> unread;
+  const auto urgent = self.make_alias(alias_use::until_dropped, urgency::priority);
+  const destination dead{out->dead};
+  for (std::int64_t number = 0; number < 500; ++number) {
+    const auto choice = random() % 6;
+    if (choice < 2) {
+      self.send(self.id(), number);
+      unread.push_back(number);
+    } else if (choice == 2) {
+      self.send(urgent, number, urgency::priority);
+      unread.push_back(number);
+    } else if (choice == 3 && !unread.empty()) {
+      const auto at = unread.begin() + static_cast<std::ptrdiff_t>(random() % unread.size());
+      const auto wanted = *at;
+      unread.erase(at);
+      auto is_wanted = [wanted](const message& one) { return one.payload().as_integer() == wanted; };
+      (void)co_await self.receive_if(is_wanted);
+    } else if (choice == 4) {
+      co_await expect_end(self, out, self.monitor(dead));
+    } else {
+      const auto first = self.monitor(dead);
+      const auto second = self.monitor(dead);
+      co_await expect_end(self, out, random() % 2 == 0 ? first : second);
+      self.demonitor(first, demonitor_mode::flush);
+      self.demonitor(second, demonitor_mode::flush);
+    }
+  }
+  co_await self.sleep(1ms);
+  out->unread = self.unread();
+  out->expected = unread.size();
+}
+
+TEST_CASE("the end of one monitored process is found among whatever else is unread, which stays") {
+  const auto seed = GENERATE(range(1U, 21U));
+  CAPTURE(seed);
+  manual_world world;
+  findings got;
+  got.dead = world.spawn([](process& /*self*/) -> task<> { co_return; });
+  world.run();
+  world.spawn(wait_amid_messages, &got, seed);
+  world.run();
+  world.advance(10s);
+  CHECK(got.wrong == 0);
+  CHECK(got.found > 100);
+  CHECK(got.unread == got.expected);
+}
+
+TEST_CASE("a wait for a monitored process that goes on living gives up after its time") {
+  manual_world world;
+  bool gave_up = false;
+  const auto subject = idle_process(world);
+  world.spawn(
+      [](process& self, pid other, bool* out) -> task<> {
+        self.send(self.id(), 1);
+        const auto watch = self.monitor(other);
+        const auto got = co_await self.receive(watch, 10ms);
+        *out = got.timed_out();
+      },
+      subject, &gave_up);
+  world.advance(1s);
+  CHECK(gave_up);
 }
 
 }  // namespace

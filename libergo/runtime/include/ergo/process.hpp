@@ -193,6 +193,13 @@ class process final : public detail::process_state {
   [[nodiscard]] detail::receive_awaiter<T...> receive(duration timeout = forever) {
     return detail::receive_awaiter<T...>{*this, timeout};
   }
+  /// The `down` of one monitor; gives up after `timeout`.
+  ///
+  /// Unread messages that are older than the monitor are not looked at, however many there are, as long as this process
+  /// has made no other monitor since.
+  [[nodiscard]] detail::down_awaiter receive(const monitor_ref& watch, duration timeout = forever) {
+    return {*this, watch, timeout};
+  }
   /// The next message, whatever it is.
   [[nodiscard]] detail::any_awaiter receive_any() { return detail::any_awaiter{*this}; }
   /// Selective receive with a predicate `bool(const message&)`.

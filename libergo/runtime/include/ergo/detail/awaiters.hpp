@@ -12,6 +12,8 @@
 
 namespace ergo::inline v0 {
 
+struct monitor_ref;
+
 /// What a selective receive with several types brought: one of them, or nothing because the time was up.
 template <typename... T>
 class [[nodiscard]] received {
@@ -90,6 +92,8 @@ class waiting : public waiter {
   [[nodiscard]] const signal* look() noexcept;
   [[nodiscard]] signal* take_seen() noexcept;
   void overtaken(signal** at) noexcept final;
+  /// Starts the walk at this link instead of the oldest message.
+  void begin_at(signal** link) noexcept { cursor_ = link; }
 
   process* self_;
   duration timeout_;
@@ -205,6 +209,22 @@ class [[nodiscard]] receive_awaiter final : public waiting {
   }
 
   received<T...> found_;
+};
+
+/// Waits for the `down` of one monitor. Where that is the newest monitor of the process, the wait does not look at what
+/// was unread when the monitor was made.
+class [[nodiscard]] down_awaiter final : public waiting {
+ public:
+  down_awaiter(process& self, const monitor_ref& watch, duration timeout) noexcept;
+  [[nodiscard]] bool await_ready() { return search(); }
+  received<down> await_resume() { return std::move(found_); }
+  bool over(process& /*self*/) override { return search() || time_is_up(); }
+
+ private:
+  bool search();
+
+  std::uint64_t ref_;
+  received<down> found_;
 };
 
 /// A job for the side pool, type-erased.
