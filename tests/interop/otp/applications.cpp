@@ -4,10 +4,11 @@
 
 #include <ergo/otp/application.hpp>
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
-#include <cstdlib>
 #include <random>
 
 namespace ergo_interop {
@@ -187,14 +188,9 @@ struct office {
   }
 };
 
-unsigned from_environment(const char* name, unsigned otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
 TEST_CASE("Random scripts of orders leave the same traces in Erlang's application controller and in ours") {
-  const auto first = from_environment("ERGO_SCRIPT_SEED", 1);
-  const auto count = from_environment("ERGO_SCRIPTS", 300);
+  const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
+  const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
   for_every_release(std::to_string(count) + " random scripts of applications: the same trace in both",
                     [&](const release& otp) {
                       office on{otp};

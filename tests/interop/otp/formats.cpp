@@ -5,11 +5,12 @@
 #include <ergo/etf/codec.hpp>
 #include <ergo/otp/io_format.hpp>
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <random>
 
 namespace ergo_interop {
@@ -281,11 +282,6 @@ std::size_t compare_formats(erlang_peer& peer, format_writer& writer, std::size_
   return printed;
 }
 
-unsigned from_environment(const char* name, unsigned otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
 void compare_on(const release& otp, bool unicode) {
   const auto port = free_port();
   our_node ours{options_for(fresh_name("cpp"), port)};
@@ -293,8 +289,8 @@ void compare_on(const release& otp, bool unicode) {
   if (unicode) options.more = {"+pc", "unicode"};
   erlang_peer peer{options};
   peer.load(ERGO_SOURCE_DIR "/tests/interop/otp/formats.erl");
-  const auto seed = from_environment("ERGO_FORMAT_SEED", 1);
-  const auto count = from_environment("ERGO_FORMATS", 3'000);
+  const auto seed = ergo::test::from_environment("ERGO_FORMAT_SEED", 1);
+  const auto count = ergo::test::from_environment("ERGO_FORMATS", 3'000);
   constexpr int maps_without_order = 26;
   format_writer writer{seed, std::stoi(otp.number) >= maps_without_order};
   constexpr std::size_t batch = 50;

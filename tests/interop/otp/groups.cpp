@@ -4,10 +4,11 @@
 
 #include <ergo/otp/pg.hpp>
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 
 namespace ergo_interop {
 namespace {
@@ -44,11 +45,6 @@ ergo::task<ergo::result<bool>> take_name(ergo::process& self, ergo::atom name) {
   co_return true;
 }
 
-unsigned from_environment(const char* name, unsigned otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
 }  // namespace
 
 TEST_CASE(
@@ -65,8 +61,8 @@ TEST_CASE(
     expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
     // Its parent is a process that stays.
     peer.run("{apply, erlang, apply, [pg, start, [erlang_groups]]}");
-    const auto first = from_environment("ERGO_SCRIPT_SEED", 1);
-    const auto count = from_environment("ERGO_SCRIPTS", 200);
+    const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
+    const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 200);
     const auto verdict = peer.run("{apply, groups, compare, [" + std::to_string(first) + ", " +
                                   std::to_string(first + count - 1) + ", " + ours.quoted_name() + "]}");
     expect(verdict.starts_with("{same,"), verdict);

@@ -3,11 +3,12 @@
 #include "harness.hpp"
 #include "twins.hpp"
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 
 namespace ergo_interop {
@@ -108,16 +109,11 @@ class script_writer {
   std::mt19937 random_;
 };
 
-unsigned from_environment(const char* name, unsigned otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
 TEST_CASE("Random scripts of calls, stops and crashes look the same to callers of Erlang's gen_server and of ours") {
   for_every_release("500 random scripts: callers see the same in both", [](const release& otp) {
     stage on{otp};
-    const auto first = from_environment("ERGO_SCRIPT_SEED", 1);
-    const auto count = from_environment("ERGO_SCRIPTS", 500);
+    const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
+    const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 500);
     for (auto seed = first; seed < first + count; ++seed) {
       const auto script = script_writer{seed}.write();
       const auto verdict = on.compare(script);

@@ -3,10 +3,11 @@
 #include "harness.hpp"
 #include "machines.hpp"
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
-#include <cstdlib>
 #include <random>
 
 namespace ergo_interop {
@@ -151,11 +152,6 @@ class cabin {
   ergo::term who_;
 };
 
-unsigned from_environment(const char* name, unsigned otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
 /// How many things the machines did; ends the scenario unless they did the same.
 std::size_t same_in_both(erlang_peer& peer, const std::string& node, const std::string& script, unsigned seed) {
   const auto verdict = peer.run("{apply, machines, compare, [" + script + ", " + node + "]}");
@@ -173,8 +169,8 @@ TEST_CASE("Random scripts bring the same events to Erlang's gen_statem and to ou
     expect(ergo::otp::start<machines>(ours->local(), named).has_value(), "no machines");
     peer.load(ERGO_SOURCE_DIR "/tests/interop/otp/machines.erl");
     expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
-    const auto first = from_environment("ERGO_SCRIPT_SEED", 1);
-    const auto count = from_environment("ERGO_SCRIPTS", 300);
+    const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
+    const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
     std::size_t compared = 0;
     for (auto seed = first; seed < first + count; ++seed) {
       compared += same_in_both(peer, ours.quoted_name(), machine_writer{seed, otp}.write(), seed);

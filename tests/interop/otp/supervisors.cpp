@@ -5,10 +5,11 @@
 
 #include <ergo/otp/remote_child.hpp>
 
+#include <ergo_test/rounds.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
-#include <cstdlib>
 #include <random>
 
 namespace ergo_interop {
@@ -167,11 +168,6 @@ struct theatre {
   }
 };
 
-unsigned from_environment(const char* name, unsigned otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
 /// Ends the scenario unless a script leaves the same trace in both; `seed` says where the script is from.
 void expect_same_trace(theatre& on, const std::string& script, const std::string& seed = "by hand") {
   const auto verdict = on.peer.run("{apply, scripts, compare, [" + script + ", " + on.ours.quoted_name() + "]}");
@@ -179,8 +175,8 @@ void expect_same_trace(theatre& on, const std::string& script, const std::string
 }
 
 TEST_CASE("Random crash scripts leave the same traces in Erlang's supervisor and in ours") {
-  const auto first = from_environment("ERGO_SCRIPT_SEED", 1);
-  const auto count = from_environment("ERGO_SCRIPTS", 300);
+  const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
+  const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
   for_every_release(std::to_string(count) + " random scripts of all strategies: the same trace in both",
                     [&](const release& otp) {
                       theatre on{otp};

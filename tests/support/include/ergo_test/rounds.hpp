@@ -11,4 +11,10 @@ template <typename Number>
   return std::getenv("ERGO_TEST_LONG") == nullptr ? usual : all;
 }
 
+/// The number in the environment variable `name`, or `otherwise` where it is not set.
+[[nodiscard]] inline unsigned from_environment(const char* name, unsigned otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
+}
+
 }  // namespace ergo::test
