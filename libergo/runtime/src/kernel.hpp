@@ -12,6 +12,7 @@ struct process_kernel {
   static bool settle(process& self, local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body);
   static slice_end slice(process& self);
   static void end(process& self, exit_reason reason) noexcept;
+  static time_point read_clock(process& self) { return self.read_clock(); }
 
   // Signals.
   static void take_signals(process& self);

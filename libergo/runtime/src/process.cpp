@@ -22,6 +22,11 @@ constexpr std::uint8_t alias_flags(urgency how) noexcept {
 
 ergo::runtime& process::runtime() const noexcept { return node_->owner(); }
 
+time_point process::read_clock() {
+  now_known_ = false;
+  return now();
+}
+
 time_point process::now() {
   if (!now_known_) {
     now_ = runtime().state().now();
@@ -236,7 +241,7 @@ void process::log(log_level level, std::string_view text,
 
 void process::set_idle_timeout(duration delay) {
   time_is_up_ = delay <= duration::zero();
-  deadline_ = delay == forever || time_is_up_ ? time_point::max() : after(now(), delay);
+  deadline_ = delay == forever || time_is_up_ ? time_point::max() : after(read_clock(), delay);
 }
 
 namespace detail {

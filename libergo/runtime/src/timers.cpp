@@ -50,7 +50,7 @@ time_point process_kernel::earliest(const process& self) noexcept {
 timer_ref process::send_after(duration delay, const destination& to, term content) {
   const auto ref = next_reference(0);
   auto& extras = detail::extras_of(*this);
-  const auto when = after(now(), std::clamp(delay, duration::zero(), longest_timer));
+  const auto when = after(read_clock(), std::clamp(delay, duration::zero(), longest_timer));
   extras.timers.emplace(ref, detail::pending_timer{when, to, std::move(content)});
   extras.timer_heap.push_back({when, ref});
   std::ranges::push_heap(extras.timer_heap, later);
@@ -68,7 +68,7 @@ std::optional<duration> process::cancel_timer(const timer_ref& timer) {
   if (!extras_) return std::nullopt;
   const auto entry = extras_->timers.find(detail::value_of(timer.ref));
   if (entry == extras_->timers.end()) return std::nullopt;
-  const auto left = std::max(duration::zero(), entry->second.when - now());
+  const auto left = std::max(duration::zero(), entry->second.when - read_clock());
   extras_->timers.erase(entry);
   auto& heap = extras_->timer_heap;
   if (heap.size() > 64 && heap.size() > extras_->timers.size() * 2) {  // mostly cancelled ones: forget them

@@ -12,7 +12,7 @@ void waiting::suspend(std::coroutine_handle<> suspended) noexcept {
   handle = suspended;
   self_->waiting_ = this;
   self_->time_is_up_ = timeout_ <= duration::zero();
-  self_->deadline_ = timeout_ == forever || self_->time_is_up_ ? time_point::max() : after(self_->now(), timeout_);
+  self_->deadline_ = timeout_ == forever || self_->time_is_up_ ? time_point::max() : after(process_kernel::read_clock(*self_), timeout_);
 }
 
 void waiting::yield(std::coroutine_handle<> suspended) noexcept {

@@ -270,5 +270,34 @@ TEST_CASE("an idle timeout of zero comes after what is in the mailbox already") 
   CHECK(log == std::vector<std::string>{"first", "idle"});
 }
 
+TEST_CASE("what a slice has used up already does not shorten the times that it asks for afterwards") {
+  manual_world world;
+  const auto begun = world.now();
+  std::vector<std::string> log;
+  world.spawn(
+      [](process& self, manual_world* of, time_point start, std::vector<std::string>* out) -> task<> {
+        const auto tell = [&](const char* what) {
+          const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(of->now() - start);
+          out->push_back(what + (" " + std::to_string(since.count())));
+        };
+        (void)self.now();
+        of->pass_time(200ms);  // a long computation
+        (void)self.send_after(100ms, self.id(), "timer"_atom);
+        (void)co_await self.receive_any();
+        tell("timer");
+        (void)self.now();
+        of->pass_time(200ms);
+        (void)co_await self.receive<message>(100ms);
+        tell("wait");
+        (void)self.now();
+        of->pass_time(200ms);
+        co_await self.sleep(100ms);
+        tell("sleep");
+      },
+      &world, begun, &log);
+  world.advance(10s);
+  CHECK(log == std::vector<std::string>{"timer 300", "wait 600", "sleep 900"});
+}
+
 }  // namespace
 }  // namespace ergo::test

@@ -102,7 +102,8 @@ class process final : public detail::process_state {
   [[nodiscard]] local_node& node() const noexcept { return *node_; }
   /// The registered name, or `''`.
   [[nodiscard]] atom name() const noexcept { return name_; }
-  /// The time at which this slice began, or later; one clock read per slice.
+  /// The time at which this slice began, or later; one clock read per slice. Waits and timers do not count from there
+  /// but from the moment at which they are asked for.
   [[nodiscard]] time_point now();
 
   /// Sends `content` (a term or anything that converts to one). Never blocks and never fails; order per receiver is
@@ -283,6 +284,8 @@ class process final : public detail::process_state {
   friend struct detail::process_kernel;
   friend class ergo::runtime;
 
+  /// Looks at the clock again: limits must not be shorter than asked for by what this slice has used already.
+  time_point read_clock();
   detail::send_awaiter send_term(const destination& to, term content);
   detail::send_awaiter send_over(const reference& alias, term content, urgency how);
   detail::send_awaiter after_send(const destination& to);
