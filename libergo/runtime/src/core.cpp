@@ -64,9 +64,13 @@ void core::enqueue_last(schedulable* ready) noexcept {
   offer_help();
 }
 
-// A second runnable object wakes at most one parked core; that one wakes the next.
+// A second runnable object wakes at most one parked core; that one wakes the next. But what a packet or a timer has
+// brought is mostly done before another core is up, and then costs more on two cores than on one: only a core that has
+// been busy for a while asks for help. One whose slices are long does not come here; the watchdog sees to those.
 void core::offer_help() noexcept {
-  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0)
+  constexpr auto burst = std::chrono::microseconds{200};
+  if (ring_.size() >= 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0 &&
+      std::chrono::steady_clock::now() - up_since_ >= burst)
     runtime.wake_parked_core(this, appetite::some);
 }
 
@@ -179,6 +183,7 @@ void core::park(time_point limit) {
 }
 
 void core::get_up() noexcept {
+  up_since_ = std::chrono::steady_clock::now();
   if (landing_.get_up()) runtime.parked_cores.fetch_sub(1, std::memory_order_seq_cst);
   if (runtime.watchdog_asleep.load(std::memory_order_seq_cst)) runtime.wake_watchdog();
 }

@@ -116,6 +116,7 @@ class core {
   std::vector<timer_entry> timers_;
   std::vector<worker*> late_;
   time_point last_poll_{};
+  std::chrono::steady_clock::time_point up_since_{};  // when it rested last, until then
 
   alignas(64) basic_landing<schedulable> landing_;
   std::atomic<bool> has_posted_{false};
