@@ -6,6 +6,7 @@
 #include <ergo/otp/call.hpp>
 #include <ergo/runtime.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -25,6 +26,8 @@ task<> storm_sender(process& self, std::vector<pid> group, std::int64_t rounds) 
   }
 }
 
+}  // namespace
+
 measurement send_one_to_one(const request& wanted) {
   bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(1);
@@ -38,7 +41,7 @@ measurement send_one_to_one(const request& wanted) {
 
 measurement storm(const request& wanted) {
   bench_runtime on{wanted.cores};
-  const auto each = static_cast<std::int64_t>(wanted.operations / receivers);
+  const auto each = std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted.operations) / receivers);
   auto done = std::make_shared<finish_line>(receivers);
   std::vector<pid> sinks;
   for (unsigned sink_number = 0; sink_number < receivers; ++sink_number) sinks.push_back(on.spawn(sink, each, done));
@@ -51,6 +54,8 @@ measurement storm(const request& wanted) {
   done->wait();
   return watch.read(static_cast<std::uint64_t>(each) * receivers);
 }
+
+namespace {
 
 measurement call_loop(bench_runtime& on, std::uint64_t count) {
   auto done = std::make_shared<finish_line>(1);
@@ -86,10 +91,12 @@ measurement call_large(const request& wanted) {
   return large;
 }
 
+}  // namespace
+
 measurement call_many(const request& wanted) {
   bench_runtime on{wanted.cores};
   auto done = std::make_shared<finish_line>(pairs);
-  const auto each = static_cast<std::int64_t>(wanted.operations / pairs);
+  const auto each = std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted.operations) / pairs);
   std::vector<pid> servers;
   for (unsigned pair = 0; pair < pairs; ++pair) servers.push_back(on.start_echo());
   const auto alone = call_loop(on, wanted.operations / 4 + 1);
@@ -100,6 +107,8 @@ measurement call_many(const request& wanted) {
   took.more = {{"times-call-seq", took.per_operation() / alone.per_operation(), "times"}};
   return took;
 }
+
+namespace {
 
 measurement spawn_exit(const request& wanted) {
   bench_runtime on{wanted.cores};

@@ -9,7 +9,7 @@ namespace ergo_bench {
 std::span<const workload> workloads() {
   static const std::vector<workload> all = [] {
     std::vector<workload> made;
-    for (auto* const group : {local_workloads, etf_workloads, net_workloads}) {
+    for (auto* const group : {local_workloads, growth_workloads, etf_workloads, net_workloads}) {
       auto rows = group();
       std::ranges::move(rows, std::back_inserter(made));
     }

@@ -96,6 +96,7 @@ struct workload {
 /// All rows, in the order of the printed table. Each group of workloads adds its own.
 [[nodiscard]] std::span<const workload> workloads();
 [[nodiscard]] std::vector<workload> local_workloads();
+[[nodiscard]] std::vector<workload> growth_workloads();
 [[nodiscard]] std::vector<workload> etf_workloads();
 [[nodiscard]] std::vector<workload> net_workloads();
 

@@ -28,10 +28,14 @@ main([Workload, Variant, Count, Node]) ->
     report((group(Workload)):run(list_to_atom(Workload), list_to_atom(Variant), list_to_integer(Count), Peer)).
 
 group("etf-" ++ _) -> ergo_bench_etf;
+group("curve") -> ergo_bench_curve;
+group("memory") -> ergo_bench_memory;
+group("latency") -> ergo_bench_latency;
 group("net-" ++ _) -> ergo_bench_net;
 group(_) -> ergo_bench_local.
 
-load() -> [{module, M} = code:ensure_loaded(M) || M <- [ergo_bench_etf, ergo_bench_net, ergo_bench_local, gen_server, gen]].
+load() -> [{module, M} = code:ensure_loaded(M) || M <- [ergo_bench_etf, ergo_bench_net, ergo_bench_local, ergo_bench_curve,
+                                                           ergo_bench_memory, ergo_bench_latency, gen_server, gen]].
 
 report({Nanoseconds, Operations}) -> report({Nanoseconds, Operations, []});
 report({Nanoseconds, Operations, Figures}) ->

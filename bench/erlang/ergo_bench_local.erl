@@ -12,7 +12,7 @@ run('send-1-1', _, N) ->
     end);
 run('storm-20-2000', _, N) ->
     Self = self(),
-    Each = N div 2000,
+    Each = max(1, N div 2000),
     Receivers = [spawn(fun() -> count(Each), Self ! done end) || _ <- lists:seq(1, 2000)],
     Groups = groups(Receivers, 100),
     timed(Each * 2000, fun() ->
@@ -23,7 +23,7 @@ run('call-seq', _, N) ->
     {ok, Server} = gen_server:start(ergo_bench, [], []),
     in_process(N, fun() -> calls(Server, N) end);
 run('call-120', _, N) ->
-    Each = N div 120,
+    Each = max(1, N div 120),
     Self = self(),
     {ok, One} = gen_server:start(ergo_bench, [], []),
     {Alone, Count} = in_process(N div 4 + 1, fun() -> calls(One, N div 4 + 1) end),
