@@ -25,6 +25,7 @@ po::options_description described() {
       "beam: beside a real erl; caf: beside the C++ Actor Framework; raw: beside sockets or memory copies without a "
       "runtime; all: each of them where it applies");
   add("reps", po::value<unsigned>()->default_value(5), "repetitions, each in fresh processes");
+  add("smoke", "a 500th of each run, once, of all that needs no program but ours: are the results right?");
   add("cores", po::value<unsigned>()->default_value(cores), "cores of our runtime, schedulers of the reference");
   add("scale", po::value<double>()->default_value(1.0), "multiplies the operations of each run");
   add("json", po::value<std::string>()->default_value(""), "write the results here");
@@ -87,6 +88,16 @@ versions found_references(plan& wanted) {
   return known;
 }
 
+plan shortened(plan wanted) {
+  wanted.against.clear();
+  wanted.repetitions = 1;
+  wanted.scale = 0.002;
+  std::erase_if(wanted.chosen, [](const workload& row) {
+    return row.ends == pairing::ours_to_beam || row.ends == pairing::beam_to_ours;
+  });
+  return wanted;
+}
+
 int run_child(const po::variables_map& given) {
   const auto rows = rows_of(given["child"].as<std::string>() + ":" + given["variant"].as<std::string>());
   const request wanted{.operations = given["operations"].as<std::uint64_t>(),
@@ -110,6 +121,7 @@ int run_plan(const po::variables_map& given) {
               .repetitions = std::max(1U, given["reps"].as<unsigned>()),
               .cores = given["cores"].as<unsigned>(),
               .scale = given["scale"].as<double>()};
+  if (given.contains("smoke")) wanted = shortened(std::move(wanted));
   const auto known = found_references(wanted);
   std::printf("ergo-bench: %u repetitions, %u cores\n", wanted.repetitions, wanted.cores);
   for (const auto& [which, version] : known)

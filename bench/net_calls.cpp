@@ -7,10 +7,13 @@
 #include <ergo/otp/call.hpp>
 
 #include <unistd.h>
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,7 +41,7 @@ task<> echo_loop(process& self, destination to, term sent, std::int64_t count, s
 measurement call_peer(node& here, const std::string& peer, const request& wanted, unsigned callers) {
   const auto sent = payload_for(here, wanted.variant);
   auto done = std::make_shared<finish_line>(callers);
-  const auto each = static_cast<std::int64_t>(wanted.operations / callers);
+  const auto each = std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted.operations) / callers);
   const bool counts = wanted.variant == "number";
   const stopwatch watch;
   for (unsigned number = 0; number < callers; ++number) {
@@ -48,6 +51,15 @@ measurement call_peer(node& here, const std::string& peer, const request& wanted
   }
   done->wait();
   return watch.read(static_cast<std::uint64_t>(each) * callers);
+}
+
+// They are there a moment after `connect` has returned.
+connection_counters counters_of(const node& here, const std::string& peer) {
+  for (int tries = 0; tries < 1'000; ++tries) {
+    if (const auto found = here.counters(peer)) return *found;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  throw std::runtime_error{"the connection has no counters"};
 }
 
 // What a call and its answer take on the wire; throws when the raw counterpart of the variant sends something else.
@@ -73,9 +85,9 @@ std::vector<figure> wire_figures(const connection_counters& before, const connec
 measurement net_call_seq(const request& wanted) {
   const auto here = start_caller(wanted.cores);
   connect(*here, wanted.peer);
-  const auto before = here->counters(wanted.peer).value();
+  const auto before = counters_of(*here, wanted.peer);
   auto made = call_peer(*here, wanted.peer, wanted, 1);
-  made.more = wire_figures(before, here->counters(wanted.peer).value(), wanted);
+  made.more = wire_figures(before, counters_of(*here, wanted.peer), wanted);
   return made;
 }
 
