@@ -12,6 +12,7 @@
 namespace ergo::inline v0::etf {
 
 constinit atom_table all_atoms;
+constinit thread_local atom_memo recent_atoms;
 
 errc atom_table::insert(std::string_view text, std::uint32_t& index) {
   if (!ready()) prepare();

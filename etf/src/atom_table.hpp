@@ -6,6 +6,7 @@
 #include "append_table.hpp"
 #include "hashing.hpp"
 
+#include <array>
 #include <bit>
 #include <mutex>
 
@@ -33,6 +34,20 @@ struct text_key {
     }
   }
   text_key() = default;
+
+  /// The key of a text behind whose start at least eight bytes can be read.
+  [[nodiscard]] static text_key of_readable(std::string_view text) noexcept {
+    text_key made;
+    made.size = static_cast<std::uint32_t>(text.size());
+    made.low = load_word(text.data(), 8);
+    if (text.size() > 8) {
+      made.high = load_word(text.data() + text.size() - 8, 8);
+    } else {
+      made.low &= text.empty() ? 0 : ~std::uint64_t{0} >> (64 - 8 * text.size());
+    }
+    return made;
+  }
+
   friend bool operator==(const text_key&, const text_key&) = default;
 };
 
@@ -57,10 +72,11 @@ class atom_table {
     return entries_[index];
   }
 
-  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view text) noexcept {
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view text) noexcept { return find(text, text_key{text}); }
+  /// The same with the key at hand.
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view text, const text_key& key) noexcept {
     if (!ready_.load(std::memory_order_acquire)) [[unlikely]]
       prepare();
-    const text_key key{text};
     return look_up(hash_of(text, key), text, key);
   }
 
@@ -101,5 +117,32 @@ class atom_table {
 };
 
 extern constinit atom_table all_atoms;
+
+/// Atoms that a thread has met lately, so that most are found with one look. Atoms stay for good: nothing in here ever
+/// becomes wrong.
+class atom_memo {
+ public:
+  static constexpr std::size_t longest = 16;  ///< texts that their key says in full
+
+  /// The index of the atom of `text`, whose key is `key`.
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view text, const text_key& key) noexcept {
+    auto& entry = entries_[((key.low + key.high * 3) * 0x9E3779B97F4A7C15ULL) >> (64 - bits)];
+    if (entry.key == key && key.size <= longest) [[likely]]
+      return entry.index;
+    const auto found = all_atoms.find(text, key);
+    if (found && key.size <= longest) entry = {key, *found};
+    return found;
+  }
+
+ private:
+  static constexpr unsigned bits = 7;
+  struct remembered {
+    text_key key;
+    std::uint32_t index = 0;  ///< of `''`, whose key is the empty one
+  };
+  std::array<remembered, std::size_t{1} << bits> entries_{};
+};
+
+extern constinit thread_local atom_memo recent_atoms;
 
 }  // namespace ergo::inline v0::etf

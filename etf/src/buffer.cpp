@@ -62,9 +62,9 @@ void buffer::grow(std::size_t count) {
   if (count > SIZE_MAX / 4 - size_) throw std::bad_alloc{};
   constexpr std::size_t small = 64U << 10;  // below, copying again and again costs more than memory that is left over
   const auto usual = std::max<std::size_t>(capacity_ * (capacity_ < small ? 4 : 2), 256);
-  const auto capacity = std::max(size_ + count, usual);
+  auto capacity = std::max(size_ + count, usual);
   std::uint32_t pool = 0;
-  auto* const memory = static_cast<std::byte*>(detail::take_memory(capacity, pool));
+  auto* const memory = static_cast<std::byte*>(detail::take_block(capacity, pool));
   std::unique_ptr<std::byte[], detail::buffer_memory> larger{memory, detail::buffer_memory{pool}};
   if (size_ != 0) std::memcpy(larger.get(), data_.get(), size_);
   data_ = std::move(larger);

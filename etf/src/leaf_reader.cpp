@@ -49,7 +49,7 @@ step leaf_reader::any_reference(term& to, std::uint8_t next) {
   if (made == nullptr) return fail(errc::too_big);
   made->flags = detail::leaf;
   ::new (made + 1) reference{value};
-  return put_node(to, {tag::reference, detail::interior}, made);
+  return put_node(to, {tag::reference, counting(made)}, made);
 }
 
 step leaf_reader::new_float(term& to) {
@@ -110,14 +110,14 @@ step leaf_reader::big_integer(term& to, std::size_t width) {
   made->flags = detail::leaf;
   made->size = static_cast<std::uint32_t>(limbs);
   for (std::size_t at = 0; at < limbs; ++at) reinterpret_cast<std::uint64_t*>(made + 1)[at] = limb(at);
-  return put_node(to, {tag::big, detail::interior, static_cast<std::uint16_t>(negative)}, made);
+  return put_node(to, {tag::big, counting(made), static_cast<std::uint16_t>(negative)}, made);
 }
 
 step leaf_reader::binary(term& to) {
   if (!has(4)) return fail(errc::truncated);
   const std::size_t size = take<std::uint32_t>();
   if (!has(size)) return fail(errc::truncated);
-  return bytes(to, {tag::binary, detail::interior}, size);
+  return bytes(to, {tag::binary}, size);
 }
 
 step leaf_reader::bit_binary(term& to) {
@@ -126,8 +126,8 @@ step leaf_reader::bit_binary(term& to) {
   const auto bits = take<std::uint8_t>();
   if (bits > 8 || (bits == 0) != (size == 0)) return fail(errc::bad_bit_count);
   if (!has(size)) return fail(errc::truncated);
-  if (bits % 8 == 0) return bytes(to, {tag::binary, detail::interior}, size);
-  const auto outcome = bytes(to, {tag::bits, detail::interior, bits}, size);
+  if (bits % 8 == 0) return bytes(to, {tag::binary}, size);
+  const auto outcome = bytes(to, {tag::bits, detail::uncounted, bits}, size);
   if (outcome == step::done) {
     auto& last =
         const_cast<char*>(term_access::bytes_of(to)->data)[size - 1];  // our own copy: bit strings are never aliased
@@ -150,20 +150,23 @@ step leaf_reader::bytes(term& to, term_access::head head, std::size_t size) {
   made->flags = detail::leaf;
   made->data = copy;
   made->length = size;
+  head.counted = counting(made);
   return put_node(to, head, made);
 }
 
-/// Refers to the receive buffer instead of copying.
+/// Refers to the receive buffer instead of copying. A large buffer must not be kept by the rest of the message.
 step leaf_reader::alias(term& to, std::size_t size) {
-  auto* made = slab_.make<detail::bytes_node>(sizeof(detail::alias));
+  const auto is_small = static_cast<std::size_t>(end_ - begin_) <= detail::slab::share;
+  auto* made = is_small ? slab_.make<detail::bytes_node>(sizeof(detail::alias))
+                        : slab_.make_alone<detail::bytes_node>(sizeof(detail::alias));
   if (made == nullptr) return fail(errc::too_big);
   ::new (detail::alias_of(made)) detail::alias{*limits_.aliased};
   made->flags = detail::leaf | detail::aliased;
   made->data = reinterpret_cast<const char*>(at_);
   made->length = size;
-  slab_.owns(made);
+  if (made->place != 0) slab_.owns(made);
   at_ += size;
-  return put_node(to, {tag::binary, detail::interior}, made);
+  return put_node(to, {tag::binary, counting(made)}, made);
 }
 
 step leaf_reader::string(term& to) {
@@ -175,7 +178,7 @@ step leaf_reader::string(term& to) {
   if (made == nullptr) return fail(errc::too_big);
   made->size = static_cast<std::uint32_t>(count);
   characters(term_access::terms(made), count);
-  return put_node(to, {tag::list, detail::interior}, made);
+  return put_node(to, {tag::list, counting(made)}, made);
 }
 
 step leaf_reader::export_fun(term& to) {
@@ -195,7 +198,7 @@ step leaf_reader::export_fun(term& to) {
   put_atom(parts[at::module], module);
   put_atom(parts[at::function], function);
   put_integer(parts[at::arity], arity);
-  return put_node(to, {tag::external_fun, detail::interior}, made);
+  return put_node(to, {tag::external_fun, counting(made)}, made);
 }
 
 }  // namespace ergo::inline v0::etf

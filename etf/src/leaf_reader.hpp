@@ -42,6 +42,10 @@ class leaf_reader : protected reader {
     term_access::set(to, head, value);
     return step::done;
   }
+  /// How a term refers to a node that was just made for it.
+  [[nodiscard]] static std::uint8_t counting(const node* made) noexcept {
+    return made->place == 0 ? detail::owning : detail::interior;
+  }
   static step put_atom(term& to, atom value) noexcept {
     return put(to, {tag::atom, detail::uncounted, 0, value.index()});
   }
@@ -84,8 +88,7 @@ class leaf_reader : protected reader {
  private:
   /// Room for what a message of `bytes` usually turns into.
   [[nodiscard]] static std::size_t expected_memory(std::size_t bytes) noexcept {
-    constexpr std::size_t largest_guess = 64U << 10;
-    return (std::min(bytes * 4, largest_guess) + 64 + 15) & ~std::size_t{15};
+    return std::min((bytes * 4 + 64 + 15) & ~std::size_t{15}, detail::slab::share);
   }
 
   step bytes(term& to, term_access::head head, std::size_t size);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <utility>
 
 namespace ergo::inline v0::etf::detail {
 
@@ -21,10 +23,17 @@ constexpr bool pooled = true;
 #endif
 
 constexpr std::size_t unit = 16;
-constexpr std::size_t classes = 65;  ///< class n holds n * 16 bytes: 16 … 1,024
+constexpr std::size_t small_classes = 65;           ///< class n holds n * 16 bytes: 16 … 1,024
+constexpr std::size_t classes = small_classes + 8;  ///< and these 2, 4 … 256 KiB
+constexpr std::size_t largest_block = std::size_t{1} << (10 + classes - small_classes);
 constexpr std::size_t cached_bytes_per_class = 32U << 10;
+constexpr std::size_t cached_bytes_of_blocks = 1U << 20;  ///< of all large classes together
 
-/// Free nodes of one thread. Trivially destructible, so that terms may still end in destructors of other thread-local
+constexpr std::size_t size_of_class(std::size_t pool) noexcept {
+  return pool < small_classes ? pool * unit : std::size_t{2'048} << (pool - small_classes);
+}
+
+/// Free memory of one thread. Trivially destructible, so that terms may still end in destructors of other thread-local
 /// objects.
 struct node_cache {
   struct free_node {
@@ -32,6 +41,7 @@ struct node_cache {
   };
   std::array<free_node*, classes> heads{};
   std::array<std::uint32_t, classes> counts{};
+  std::size_t block_bytes = 0;
   bool closed = false;
   bool watched = false;
 };
@@ -80,16 +90,29 @@ void free_leaf(node* dead) noexcept {
   give_back(dead, dead->pool);
 }
 
+/// Gives up `count` references to a slab.
+void drop_slab(block* first, std::uint32_t count) noexcept {
+  if (first->references.load(std::memory_order_acquire) == count ||
+      first->references.fetch_sub(count, std::memory_order_acq_rel) == count)
+    slab::release_all(first);
+}
+
 /// Gives up the terms of `dead`; those that end with it and hold terms themselves are put in front of `pending`.
 node* drop_terms(node* dead, node* pending) noexcept {
   const auto* terms = term_access::terms(dead);
   const auto count = std::size_t{dead->size} + ((dead->flags & improper) != 0 ? 1 : 0);
+  block* slab_of_last = nullptr;  // neighbours mostly lie in one slab, which is told once of all of them
+  std::uint32_t in_slab = 0;
   for (std::size_t at = 0; at < count; ++at) {
     if (term_access::counted(terms[at]) != owning) continue;
     auto* child = term_access::node_of(terms[at]);
-    if (!was_last(counter(child))) continue;
     if (child->place != 0) {
-      slab::release_all(block_of(child)->first);
+      auto* const first = block_of(child)->first;
+      if (first != slab_of_last && in_slab != 0) drop_slab(slab_of_last, std::exchange(in_slab, 0));
+      slab_of_last = first;
+      ++in_slab;
+    } else if (!was_last(child->references)) {
+      continue;
     } else if ((child->flags & leaf) != 0) {
       free_leaf(child);
     } else {
@@ -97,6 +120,7 @@ node* drop_terms(node* dead, node* pending) noexcept {
       pending = child;
     }
   }
+  if (in_slab != 0) drop_slab(slab_of_last, in_slab);
   return pending;
 }
 
@@ -104,7 +128,7 @@ node* drop_terms(node* dead, node* pending) noexcept {
 
 void* take_memory(std::size_t bytes, std::uint32_t& pool) {
   const auto size_class = (bytes + unit - 1) / unit;
-  if (!pooled || size_class >= classes) {
+  if (!pooled || size_class >= small_classes) {
     pool = 0;
     return ::operator new(bytes);
   }
@@ -115,12 +139,31 @@ void* take_memory(std::size_t bytes, std::uint32_t& pool) {
   return std::exchange(head, head->next);
 }
 
+void* take_block(std::size_t& bytes, std::uint32_t& pool) {
+  if (!pooled || bytes > largest_block || bytes <= size_of_class(small_classes - 1)) {
+    bytes = (bytes + unit - 1) & ~(unit - 1);
+    return take_memory(bytes, pool);
+  }
+  bytes = std::bit_ceil(bytes);
+  pool = static_cast<std::uint32_t>(small_classes + static_cast<std::size_t>(std::countr_zero(bytes)) - 11);
+  auto& head = cache.heads[pool];
+  if (head == nullptr) return ::operator new(bytes);
+  cache.block_bytes -= bytes;
+  return std::exchange(head, head->next);
+}
+
 void give_back(void* memory, std::uint32_t pool) noexcept {
-  if (!pooled || pool == 0 || cache.closed || cache.counts[pool] * pool * unit >= cached_bytes_per_class)
+  if (!pooled || pool == 0 || cache.closed) return ::operator delete(memory);
+  const auto bytes = size_of_class(pool);
+  const auto small = pool < small_classes;
+  if (small ? cache.counts[pool] * bytes >= cached_bytes_per_class : cache.block_bytes + bytes > cached_bytes_of_blocks)
     return ::operator delete(memory);
   if (!cache.watched) watch_thread();
   cache.heads[pool] = ::new (memory) node_cache::free_node{cache.heads[pool]};
-  ++cache.counts[pool];
+  if (small)
+    ++cache.counts[pool];
+  else
+    cache.block_bytes += bytes;
 }
 
 void release(node* of) noexcept {
@@ -137,31 +180,51 @@ void release(node* of) noexcept {
   }
 }
 
-std::byte* slab::add_block(std::size_t bytes) {
-  constexpr std::size_t largest = 1U << 20;
-  constexpr std::size_t furthest = std::size_t{UINT32_MAX} * unit - sizeof(block);
+void* slab::add_block(std::size_t bytes, std::uint32_t& place) {
+  const auto is_first = first_ == nullptr;
+  if (!is_first && own_ + bytes > share && !std::exchange(may_grow_, false)) {
+    is_full_ = true;
+    return nullptr;
+  }
   const auto left = limit_ - taken_;
-  if (bytes > left || bytes > furthest) return nullptr;
+  if (bytes > left) return nullptr;
   // What would fill most of a usual block gets one of its own, and the block in use stays in use.
-  const auto alone = first_ != nullptr && bytes > next_size_ / 2;
-  const auto size = alone ? bytes : std::min(std::max(bytes, next_size_), left);
+  const auto alone = !is_first && bytes > next_size_ / 2;
+  const auto usual = own_ < share ? std::min(next_size_, share - own_) : next_size_;
+  auto size = sizeof(block) + (alone ? bytes : std::min(std::max(bytes, usual), left));
   std::uint32_t pool = 0;
-  auto* made = ::new (take_memory(sizeof(block) + size, pool)) block{};
+  auto* const made = ::new (take_block(size, pool)) block{};
+  size = std::min(size - sizeof(block), left) & ~(unit - 1);
   made->pool = pool;
   taken_ += size;
-  if (first_ == nullptr) {
+  own_ += size;
+  if (is_first) {
     first_ = made;
   } else {
     made->next = std::exchange(first_->next, made);
   }
   made->first = first_;
-  auto* start = reinterpret_cast<std::byte*>(made);
-  if (alone) return start;
-  start_ = start;
-  free_ = start + sizeof(block) + bytes;
-  room_ = (size - bytes) & ~(unit - 1);
-  next_size_ = std::min(next_size_ * 2, largest);
-  return start;
+  auto* const start = reinterpret_cast<std::byte*>(made);
+  place = sizeof(block) / unit;
+  if (!alone) {
+    start_ = start;
+    free_ = start + sizeof(block) + bytes;
+    room_ = size - bytes;
+    next_size_ = std::min(next_size_ * 2, share);
+  }
+  return start + sizeof(block);
+}
+
+void slab::start_over() noexcept {
+  if (first_ != nullptr && first_->next == nullptr && free_ == start_ + sizeof(block)) taken_ -= own_;  // it is empty
+  if (first_ != nullptr) drop_slab(first_, 1);
+  first_ = nullptr;
+  start_ = nullptr;
+  free_ = nullptr;
+  room_ = 0;
+  own_ = 0;
+  next_size_ = share;
+  is_full_ = false;
 }
 
 bool slab::extend(const node* last, std::size_t old_payload, std::size_t payload) noexcept {

@@ -13,6 +13,8 @@ namespace ergo::inline v0::etf::detail {
 
 /// Memory of at least `bytes`, aligned to 16; `pool` is what `give_back` wants to know. Throws `std::bad_alloc`.
 [[nodiscard]] void* take_memory(std::size_t bytes, std::uint32_t& pool);
+/// The same for larger pieces, such as those that a buffer grows by; `bytes` becomes what there is.
+[[nodiscard]] void* take_block(std::size_t& bytes, std::uint32_t& pool);
 void give_back(void* memory, std::uint32_t pool) noexcept;
 
 /// A node that stands alone, with room for `payload` bytes behind `Node`.
@@ -33,35 +35,63 @@ struct alias {
 [[nodiscard]] inline alias* alias_of(bytes_node* of) noexcept { return reinterpret_cast<alias*>(of + 1); }
 [[nodiscard]] inline std::string* string_of(bytes_node* of) noexcept { return reinterpret_cast<std::string*>(of + 1); }
 
-/// Builds the nodes of one message into few pieces of memory. What was taken ends with the slab, unless `keep` hands it
-/// over.
+/// Builds nodes into few pieces of memory, which end together when nobody refers to one of them any more. While it is
+/// being built, the builder holds one reference to it, and what lies in it counts nothing.
 class slab {
  public:
-  /// `expected` bytes of nodes; `limit` is the most that the slab may take in all.
+  /// What parts of a message keep alive of each other at most: a slab that would become larger is full.
+  static constexpr std::size_t share = (64U << 10) - sizeof(block);
+  /// From this size on a node is no part of a slab.
+  static constexpr std::size_t large = share / 2;
+
+  /// `expected` bytes of nodes; `limit` is the most that all nodes together may take.
   slab(std::size_t expected, std::size_t limit) noexcept : next_size_{expected}, limit_{limit} {}
   slab(const slab&) = delete;
   slab& operator=(const slab&) = delete;
-  ~slab() {
-    if (first_ != nullptr) release_all(first_);
+  ~slab() { start_over(); }
+
+  /// Takes the first piece of memory; else the first node does.
+  void open() {
+    std::uint32_t place = 0;
+    static_cast<void>(add_block(0, place));
   }
 
-  /// A node with `payload` bytes behind it; null when the limit is reached.
+  /// A node with `payload` bytes behind it, if there is room for it in the memory at hand.
+  template <typename Node = node>
+  [[nodiscard]] Node* make_in_room(std::size_t payload) noexcept {
+    const auto bytes = (sizeof(Node) + payload + 15) & ~std::size_t{15};
+    if (bytes > room_) return nullptr;
+    auto* made = ::new (free_) Node{};
+    made->place = static_cast<std::uint32_t>((free_ - start_) / 16);
+    free_ += bytes;
+    room_ -= bytes;
+    return made;
+  }
+
+  /// A node with `payload` bytes behind it; a large one stands alone if nothing is in the slab. Null when the limit is
+  /// reached, or the slab `is_full`.
   template <typename Node = node>
   [[nodiscard]] Node* make(std::size_t payload) {
-    if (payload > limit_) return nullptr;
-    const auto bytes = (sizeof(Node) + payload + 15) & ~std::size_t{15};
-    auto* at = free_;
-    auto* start = start_;
-    if (bytes <= room_) {
-      free_ += bytes;
-      room_ -= bytes;
-    } else {
-      start = add_block(bytes);
-      if (start == nullptr) return nullptr;
-      at = start + sizeof(block);
-    }
-    auto* made = ::new (at) Node{};
-    made->place = static_cast<std::uint32_t>((at - start) / 16);
+    if (auto* const made = make_in_room<Node>(payload)) return made;
+    return payload < large ? add<Node>(payload) : make_alone<Node>(payload);
+  }
+
+  /// The same for a node that must not be kept alive by others.
+  template <typename Node = node>
+  [[nodiscard]] Node* make_alone(std::size_t payload) {
+    if (first_ == nullptr) return make_apart<Node>(payload);
+    if (may_grow_) return add<Node>(payload);
+    is_full_ = true;
+    return nullptr;
+  }
+
+  /// A node outside of the slab. Null when the limit is reached.
+  template <typename Node = node>
+  [[nodiscard]] Node* make_apart(std::size_t payload) {
+    const auto bytes = sizeof(Node) + payload;
+    if (bytes > limit_ - taken_) return nullptr;
+    auto* const made = make_node<Node>(payload);
+    taken_ += bytes;
     return made;
   }
 
@@ -74,17 +104,41 @@ class slab {
     first_->owners = made;
   }
 
-  /// Hands the slab over to the one reference that its first term holds.
-  void keep() noexcept { first_ = nullptr; }
+  /// Counts `more` references to the slab.
+  void count(std::uint32_t more) noexcept {
+    // Nobody else knows of the slab before its builder is done with it.
+    if (more != 0)
+      first_->references.store(first_->references.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  }
 
-  /// Bytes taken so far.
-  [[nodiscard]] std::size_t taken() const noexcept { return taken_; }
+  /// Whether `make` failed because the slab has its share.
+  [[nodiscard]] bool is_full() const noexcept { return is_full_; }
+  /// Lets a full slab grow by one more piece.
+  void grow_once() noexcept {
+    may_grow_ = true;
+    is_full_ = false;
+  }
+  /// Gives up the builder's reference and goes on with a new slab.
+  void start_over() noexcept;
+  /// Hands the builder's reference over to a term.
+  void keep() noexcept { first_ = nullptr; }
 
   static void release_all(block* first) noexcept;
 
  private:
-  /// Adds a block, uses up its first `bytes`, and returns its start.
-  [[nodiscard]] std::byte* add_block(std::size_t bytes);
+  template <typename Node>
+  [[nodiscard]] Node* add(std::size_t payload) {
+    const auto bytes = (sizeof(Node) + payload + 15) & ~std::size_t{15};
+    std::uint32_t place = 0;
+    auto* const at = add_block(bytes, place);
+    if (at == nullptr) return nullptr;
+    auto* const made = ::new (at) Node{};
+    made->place = place;
+    return made;
+  }
+
+  /// Adds a block and returns the start of its room, whose first `bytes` are used up.
+  [[nodiscard]] void* add_block(std::size_t bytes, std::uint32_t& place);
 
   block* first_ = nullptr;
   std::byte* start_ = nullptr;  ///< of the block in use
@@ -92,7 +146,10 @@ class slab {
   std::size_t room_ = 0;
   std::size_t next_size_;
   std::size_t limit_;
-  std::size_t taken_ = 0;
+  std::size_t taken_ = 0;  ///< by all nodes
+  std::size_t own_ = 0;    ///< by this slab
+  bool is_full_ = false;
+  bool may_grow_ = false;
 };
 
 }  // namespace ergo::inline v0::etf::detail

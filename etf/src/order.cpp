@@ -1,6 +1,7 @@
 // Erlang's term order, exact equality and a hash that agrees with it. All of them walk with an explicit stack.
 #include <ergo/etf/term.hpp>
 
+#include "atom_table.hpp"
 #include "hashing.hpp"
 #include "parts.hpp"
 #include "work_stack.hpp"
@@ -313,6 +314,17 @@ class hashing {
 bool is_plain(tag of) noexcept { return of <= tag::port && of != tag::floating && of != tag::short_reference; }
 
 }  // namespace
+
+bool detail::are_ascending_atoms(std::span<const term> entries) noexcept {
+  std::uint64_t last = 0;
+  for (std::size_t at = 0; at < entries.size(); at += 2) {
+    if (!entries[at].is_atom()) return false;
+    const auto head = __builtin_bswap64(all_atoms[term_access::number(entries[at])].key.low);
+    if (at != 0 && head <= last) return false;
+    last = head;
+  }
+  return true;
+}
 
 std::weak_ordering compare(const term& left, const term& right) noexcept {
   return comparison{}.run(left, right, false);

@@ -82,6 +82,9 @@ inline void set_short_reference(term& to, node_id node, const std::uint32_t* wor
 /// Sorts the pairs of a map by key; false when a key comes twice.
 [[nodiscard]] bool sort_unique_entries(std::span<term> entries);
 
+/// Whether the keys of a map are atoms in their order, told apart by their first eight bytes: as most maps arrive.
+[[nodiscard]] bool are_ascending_atoms(std::span<const term> entries) noexcept;
+
 /// Whether some name of a record is no atom, or stands there twice.
 [[nodiscard]] bool repeats_or_is_no_atom(std::span<const term> names);
 

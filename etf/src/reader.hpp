@@ -6,6 +6,7 @@
 #include "intern.hpp"
 #include "wire.hpp"
 
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -69,12 +70,35 @@ class reader {
   }
 
  protected:
+  /// Reads a pid behind its tag at `at` when its node is the one read last; the position behind it, else null.
+  [[nodiscard]] const std::byte* pid_of_same_node(const std::byte* at, pid& value) const noexcept {
+    const auto name = node_bytes_.size();
+    if (!node_known_ || static_cast<std::size_t>(end_ - at) < name + 12 || !same_bytes(at, node_bytes_)) return nullptr;
+    const auto* const numbers = at + name;
+    if (wire::load<std::uint32_t>(numbers + 8) != node_creation_) return nullptr;
+    value = {node_, wire::load<std::uint32_t>(numbers), wire::load<std::uint32_t>(numbers + 4)};
+    return numbers + 12;
+  }
+
   const std::byte* begin_;
   const std::byte* at_;
   const std::byte* end_;
   const decode_limits& limits_;
 
  private:
+  [[nodiscard]] static bool same_bytes(const std::byte* at, std::string_view text) noexcept {
+    const auto size = text.size();
+    if (size < 8) return std::memcmp(at, text.data(), size) == 0;
+    const auto same_word = [at, text](std::size_t from) {
+      return wire::load<std::uint64_t>(at + from) ==
+             wire::load<std::uint64_t>(reinterpret_cast<const std::byte*>(text.data()) + from);
+    };
+    for (std::size_t from = 0; from + 8 < size; from += 8) {
+      if (!same_word(from)) return false;
+    }
+    return same_word(size - 8);
+  }
+
   [[nodiscard]] errc read_latin1(std::size_t size, atom& value);
   [[nodiscard]] errc read_node_name();
   [[nodiscard]] errc find_node(std::uint32_t creation);

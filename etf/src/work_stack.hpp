@@ -21,8 +21,12 @@ class work_stack {
     if (size_ == capacity_) grow();
     data_[size_++] = value;
   }
+  /// Whether `push` needs no memory.
+  [[nodiscard]] bool has_room() const noexcept { return size_ != capacity_; }
   void pop() noexcept { --size_; }
   [[nodiscard]] Value& top() noexcept { return data_[size_ - 1]; }
+  [[nodiscard]] Value& operator[](std::size_t level) noexcept { return data_[level]; }
+  [[nodiscard]] const Value& top() const noexcept { return data_[size_ - 1]; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
