@@ -23,7 +23,7 @@ po::options_description described() {
   add("help", "this text and the workloads");
   add("vs", po::value<std::vector<std::string>>()->multitoken()->composing(),
       "beam: beside a real erl; caf: beside the C++ Actor Framework; raw: beside sockets or memory copies without a "
-      "runtime; all: each of them where it applies");
+      "runtime; plain: beside ours without encryption; all: each of them where it applies");
   add("reps", po::value<unsigned>()->default_value(5), "repetitions, each in fresh processes");
   add("smoke", "a 500th of each run, once, of all that needs no program but ours: are the results right?");
   add("cores", po::value<unsigned>()->default_value(cores), "cores of our runtime, schedulers of the reference");
@@ -66,10 +66,10 @@ std::vector<reference> references(const po::variables_map& given) {
   std::vector<reference> wanted;
   for (const auto& name : given["vs"].as<std::vector<std::string>>()) {
     const auto before = wanted.size();
-    for (const auto which : {reference::beam, reference::caf, reference::raw}) {
+    for (const auto which : {reference::beam, reference::caf, reference::raw, reference::plain}) {
       if (name == "all" || name == to_string(which)) wanted.push_back(which);
     }
-    if (wanted.size() == before) throw std::runtime_error{"--vs knows beam, caf, raw and all, not " + name};
+    if (wanted.size() == before) throw std::runtime_error{"--vs knows beam, caf, raw, plain and all, not " + name};
   }
   return wanted;
 }

@@ -35,6 +35,32 @@ void add_call_seq(std::vector<workload>& to) {
     to.push_back(call_seq("1MB", where, 1'000, 1 / 1.6));
 }
 
+// The curve of sizes; 1 MB is among the others.
+void add_sizes(std::vector<workload>& to) {
+  struct {
+    std::string_view size;
+    std::uint64_t operations;
+  } const all[] = {{"1B", 10'000}, {"1KB", 10'000}, {"16KB", 5'000}, {"256KB", 1'000}, {"4MB", 100}, {"64MB", 6}};
+  for (const auto& [size, operations] : all) {
+    auto row = call_seq(size, placement::free, operations, 0);
+    row.id = "net-message-size";
+    row.what = "net-call-seq with a binary of this size there and back";
+    to.push_back(row);
+  }
+}
+
+void add_latencies(std::vector<workload>& to) {
+  for (const auto* const share : {"10", "50", "90"})
+    to.push_back({.id = "net-latency",
+                  .variant = share,
+                  .what = "net-call-seq at this percentage of one caller's rate; the time from when a call was due",
+                  .operations = 3'000,
+                  .run = net_latency,
+                  .rivals = {{reference::beam}},
+                  .ends = pairing::ours_to_ours,
+                  .where = placement::two_cpus});
+}
+
 workload call_many(std::string_view variant, pairing ends, std::uint64_t operations, double bar) {
   return {.id = "net-call-120",
           .variant = variant,
@@ -64,12 +90,105 @@ void add_call_many(std::vector<workload>& to) {
   to.push_back(in_one);
 }
 
+workload storm(std::string_view variant, std::uint64_t operations) {
+  return {.id = "net-storm",
+          .variant = variant,
+          .what = "one-way messages between two OS processes: one process to one, or 20 to 2,000",
+          .operations = operations,
+          .run = net_storm,
+          .rivals = {{reference::beam, 20}},
+          .ends = pairing::ours_to_ours};
+}
+
+// Ours are in one OS process and use no peer; for Erlang, the caller starts the others.
+void add_clusters(std::vector<workload>& to) {
+  to.push_back({.id = "net-10-nodes",
+                .variant = "",
+                .what = "10 nodes, 20 senders each, to random ones of 2,000 receivers on each other node; per message",
+                .operations = 10'000,
+                .run = net_ten_nodes,
+                .rivals = {{reference::beam, 8}},
+                .ends = pairing::ours_to_ours});
+  to.push_back({.id = "fan-out",
+                .variant = "",
+                .what = "one publisher, 10 nodes with 100,000 subscribers each, five rounds; per message delivered",
+                .operations = 5'000'000,
+                .run = fan_out,
+                .rivals = {{reference::beam}},
+                .ends = pairing::ours_to_ours});
+}
+
+measurement one_with_numbers(const request& wanted) {
+  auto same = wanted;
+  same.variant = "number";
+  return net_call_seq(same);
+}
+
+measurement many_with_numbers(const request& wanted) {
+  auto same = wanted;
+  same.variant = "number";
+  return net_call_many(same);
+}
+
+void add_encrypted(std::vector<workload>& to) {
+  constexpr double of_plain = 0.6;
+  auto one = call_seq("number", placement::one_cpu, 20'000, 0);
+  auto many = call_many("number", pairing::ours_to_ours, 120'000, 0);
+  auto cast = storm("", 600'000);
+  one.run = one_with_numbers;
+  many.run = many_with_numbers;
+  std::string_view names[] = {"call-seq", "call-120", "storm"};
+  const auto* name = names;
+  for (auto* const row : {&one, &many, &cast}) {
+    row->id = "tls";
+    row->what = "net-call-seq, net-call-120 and net-storm over TLS 1.3, beside the same in the clear";
+    row->variant = *name++;
+    row->rivals = {{reference::beam}, {reference::plain, of_plain}};
+    row->encrypted = true;
+    to.push_back(*row);
+  }
+}
+
+void add_presence(std::vector<workload>& to) {
+  to.push_back({.id = "connect",
+                .variant = "",
+                .what = "start a node, connect to a peer, have the first answer",
+                .operations = 20,
+                .run = connect_anew,
+                .rivals = {{reference::beam}},
+                .ends = pairing::ours_to_ours});
+  to.push_back({.id = "idle-node",
+                .variant = "",
+                .what = "CPU time of a node per second in which nothing happens",
+                .operations = 2,
+                .run = idle_node,
+                .rivals = {{reference::beam}}});
+  to.push_back({.id = "idle-node",
+                .variant = "1000",
+                .what = "the same with connections from so many nodes",
+                .operations = 2,
+                .run = idle_node});
+  for (const auto* const count : {"1", "10", "100", "1000"})
+    to.push_back({.id = "net-connections",
+                  .variant = count,
+                  .what = "calls of 64 processes to so many nodes in turn, all in one other OS process",
+                  .operations = 100'000,
+                  .run = call_crowd});
+}
+
 }  // namespace
 
 std::vector<workload> net_workloads() {
   std::vector<workload> made;
   add_call_seq(made);
+  add_sizes(made);
+  add_latencies(made);
   add_call_many(made);
+  made.push_back(storm("", 600'000));
+  made.push_back(storm("20-2000", 400'000));
+  add_clusters(made);
+  add_encrypted(made);
+  add_presence(made);
   made.push_back({.id = "net-beside-large",
                   .variant = "",
                   .what = "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth",
@@ -85,6 +204,7 @@ std::vector<workload> net_workloads() {
 void serve_peer(const std::string& name, unsigned cores) {
   const auto here = start_node(name, cores);
   start_echo_servers(*here);
+  start_storm_servers(*here);
   std::cout << "ready" << std::endl;
   std::string line;
   while (std::getline(std::cin, line)) {
@@ -93,7 +213,8 @@ void serve_peer(const std::string& name, unsigned cores) {
 
 void serve_raw(std::string_view id) {
   if (id == "net-beside-large") return serve_beside_large();
-  if (id == "net-call-seq") return serve_raw_echo();
+  if (id == "net-call-seq" || id == "net-message-size") return serve_raw_echo();
+  if (serve_light_peers(id)) return;
   throw std::runtime_error{"no raw counterpart of " + std::string{id}};
 }
 

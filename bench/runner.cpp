@@ -1,8 +1,11 @@
 // Which command lines a row becomes.
 #include "runner.hpp"
 
+#include "nodes.hpp"
+
 #include <unistd.h>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -56,7 +59,9 @@ bool is_beam(pairing ends, bool server) { return ends == (server ? pairing::ours
 }  // namespace
 
 runner::runner(unsigned cores)
-    : cores_{cores}, modules_{fs::temp_directory_path() / ("ergo-bench-" + std::to_string(getpid()))} {
+    : cores_{cores},
+      modules_{fs::temp_directory_path() / ("ergo-bench-" + std::to_string(getpid()))},
+      certificates_{fs::temp_directory_path() / ("ergo-bench-tls-" + std::to_string(getpid()))} {
   const auto port = std::to_string(20'000 + getpid() % 12'000);
   setenv("ERL_EPMD_PORT", port.c_str(), 1);
   epmd_ =
@@ -66,9 +71,11 @@ runner::runner(unsigned cores)
 runner::~runner() {
   std::error_code ignored;
   fs::remove_all(modules_, ignored);
+  fs::remove_all(certificates_, ignored);
 }
 
 outcome runner::ours(const workload& row, std::uint64_t operations) {
+  set_encryption(row);
   if (row.ends == pairing::none) return parse(run_command(pinned(row, false, ours_child(row, operations))));
   compile_reference();
   const auto peer = next_name("peer");
@@ -85,6 +92,11 @@ outcome runner::other(reference which, const workload& row, std::uint64_t operat
   switch (which) {
     case reference::beam: return erlang(row, operations);
     case reference::raw: return raw(row, operations);
+    case reference::plain: {
+      auto same = row;
+      same.encrypted = false;
+      return ours(same, operations);
+    }
     case reference::caf: break;
   }
   return parse(run_command(pinned(
@@ -95,6 +107,7 @@ outcome runner::other(reference which, const workload& row, std::uint64_t operat
 std::string runner::version_of(reference which) {
   switch (which) {
     case reference::raw: return "raw";
+    case reference::plain: return "without encryption";
     case reference::caf: {
       const auto program = self().parent_path() / "ergo-bench-caf";
       return fs::exists(program) ? run_command({program, "--version"}).output : "";
@@ -148,7 +161,9 @@ words runner::ours_child(const workload& row, std::uint64_t operations) const {
 
 words runner::erl(const workload& row, const words& more) const {
   const auto schedulers = cores_of(row) + ":" + cores_of(row);
-  return words{"erl", "+S", schedulers, "-noshell", "-pa", modules_} + row.erl_flags + more;
+  words encryption;
+  if (row.encrypted) encryption = {"-proto_dist", "inet_tls", "-ssl_dist_optfile", certificates_ / "erlang.conf"};
+  return words{"erl", "+S", schedulers, "-noshell", "-pa", modules_} + encryption + row.erl_flags + more;
 }
 
 words runner::erl_task(const workload& row, std::uint64_t operations) const {
@@ -162,6 +177,24 @@ std::string runner::cores_of(const workload& row) const {
 
 std::string runner::next_name(const std::string& stem) {
   return stem + std::to_string(getpid()) + "x" + std::to_string(++names_) + "@localhost";
+}
+
+// A certificate for whoever is of this run, made when the first row needs it. Our processes find it by their
+// environment.
+void runner::set_encryption(const workload& row) {
+  unsetenv(tls_folder);
+  if (!row.encrypted) return;
+  if (!fs::exists(certificates_)) {
+    fs::create_directories(certificates_);
+    const auto key = (certificates_ / "key.pem").string();
+    const auto certificate = (certificates_ / "certificate.pem").string();
+    (void)run_command({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                       "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"});
+    std::ofstream{certificates_ / "erlang.conf"} << "[{server, [{certfile, \"" << certificate << "\"}, {keyfile, \""
+                                                 << key << "\"}, {versions, ['tlsv1.3']}]},\n"
+                                                 << " {client, [{verify, verify_none}, {versions, ['tlsv1.3']}]}].\n";
+  }
+  setenv(tls_folder, certificates_.c_str(), 1);
 }
 
 // Compiled once, when the first run needs it.

@@ -45,10 +45,12 @@ class runner {
   [[nodiscard]] std::string cores_of(const workload& row) const;
   [[nodiscard]] std::string next_name(const std::string& stem);
   void compile_reference();
+  void set_encryption(const workload& row);
 
   unsigned cores_;
   std::unique_ptr<background> epmd_;
   std::filesystem::path modules_;
+  std::filesystem::path certificates_;
   unsigned names_ = 0;
 };
 

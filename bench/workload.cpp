@@ -31,6 +31,7 @@ std::string_view to_string(reference which) noexcept {
   switch (which) {
     case reference::caf: return "caf";
     case reference::raw: return "raw";
+    case reference::plain: return "plain";
     case reference::beam: break;
   }
   return "beam";

@@ -47,9 +47,10 @@ enum class placement : std::uint8_t {
 
 /// Who a row is compared with.
 enum class reference : std::uint8_t {
-  beam,  ///< the same work in Erlang, on the `erl` of this machine
-  caf,   ///< the same work in the C++ Actor Framework, by the program ergo-bench-caf
-  raw,   ///< the same bytes without a runtime: sockets, or a copy in memory
+  beam,   ///< the same work in Erlang, on the `erl` of this machine
+  caf,    ///< the same work in the C++ Actor Framework, by the program ergo-bench-caf
+  raw,    ///< the same bytes without a runtime: sockets, or a copy in memory
+  plain,  ///< the same work of ours without encryption
 };
 [[nodiscard]] std::string_view to_string(reference which) noexcept;
 
@@ -91,6 +92,8 @@ struct workload {
   std::vector<limit> limits{};
   /// What `erl` is given beside `+S`, where its defaults do not suffice.
   std::vector<std::string> erl_flags{};
+  /// Whether the nodes speak TLS 1.3.
+  bool encrypted = false;
 };
 
 /// All rows, in the order of the printed table. Each group of workloads adds its own.

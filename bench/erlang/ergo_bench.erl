@@ -27,6 +27,8 @@ main([Workload, Variant, Count, Node]) ->
     wait_for(Peer, 200),
     report((group(Workload)):run(list_to_atom(Workload), list_to_atom(Variant), list_to_integer(Count), Peer)).
 
+group(Id) when Id =:= "net-10-nodes"; Id =:= "fan-out"; Id =:= "connect"; Id =:= "idle-node" -> ergo_bench_cluster;
+group("tls") -> ergo_bench_net;
 group("etf-" ++ _) -> ergo_bench_etf;
 group("curve") -> ergo_bench_curve;
 group("memory") -> ergo_bench_memory;
@@ -35,6 +37,7 @@ group("net-" ++ _) -> ergo_bench_net;
 group(_) -> ergo_bench_local.
 
 load() -> [{module, M} = code:ensure_loaded(M) || M <- [ergo_bench_etf, ergo_bench_net, ergo_bench_local, ergo_bench_curve,
+                                                           ergo_bench_cluster,
                                                            ergo_bench_memory, ergo_bench_latency, gen_server, gen]].
 
 report({Nanoseconds, Operations}) -> report({Nanoseconds, Operations, []});
@@ -54,6 +57,7 @@ wait_for(Peer, Tries) ->
 serve(_) ->
     load(),
     [{ok, _} = gen_server:start({local, name(I)}, ?MODULE, [], []) || I <- lists:seq(1, 120)],
+    ergo_bench_net:serve(),
     io:format("ready~n"),
     receive stop -> ok end.
 

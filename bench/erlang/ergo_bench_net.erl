@@ -1,13 +1,14 @@
 %% The workloads between two nodes.
 -module(ergo_bench_net).
--export([run/4]).
+-behaviour(gen_server).
+-export([run/4, serve/0, init/1, handle_call/3, handle_cast/2]).
 -import(ergo_bench, [timed/2, in_process/2, calls/2, name/1]).
 
 run('net-call-seq', Variant, N, Peer) ->
     Sent = payload(Variant),
     in_process(N, fun() -> echoes({name(1), Peer}, Sent, N) end);
 run('net-call-120', Variant, N, Peer) ->
-    Each = N div 120,
+    Each = max(1, N div 120),
     Self = self(),
     Sent = payload(Variant),
     timed(Each * 120, fun() ->
@@ -16,6 +17,30 @@ run('net-call-120', Variant, N, Peer) ->
     end);
 run('net-call-120-in-one', Variant, N, Peer) ->
     run('net-call-120', Variant, N, Peer);
+run('net-message-size', Variant, N, Peer) -> run('net-call-seq', Variant, N, Peer);
+run('net-latency', Variant, N, Peer) ->
+    Self = self(),
+    spawn_link(fun() -> Self ! {latencies, latencies({name(1), Peer}, list_to_integer(atom_to_list(Variant)), N)} end),
+    Sorted = receive {latencies, Found} -> lists:sort(Found) end,
+    Figures = [{Name, lists:nth(1 + trunc(Share * (N - 1)), Sorted) / 1000, 'µs'}
+               || {Name, Share} <- [{p50, 0.5}, {p99, 0.99}, {'p99.9', 0.999}]],
+    {lists:nth(1 + (N - 1) div 2, Sorted), 1, Figures};
+run('net-storm', '20-2000', N, Peer) ->
+    Each = max(1, N div 2000),
+    timed(Each * 2000, fun() ->
+        {storm, Peer} ! {self(), Each},
+        Pids = receive List when is_list(List) -> List end,
+        [spawn(fun() -> storm(Group, 0, Each) end) || Group <- groups(Pids)],
+        [receive done -> ok end || _ <- Pids]
+    end);
+run('net-storm', _, N, Peer) ->
+    in_process(N, fun() ->
+        casts({counter, Peer}, 0, N),
+        N = gen_server:call({counter, Peer}, count, 60000)
+    end);
+run(tls, 'call-seq', N, Peer) -> run('net-call-seq', number, N, Peer);
+run(tls, 'call-120', N, Peer) -> run('net-call-120', number, N, Peer);
+run(tls, storm, N, Peer) -> run('net-storm', none, N, Peer);
 run('net-beside-large', _, N, Peer) ->
     Self = self(),
     Bulk = spawn_link(fun() -> bulk({echo_1, Peer}, binary:copy(<<"x">>, 200000000)) end),
@@ -37,10 +62,14 @@ smalls(To, N, Last, Times) ->
 payload(number) -> number;
 payload(string) -> "a string of some thirty characters";
 payload('pid-atom') -> {a_pid(), item};
-payload('1MB') -> binary:copy(<<"x">>, 1000000);
 payload(tuple) -> list_to_tuple(ten_items());
 payload(map) -> maps:from_list(lists:zip([list_to_atom("key_" ++ integer_to_list(I)) || I <- lists:seq(0, 9)], ten_items()));
-payload(pids) -> [a_pid() || _ <- lists:seq(1, 200)].
+payload(pids) -> [a_pid() || _ <- lists:seq(1, 200)];
+payload(Size) -> binary:copy(<<"x">>, bytes(string:to_integer(atom_to_list(Size)))).
+
+bytes({N, "B"}) -> N;
+bytes({N, "KB"}) -> N * 1000;
+bytes({N, "MB"}) -> N * 1000000.
 
 ten_items() -> [item, 1, 2.5, <<"three">>, 4, five, 6, <<"seven">>, 8, nine].
 
@@ -57,3 +86,51 @@ echo(To, Sent, N) when is_binary(Sent) ->
     true = byte_size(Back) =:= byte_size(Sent),
     echo(To, Sent, N - 1);
 echo(To, Sent, N) -> Sent = gen_server:call(To, Sent), echo(To, Sent, N - 1).
+
+%% What net-storm sends to: a server that counts casts 0, 1, 2 …, and a process that starts receivers.
+serve() ->
+    {ok, _} = gen_server:start({local, counter}, ?MODULE, [], []),
+    register(storm, spawn(fun gate/0)).
+
+init([]) -> {ok, 0}.
+handle_call(count, _From, Count) -> {reply, Count, Count}.
+handle_cast(Count, Count) -> {noreply, Count + 1}.
+
+gate() ->
+    receive {From, Each} ->
+        From ! [spawn(fun() -> sink(0, Each), From ! done end) || _ <- lists:seq(1, 2000)],
+        gate()
+    end.
+
+sink(N, N) -> ok;
+sink(I, N) -> receive I -> sink(I + 1, N); Other -> exit({order, I, Other}) end.
+
+casts(_To, N, N) -> ok;
+casts(To, I, N) -> gen_server:cast(To, I), casts(To, I + 1, N).
+
+groups([]) -> [];
+groups(List) ->
+    {Group, Rest} = lists:split(100, List),
+    [Group | groups(Rest)].
+
+storm(_Group, N, N) -> ok;
+storm(Group, I, N) -> [Pid ! I || Pid <- Group], storm(Group, I + 1, N).
+
+latencies(To, Percent, N) ->
+    Start = erlang:monotonic_time(nanosecond),
+    calls(To, 2000),
+    Now = erlang:monotonic_time(nanosecond),
+    latencies(To, N, (Now - Start) * 100 div (2000 * Percent), Now, []).
+
+latencies(_To, 0, _Interval, _Last, Found) -> Found;
+latencies(To, N, Interval, Last, Found) ->
+    Due = Last + Interval,
+    wait_until(Due),
+    N = gen_server:call(To, N),
+    latencies(To, N - 1, Interval, Due, [erlang:monotonic_time(nanosecond) - Due | Found]).
+
+wait_until(Due) ->
+    case erlang:monotonic_time(nanosecond) of
+        Now when Now < Due -> wait_until(Due);
+        _ -> ok
+    end.
