@@ -4,43 +4,82 @@
 #include <ergo/detail/signal.hpp>
 #include <ergo/task.hpp>
 
+#include <algorithm>
+#include <utility>
+
 namespace ergo::inline v0::detail {
 
-block_chain block_depot::take() {
+void crate::push(block_chain full) noexcept {
+  full.first->next_magazine = first;
+  first = full.first;
+  ++count;
+}
+
+block_chain crate::pop() noexcept {
+  auto* const taken = first;
+  first = taken->next_magazine;
+  --count;
+  return {taken, block_depot::magazine};
+}
+
+block_depot::block_depot(std::size_t block_size, std::size_t kept) noexcept
+    : block_size_{block_size},
+      crate_size_{static_cast<unsigned>(std::max<std::size_t>(1, kept / 2 / (block_size * magazine)))} {}
+
+crate block_depot::take() {
   const std::scoped_lock lock{mutex_};
-  if (!full_.empty()) {
-    const auto taken = full_.back();
-    full_.pop_back();
+  if (gathered_.count != 0) return std::exchange(gathered_, {});
+  if (!crates_.empty()) {
+    const auto taken = crates_.back();
+    crates_.pop_back();
     return taken;
   }
-  slabs_.push_back(std::make_unique_for_overwrite<std::byte[]>(block_size_ * magazine));
-  block_chain fresh;
-  for (unsigned block = magazine; block-- > 0;) fresh.push(slabs_.back().get() + block * block_size_);
+  slabs_.emplace_back(static_cast<std::byte*>(::operator new(block_size_ * magazine, line)));
+  block_chain blocks;
+  for (unsigned block = magazine; block-- > 0;) blocks.push(slabs_.back().get() + block * block_size_);
+  crate fresh;
+  fresh.push(blocks);
   return fresh;
 }
 
-void block_depot::give(block_chain full) {
+void block_depot::give(crate full) {
   const std::scoped_lock lock{mutex_};
-  full_.push_back(full);
+  crates_.push_back(full);
+}
+
+void block_depot::give(block_chain rest) {
+  const std::scoped_lock lock{mutex_};
+  while (rest.count != 0) {
+    rest_.push(rest.pop());
+    if (rest_.count == magazine) gathered_.push(std::exchange(rest_, {}));
+  }
 }
 
 void block_cache::refill(block_depot& depot) {
   if (spare.count != 0) {
     std::swap(active, spare);
-  } else {
-    active = depot.take();
+    return;
   }
+  if (near.count == 0) near = far.count != 0 ? std::exchange(far, {}) : depot.take();
+  active = near.pop();
 }
 
 void block_cache::make_room(block_depot& depot) {
-  if (spare.count != 0) depot.give(spare);
+  if (spare.count != 0) {
+    if (near.count == depot.crate_size()) {
+      if (far.count != 0) depot.give(far);
+      far = std::exchange(near, {});
+    }
+    near.push(spare);
+  }
   spare = std::exchange(active, {});
 }
 
 void block_cache::drain(block_depot& depot) {
-  for (auto* chain : {&active, &spare}) {
-    if (chain->count != 0) depot.give(std::exchange(*chain, {}));
+  for (auto* full : {&near, &far}) {
+    if (full->count != 0) depot.give(std::exchange(*full, {}));
   }
+  for (auto* chain : {&active, &spare}) depot.give(std::exchange(*chain, {}));
 }
 
 namespace {
@@ -49,21 +88,37 @@ namespace {
 
 // Depots outlive every thread: they are never destroyed.
 block_depot& signal_depot() {
-  static auto& depot = *new block_depot{sizeof(signal)};
+  constexpr std::size_t kept = std::size_t{4} << 20;
+  static auto& depot = *new block_depot{sizeof(signal), kept};
   return depot;
 }
 
 constexpr std::size_t frame_step = 64;
-constexpr std::size_t frame_classes = 32;  // up to 2 KiB; larger frames come from `new`
+constexpr std::size_t frame_classes = 32;                    // up to 2 KiB; larger frames come from `new`
+constexpr std::size_t frames_kept = std::size_t{512} << 10;  // of each class
 
 block_depot& frame_depot(std::size_t index) {
   static auto& depots = *[] {
     auto* made = new std::array<std::unique_ptr<block_depot>, frame_classes>;
     for (std::size_t size = 0; size < frame_classes; ++size)
-      (*made)[size] = std::make_unique<block_depot>((size + 1) * frame_step);
+      (*made)[size] = std::make_unique<block_depot>((size + 1) * frame_step, frames_kept);
     return made;
   }();
   return *depots[index];
+}
+
+/// Gives back what its thread keeps when that ends.
+struct end_of_thread {
+  end_of_thread() noexcept = default;
+  end_of_thread(const end_of_thread&) = delete;
+  end_of_thread& operator=(const end_of_thread&) = delete;
+  ~end_of_thread() { drain_thread_caches(); }
+};
+
+// For a cache that needs its depot: seldom, so that the way to it may be long.
+block_depot& drained_at_end(block_depot& depot) {
+  static thread_local const end_of_thread at_end;
+  return depot;
 }
 
 constinit thread_local block_cache signal_cache{};
@@ -75,11 +130,7 @@ constinit thread_local std::array<block_cache, frame_classes> frame_caches{};
 
 #if defined(ERGO_POOLS_PASS_THROUGH)
 
-signal* make_signal(signal_kind kind) {
-  auto* const made = new signal;
-  made->kind = kind;
-  return made;
-}
+void* allocate_signal() { return ::operator new(sizeof(signal)); }
 void release(signal* envelope) noexcept {
   if ((envelope->flags & signal::embedded) == 0) delete envelope;
 }
@@ -89,22 +140,20 @@ void drain_thread_caches() {}
 
 #else
 
-signal* make_signal(signal_kind kind) {
-  auto* const made = new (signal_cache.allocate(signal_depot())) signal;
-  made->kind = kind;
-  return made;
+void* allocate_signal() {
+  return signal_cache.allocate([]() -> block_depot& { return drained_at_end(signal_depot()); });
 }
 
 void release(signal* envelope) noexcept {
   if ((envelope->flags & signal::embedded) != 0) return;
   envelope->~signal();
-  signal_cache.deallocate(envelope, signal_depot());
+  signal_cache.deallocate(envelope, []() -> block_depot& { return drained_at_end(signal_depot()); });
 }
 
 void* allocate_frame(std::size_t bytes) {
   const auto index = (bytes - 1) / frame_step;
   if (index >= frame_classes) return ::operator new(bytes);
-  return frame_caches[index].allocate(frame_depot(index));
+  return frame_caches[index].allocate([index]() -> block_depot& { return drained_at_end(frame_depot(index)); });
 }
 
 void deallocate_frame(void* frame, std::size_t bytes) noexcept {
@@ -112,7 +161,7 @@ void deallocate_frame(void* frame, std::size_t bytes) noexcept {
   if (index >= frame_classes) {
     ::operator delete(frame, bytes);
   } else {
-    frame_caches[index].deallocate(frame, frame_depot(index));
+    frame_caches[index].deallocate(frame, [index]() -> block_depot& { return drained_at_end(frame_depot(index)); });
   }
 }
 
@@ -122,19 +171,6 @@ void drain_thread_caches() {
 }
 
 #endif
-
-signal* make_signal(signal_kind kind, const pid& from, term payload) {
-  auto* const made = make_signal(kind);
-  made->from = from;
-  made->payload = std::move(payload);
-  return made;
-}
-
-signal* make_signal(signal_kind kind, const pid& from, term tag, term payload) {
-  auto* const made = make_signal(kind, from, std::move(payload));
-  made->tag = std::move(tag);
-  return made;
-}
 
 void destroy_chain(promise_base* innermost) noexcept {
   while (innermost != nullptr) {

@@ -19,17 +19,19 @@
 
 namespace ergo::inline v0::detail {
 
+/// A block that nobody uses. In the first block of a magazine that is put by, `next_magazine` is the one below it.
 struct free_block {
   free_block* next;
+  free_block* next_magazine;
 };
 
-/// A chain of free blocks.
+/// A stack of free blocks.
 struct block_chain {
   free_block* first = nullptr;
   unsigned count = 0;
 
   void push(void* memory) noexcept {
-    first = new (memory) free_block{first};
+    first = new (memory) free_block{first, nullptr};
     ++count;
   }
   [[nodiscard]] void* pop() noexcept {
@@ -40,36 +42,67 @@ struct block_chain {
   }
 };
 
-/// The shared reserve of full magazines of one block size. Blocks are never returned to the system while the program
-/// runs.
+/// A stack of full magazines.
+struct crate {
+  free_block* first = nullptr;
+  unsigned count = 0;
+
+  void push(block_chain full) noexcept;
+  [[nodiscard]] block_chain pop() noexcept;
+};
+
+/// The shared reserve of one block size. Blocks are never returned to the system while the program runs.
 class block_depot {
  public:
-  explicit block_depot(std::size_t block_size) noexcept : block_size_{block_size} {}
+  /// `kept`: how many bytes a thread keeps at most, about, before it gives some away.
+  block_depot(std::size_t block_size, std::size_t kept) noexcept;
 
   static constexpr unsigned magazine = 64;
 
-  /// A full magazine: a used one if there is one, else a new slab.
-  [[nodiscard]] block_chain take();
-  void give(block_chain full);
+  /// Full magazines, at least one: used ones if there are any, else a new slab.
+  [[nodiscard]] crate take();
+  void give(crate full);
+  /// Blocks that are no full magazine, at the end of a thread.
+  void give(block_chain rest);
+  [[nodiscard]] unsigned crate_size() const noexcept { return crate_size_; }
 
  private:
+  static constexpr std::align_val_t line{64};  // what two threads use never shares one
+
   std::size_t block_size_;
+  unsigned crate_size_;  // magazines
   std::mutex mutex_;
-  std::vector<block_chain> full_;
-  std::vector<std::unique_ptr<std::byte[]>> slabs_;
+  std::vector<crate> crates_;
+  crate gathered_;    // of what came in smaller amounts
+  block_chain rest_;  // less than a magazine
+  struct freed {
+    void operator()(std::byte* slab) const noexcept { ::operator delete(slab, line); }
+  };
+  std::vector<std::unique_ptr<std::byte, freed>> slabs_;
 };
 
-/// One thread's two magazines of one block size; trivially destructible, so that reading it costs no guard.
+/// One thread's free blocks of one size: two magazines, and two crates of magazines behind them. So a thread that frees
+/// what it has allocated keeps its memory in its own cache however much is under way, and one that frees what another
+/// has allocated takes the depot's lock once for thousands of blocks.
+///
+/// Trivially destructible, so that reading it costs no guard.
 struct block_cache {
   block_chain active;
   block_chain spare;
+  crate near;
+  crate far;
 
-  [[nodiscard]] void* allocate(block_depot& depot) {
-    if (active.count == 0) refill(depot);
+  /// `depot` gives the depot, where it is needed.
+  template <typename Depot>
+  [[nodiscard]] void* allocate(const Depot& depot) {
+    if (active.count == 0) [[unlikely]]
+      refill(depot());
     return active.pop();
   }
-  void deallocate(void* memory, block_depot& depot) {
-    if (active.count == block_depot::magazine) make_room(depot);
+  template <typename Depot>
+  void deallocate(void* memory, const Depot& depot) {
+    if (active.count == block_depot::magazine) [[unlikely]]
+      make_room(depot());
     active.push(memory);
   }
   void refill(block_depot& depot);

@@ -5,6 +5,8 @@
 #include <ergo/error.hpp>
 
 #include <cstdint>
+#include <new>
+#include <utility>
 
 namespace ergo::inline v0::detail {
 
@@ -37,13 +39,19 @@ enum class signal_kind : std::uint8_t {
   operation_done,  ///< payload = pointer to the external_operation that has ended
 };
 
-/// One envelope, one cache line. Fields not named for a kind are unused.
-struct signal {
+struct signal;
+
+/// What an inbox and the first look at an envelope need.
+struct signal_head {
   signal* next = nullptr;
   std::uint32_t to_serial = 0;  ///< serial of the pid it was sent to: a slot may have a new tenant meanwhile
   signal_kind kind = signal_kind::message;
   std::uint8_t flags = 0;
   std::uint16_t weight = 0;  ///< for the node: KiB of payload, rounded up, saturating
+};
+
+/// One envelope, one cache line. Fields not named for a kind are unused.
+struct signal : signal_head {
   pid from{};
   /// down, monitor: the registered name the monitor was made by, `''` where it was by pid. Messages from other nodes:
   /// the node whose connection they came over, whatever they claim themselves.
@@ -65,15 +73,23 @@ struct signal {
 
 static_assert(sizeof(signal) == 64);
 
-/// Takes an envelope from the calling thread's pool. Throws `std::bad_alloc`.
-[[nodiscard]] signal* make_signal(signal_kind kind);
+/// Memory for an envelope, from the calling thread's pool. Throws `std::bad_alloc`.
+[[nodiscard]] void* allocate_signal();
 /// Ends an envelope: its terms are released and it returns to the calling thread's pool. Embedded ones are left alone.
 void release(signal* envelope) noexcept;
 
+/// Takes an envelope from the calling thread's pool. Throws `std::bad_alloc`.
+[[nodiscard]] inline signal* make_signal(signal_kind kind) {
+  return new (allocate_signal()) signal{{.kind = kind}, pid{}, atom{}, term{}, term{}};
+}
 /// Builds an envelope of `kind` that carries a sender and one term.
-[[nodiscard]] signal* make_signal(signal_kind kind, const pid& from, term payload);
+[[nodiscard]] inline signal* make_signal(signal_kind kind, const pid& from, term payload) {
+  return new (allocate_signal()) signal{{.kind = kind}, from, atom{}, term{}, std::move(payload)};
+}
 /// Builds an envelope of `kind` that carries a sender, a reference (or call tag) and one term.
-[[nodiscard]] signal* make_signal(signal_kind kind, const pid& from, term tag, term payload);
+[[nodiscard]] inline signal* make_signal(signal_kind kind, const pid& from, term tag, term payload) {
+  return new (allocate_signal()) signal{{.kind = kind}, from, atom{}, std::move(tag), std::move(payload)};
+}
 
 /// A pointer inside a term, for the kinds that carry one; it never leaves the program.
 [[nodiscard]] inline term pointer_term(const void* pointer) {
