@@ -17,16 +17,22 @@ bool comes_before(const reference& left, const reference& right) { return etf::c
 bool comes_before(std::uint64_t left, std::uint64_t right) { return left < right; }
 bool comes_before(atom left, atom right) { return etf::compare_text(left, right) < 0; }
 
+template <typename Table, typename Each>
+void visit(const Table& table, const Each& each) {
+  for (const auto& entry : table) each(entry);
+}
+template <typename Key, typename Value, typename Each>
+void visit(const first_inside<Key, Value>& table, const Each& each) {
+  table.visit(each);
+}
+
 // Tables by hash are walked in an order that depends on what the program did before. Nobody may rely on one, but a
 // simulated run must be the same each time; there, and only there, the order is made one.
 template <typename Table, typename Tell>
 void for_each(const Table& table, bool in_order, const Tell& tell) {
-  if (!in_order || table.size() < 2) {
-    for (const auto& [key, value] : table) tell(key, value);
-    return;
-  }
+  if (!in_order || table.size() < 2) return visit(table, [&](const auto& entry) { tell(entry.first, entry.second); });
   std::vector<const typename Table::value_type*> entries;
-  for (const auto& entry : table) entries.push_back(&entry);
+  visit(table, [&](const auto& entry) { entries.push_back(&entry); });
   std::ranges::sort(entries, [](auto* left, auto* right) { return comes_before(left->first, right->first); });
   for (const auto* entry : entries) tell(entry->first, entry->second);
 }
@@ -67,7 +73,7 @@ void process_kernel::die(process& self, const exit_reason& reason) noexcept {
   std::optional<event> report;
   if (!reason.is_ordinary() && !self.quiet_) report = crash_report(self, reason);
   self.unregister_name();
-  self.tenant.fetch_or(process_state::gone_mark, std::memory_order_release);
+  self.leave_tenant();
   tell_relations(self, reason);
   fail_callers(self, reason);
   abandon_own(self);
@@ -77,18 +83,31 @@ void process_kernel::die(process& self, const exit_reason& reason) noexcept {
   for (auto* running = self.operations_; running != nullptr; running = running->next) running->cancel();
 }
 
+// The envelope that asked for the monitor carries the news back.
+void process_kernel::tell_watcher(process& self, signal* asked, const exit_reason& reason) {
+  const auto who = asked->from;
+  asked->kind = signal_kind::down;
+  asked->flags = 0;
+  asked->weight = 0;
+  asked->from = self.id_;
+  asked->payload = reason.value();
+  self.node_->route(who, asked);
+}
+
+void process_kernel::tell_first_watcher(process& self, const exit_reason& reason) {
+  if (self.watcher_ != nullptr) tell_watcher(self, std::exchange(self.watcher_, nullptr), reason);
+}
+
 void process_kernel::tell_relations(process& self, const exit_reason& reason) {
-  if (!self.extras_) return;
+  if (!self.extras_) return tell_first_watcher(self, reason);
   auto& extras = *self.extras_;
   const bool in_order = self.node_->owner().state().options.manual;
   for_each(extras.links, in_order, [&](const pid& other, const link_state& link) {
     if (link.active) self.node_->route(other, make_signal(signal_kind::link_exit, self.id_, reason.value()));
   });
-  for_each(extras.watchers, in_order, [&](const reference& ref, const watcher& by) {
-    auto* const told = make_signal(signal_kind::down, self.id_, term{ref}, reason.value());
-    told->name = by.name;
-    self.node_->route(by.who, told);
-  });
+  tell_first_watcher(self, reason);
+  for_each(extras.watchers, in_order,
+           [&](const reference& /*ref*/, signal* asked) { tell_watcher(self, asked, reason); });
   for_each(extras.watching, in_order, [&](std::uint64_t ref, const destination& target) {
     self.node_->route(target,
                       make_signal(signal_kind::demonitor, self.id_, term{reference_of(self.id_.node, ref)}, term{}));
@@ -171,10 +190,11 @@ slice_end process_kernel::retire(process& self) noexcept {
   self.last_link_ = &self.first_;
   self.extras_.reset();
   self.held_up_ = false;
+  self.parent_ = term{};
   self.ancestors_ = term{};
   self.initial_call_ = term{};
   self.life_ = process_state::life::unused;
-  self.node_->owner().state().slots.give_back(&self);
+  self.node_->owner().state().slots.give_back(&self, self.worker_->slots);
   return slice_end::gone;
 }
 

@@ -1,6 +1,8 @@
 // The relations and timers that only some processes have; made at first use.
 #pragma once
 
+#include "first_inside.hpp"
+
 #include <ergo/process.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -13,12 +15,6 @@ namespace ergo::inline v0::detail {
 struct link_state {
   bool active = true;
   std::uint64_t unlink_id = 0;
-};
-
-/// Somebody who wants to know when this process ends.
-struct watcher {
-  pid who;
-  atom name;  // by which name the monitor was made; '' for by pid
 };
 
 /// A message that leaves at a time.
@@ -41,9 +37,12 @@ struct own_alias {
 };
 
 struct process_extras {
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* extras, std::size_t bytes) noexcept { deallocate_frame(extras, bytes); }
+
   boost::unordered_flat_map<pid, link_state, std::hash<pid>> links;
-  boost::unordered_flat_map<std::uint64_t, destination> watching;
-  boost::unordered_flat_map<reference, watcher, std::hash<reference>> watchers;
+  first_inside<std::uint64_t, destination> watching;
+  boost::unordered_flat_map<reference, signal*, std::hash<reference>> watchers;  // beside process_state::watcher_
   boost::unordered_flat_map<std::uint64_t, pending_timer> timers;
   std::vector<timer_slot> timer_heap;
   boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;
@@ -64,7 +63,7 @@ struct process_extras {
 /// A monitor of this process: its `down` cannot be among the messages that are unread now.
 inline void note_monitor(process_state& self, std::uint64_t ref, const destination& target) {
   auto& extras = extras_of(self);
-  extras.watching.emplace(ref, target);
+  extras.watching.add(ref, target);
   extras.newest_monitor = ref;
   extras.unread_since = self.last_link_;
 }

@@ -38,7 +38,7 @@ constexpr std::uint32_t messages_per_slice = 256;
 
 }  // namespace
 
-process_state::process_state() {
+process_state::process_state() noexcept {
   wake_signal_.kind = signal_kind::wake;
   wake_signal_.flags = signal::embedded;
 }
@@ -49,7 +49,7 @@ void process_state::wake_up(std::uint32_t serial) noexcept {
   if (static_cast<std::uint32_t>(tenant.load(std::memory_order_acquire)) != serial) return;
   if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
   wake_signal_.to_serial = serial;
-  if (!push_signal(*this, &wake_signal_)) wake_pending_.store(false, std::memory_order_release);
+  if (!push_signal(*this, static_cast<signal*>(&wake_signal_))) wake_pending_.store(false, std::memory_order_release);
 }
 
 exit_reason reason_of_current_exception() noexcept {

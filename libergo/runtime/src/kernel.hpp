@@ -25,6 +25,8 @@ struct process_kernel {
   static void take_link_exit(process& self, signal* received);
   static void take_unlink(process& self, signal* received);
   static void take_down(process& self, signal* received);
+  static void take_monitor(process& self, signal* received);
+  static void take_demonitor(process& self, signal* received);
   static void take_reply(process& self, signal* received);
   static void take_spawn_reply(process& self, signal* received);
   static void abandon_spawn(process& self, const call_record& record);
@@ -45,6 +47,8 @@ struct process_kernel {
   static bool take_arrived(process& self);
   static void resume(process& self, std::coroutine_handle<> suspended);
   static void die(process& self, const exit_reason& reason) noexcept;
+  static void tell_watcher(process& self, signal* asked, const exit_reason& reason);
+  static void tell_first_watcher(process& self, const exit_reason& reason);
   static void tell_relations(process& self, const exit_reason& reason);
   static void fail_callers(process& self, const exit_reason& reason);
   static void abandon_own(process& self);

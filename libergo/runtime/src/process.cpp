@@ -13,7 +13,7 @@ using detail::make_signal;
 using detail::signal_kind;
 
 namespace {
-constexpr std::uint32_t sends_per_slice = 2000;
+constexpr std::uint32_t sends_per_slice = 500;
 
 constexpr std::uint8_t alias_flags(urgency how) noexcept {
   return detail::signal::over_alias | (how == urgency::priority ? detail::signal::urgent : 0);
@@ -153,9 +153,9 @@ monitor_ref process::monitor(const destination& target) {
 bool process::demonitor(const monitor_ref& watch, demonitor_mode mode) {
   const auto ref = detail::value_of(watch.ref);
   if (extras_) {
-    if (const auto entry = extras_->watching.find(ref); entry != extras_->watching.end()) {
-      node_->route(entry->second, make_signal(signal_kind::demonitor, id_, term{watch.ref}, term{}));
-      extras_->watching.erase(entry);
+    if (const auto* const target = extras_->watching.find(ref)) {
+      node_->route(*target, make_signal(signal_kind::demonitor, id_, term{watch.ref}, term{}));
+      extras_->watching.erase(ref);
       return true;
     }
   }
@@ -215,6 +215,14 @@ pid process::spawn(const spawn_options& options, std::unique_ptr<behaviour> body
   return *started;
 }
 
+std::pair<pid, monitor_ref> process::spawn_watched(std::unique_ptr<behaviour> body) {
+  const auto watch = next_reference(0);
+  auto started = runtime().start_process(*node_, {}, std::move(body), {.process = this, .watch = watch});
+  if (!started) exit(exit_reason::from(started.error()));
+  detail::note_monitor(*this, watch, destination{*started});
+  return {*started, monitor_ref{detail::reference_of(id_.node, watch)}};
+}
+
 result<pid> process::try_spawn(const spawn_options& options, std::unique_ptr<behaviour> body) {
   auto started = runtime().start_process(*node_, options, std::move(body), {.process = this});
   if (started && options.to_parent == tie::link) extras_of(*this).links.try_emplace(*started);
@@ -229,6 +237,15 @@ result<pid> process::spawn_for_call(detail::call_record& start, const spawn_opti
   start.target = *started;
   start.sent_to = destination{*started};
   return started;
+}
+
+// Most processes end before anybody asks.
+const term& process::ancestors() const {
+  if (!parent_.is_nil()) {
+    ancestors_ = etf::make_list({&parent_, 1}, ancestors_);
+    parent_ = term{};
+  }
+  return ancestors_;
 }
 
 void process::log(log_level level, std::string_view text,
@@ -250,13 +267,14 @@ term describe(process& self) {
   std::vector<term> links;
   std::vector<term> monitors;
   std::vector<term> monitored_by;
+  if (self.watcher_ != nullptr) monitored_by.emplace_back(self.watcher_->from);
   if (self.extras_) {
     for (const auto& [other, link] : self.extras_->links) {
       if (link.active) links.emplace_back(other);
     }
-    for (const auto& [ref, target] : self.extras_->watching)
-      monitors.push_back(etf::tuple("process"_atom, target.to_term()));
-    for (const auto& [ref, who] : self.extras_->watchers) monitored_by.emplace_back(who.who);
+    self.extras_->watching.visit(
+        [&](const auto& watch) { monitors.push_back(etf::tuple("process"_atom, watch.second.to_term())); });
+    for (const auto& [ref, asked] : self.extras_->watchers) monitored_by.emplace_back(asked->from);
   }
   const auto fact = [](std::string_view key, term value) { return etf::tuple(atom::of(key), std::move(value)); };
   std::vector<term> facts;
@@ -318,7 +336,7 @@ bool process_kernel::settle(process& self, local_node& on, const spawn_options& 
   self.tenant.store(process_state::tenant_of(self.id_), std::memory_order_release);
   self.signals.open();
   if (options.name == atom{} || self.register_name(options.name)) return true;
-  self.tenant.fetch_or(process_state::gone_mark, std::memory_order_release);
+  self.leave_tenant();
   self.body_.reset();
   return false;
 }

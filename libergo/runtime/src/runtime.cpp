@@ -71,7 +71,10 @@ result<pid> runtime::spawn(local_node& on, const spawn_options& options, std::un
 result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body,
                                    parentage from) {
   if (state_->stopping.load(std::memory_order_acquire)) return fail(errc::stopped);
-  auto* const fresh = state_->slots.take();
+  auto* const thread = detail::current_worker();
+  auto* const core = thread == nullptr ? nullptr : thread->lease();
+  const bool inside = core != nullptr && &core->runtime == state_;
+  auto* const fresh = inside ? state_->slots.take(thread->slots) : state_->slots.take();
   if (fresh == nullptr) return fail(errc::system_limit, "process_limit"_atom);
   if (!detail::process_kernel::settle(*fresh, on, options, std::move(body))) {
     state_->slots.give_back(fresh);
@@ -80,15 +83,16 @@ result<pid> runtime::start_process(local_node& on, const spawn_options& options,
   const auto id = fresh->id();
   if (auto* const parent = from.process) {
     if (from.start_call != 0) fresh->open_calls_.push_back({from.start_call, parent->id()});
+    if (from.watch != 0) {
+      const term ref{detail::reference_of(parent->id().node, from.watch)};
+      fresh->watcher_ = make_signal(signal_kind::monitor, parent->id(), ref, term{});
+    }
     if (options.group_leader == pid{}) fresh->group_leader_ = parent->group_leader_;
-    const term closest = parent->name() != atom{} ? term{parent->name()} : term{parent->id()};
-    fresh->ancestors_ = etf::make_list({&closest, 1}, parent->ancestors_);
+    fresh->parent_ = parent->name() != atom{} ? term{parent->name()} : term{parent->id()};
+    fresh->ancestors_ = parent->ancestors();
     if (options.to_parent == tie::link) detail::extras_of(*fresh).links.try_emplace(parent->id());
   }
-  const auto here = detail::current_core();
-  auto& home = here >= 0 && &detail::current_worker()->lease()->runtime == state_
-                   ? *detail::current_worker()->lease()
-                   : *state_->cores[id.id % state_->cores.size()];
+  auto& home = inside ? *core : *state_->cores[id.id % state_->cores.size()];
   fresh->home.store(&home, std::memory_order_release);
   detail::make_runnable(*fresh);
   return id;

@@ -63,13 +63,8 @@ void process_kernel::act(process& self, signal* received) {
       return release(received);
     case signal_kind::link_exit: return take_link_exit(self, received);
     case signal_kind::exit: return take_exit(self, received);
-    case signal_kind::monitor:
-      if (const auto ref = received->tag.as_reference())
-        extras_of(self).watchers.insert_or_assign(*ref, watcher{received->from, received->name});
-      return release(received);
-    case signal_kind::demonitor:
-      if (const auto ref = received->tag.as_reference(); ref && self.extras_) self.extras_->watchers.erase(*ref);
-      return release(received);
+    case signal_kind::monitor: return take_monitor(self, received);
+    case signal_kind::demonitor: return take_demonitor(self, received);
     case signal_kind::group_leader:
       if (const auto leader = received->payload.as_pid()) self.group_leader_ = *leader;
       return release(received);
@@ -144,7 +139,34 @@ void process_kernel::take_down(process& self, signal* received) {
     received->kind = signal_kind::reply_failed;
     return take_reply(self, received);
   }
-  if (self.extras_ && self.extras_->watching.erase(ref) != 0) return append(self, received);
+  if (self.extras_ && self.extras_->watching.erase(ref)) return append(self, received);
+  release(received);
+}
+
+// The envelope stays here, to become the news of the end. One that comes again takes the place of the former.
+void process_kernel::take_monitor(process& self, signal* received) {
+  const auto ref = received->tag.as_reference();
+  if (!ref) return release(received);
+  if (self.watcher_ == nullptr && (!self.extras_ || self.extras_->watchers.empty())) {
+    self.watcher_ = received;
+  } else if (self.watcher_ != nullptr && self.watcher_->tag == received->tag) {
+    release(std::exchange(self.watcher_, received));
+  } else if (const auto [entry, fresh] = extras_of(self).watchers.try_emplace(*ref, received); !fresh) {
+    release(std::exchange(entry->second, received));
+  }
+}
+
+void process_kernel::take_demonitor(process& self, signal* received) {
+  const auto ref = received->tag.as_reference();
+  if (self.watcher_ != nullptr && self.watcher_->tag == received->tag) {
+    release(std::exchange(self.watcher_, nullptr));
+  } else if (ref && self.extras_) {
+    auto& watchers = self.extras_->watchers;
+    if (const auto entry = watchers.find(*ref); entry != watchers.end()) {
+      release(entry->second);
+      watchers.erase(entry);
+    }
+  }
   release(received);
 }
 
@@ -192,7 +214,7 @@ void process_kernel::take_spawn_reply(process& self, signal* received) {
     return release(received);
   }
   if (started && (received->flags & signal::linked) != 0) extras_of(self).links.try_emplace(*started);
-  if (started && (received->flags & signal::watched) != 0) extras_of(self).watching.emplace(ref, destination{*started});
+  if (started && (received->flags & signal::watched) != 0) extras_of(self).watching.add(ref, destination{*started});
   record->status = call_record::state::answered;
   record->answer = std::move(received->payload);
   release(received);

@@ -27,6 +27,7 @@ runtime_state::runtime_state(runtime_options given)
       clock{options.clock != nullptr ? options.clock : &steady},
       slots{options.processes, options.compatibility == compatibility::otp23 ? 15U : 28U},
       jobs{std::max(1U, options.blocking_threads)} {
+  slots.add(manual_worker.slots);
   for (unsigned index = 0; index < core_count(options); ++index) {
     cores.push_back(std::make_unique<core>(*this, index,
                                            options.make_parker ? options.make_parker(index) : make_condition_parker()));
@@ -67,6 +68,7 @@ worker* runtime_state::make_worker() {
     workers.pop_back();
     throw;
   }
+  slots.add(made.slots);
   return &made;
 }
 
@@ -84,6 +86,7 @@ void runtime_state::start_threads() {
 
 void runtime_state::carry(core& without_thread, carried_parker& loop) {
   auto* const carrier = carriers.emplace_back(std::make_unique<worker>(*this)).get();
+  slots.add(carrier->slots);
   without_thread.carried = true;
   without_thread.holder.store(carrier, std::memory_order_release);
   loop.carry([carrier, &without_thread] { return carrier->take_turn(without_thread); });

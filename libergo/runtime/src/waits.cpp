@@ -12,7 +12,8 @@ void waiting::suspend(std::coroutine_handle<> suspended) noexcept {
   handle = suspended;
   self_->waiting_ = this;
   self_->time_is_up_ = timeout_ <= duration::zero();
-  self_->deadline_ = timeout_ == forever || self_->time_is_up_ ? time_point::max() : after(process_kernel::read_clock(*self_), timeout_);
+  self_->deadline_ = timeout_ == forever || self_->time_is_up_ ? time_point::max()
+                                                               : after(process_kernel::read_clock(*self_), timeout_);
 }
 
 void waiting::yield(std::coroutine_handle<> suspended) noexcept {
@@ -52,7 +53,7 @@ bool down_awaiter::search() {
   while (const signal* candidate = look()) {
     if (candidate->kind != signal_kind::down || value_of(candidate->tag) != ref_) continue;
     const message taken{take_seen()};
-    found_ = received<down>{std::in_place, *taken.as<down>()};
+    found_.set(*taken.as<down>());
     return true;
   }
   return false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core.hpp"
+#include "slots.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -43,6 +44,7 @@ class worker {
   std::atomic<bool> at_home{false};    ///< the thread does nothing more
   std::atomic<const process_state*> running{nullptr};  ///< whose slice it is; null for connections and between slices
   std::thread thread;
+  slot_cache slots;                                 ///< its thread's
   std::chrono::steady_clock::time_point lost_at{};  ///< by the watchdog
   bool reported_slow = false;                       ///< by the watchdog, of the present late slice
 

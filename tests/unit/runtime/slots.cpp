@@ -45,6 +45,67 @@ TEST_CASE("who waits for a slot table to be empty is told when the last one has 
   CHECK(table.live() == 0);
 }
 
+TEST_CASE("a table with caches hands out each slot once and counts who lives, whoever takes and gives") {
+  slot_table table{std::size_t{1} << 24, 28};
+  detail::slot_cache giver;
+  detail::slot_cache taker;
+  table.add(giver);
+  table.add(taker);
+  std::set<process*> alive;
+  const auto take = [&](process* one) {
+    REQUIRE(one != nullptr);
+    REQUIRE(table.at(one->slot) == one);
+    REQUIRE(alive.insert(one).second);
+  };
+  std::uint32_t highest = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (int count = 0; count < 1000; ++count) take(count % 3 == 0 ? table.take() : table.take(giver));
+    CHECK(table.live() == 1000);
+    for (auto* one : alive) one->slot % 5 == 0 ? table.give_back(one) : table.give_back(one, taker);
+    alive.clear();
+    CHECK(table.live() == 0);
+    if (round == 10) highest = table.end();
+  }
+  CHECK(table.end() == highest);
+  CHECK(table.wait_until_empty(0s));
+}
+
+TEST_CASE("a table with caches keeps its limit, but for what lies in the caches of others") {
+  constexpr std::size_t limit = std::size_t{1} << 17;
+  slot_table table{limit, 28};
+  detail::slot_cache own;
+  detail::slot_cache other;
+  table.add(own);
+  table.add(other);
+  auto* const first = table.take(other);
+  std::size_t count = 1;
+  while (table.take(own) != nullptr) ++count;
+  CHECK(count <= limit);
+  CHECK(count > limit - 64);
+  table.give_back(first, other);
+  CHECK(table.take(own) == nullptr);
+  CHECK(table.take(other) == first);
+}
+
+TEST_CASE("who waits for a table with caches to be empty is told by the worker that ends the last process") {
+  slot_table table{std::size_t{1} << 24, 28};
+  detail::slot_cache cache;
+  table.add(cache);
+  auto* const last = table.take(cache);
+  std::jthread leaver{[&] { table.give_back(last, cache); }};
+  CHECK(table.wait_until_empty(forever));
+}
+
+TEST_CASE("a slot that nobody has lived in yet is nobody's process") {
+  slot_table table{std::size_t{1} << 24, 28};
+  detail::slot_cache cache;
+  table.add(cache);
+  (void)table.take(cache);
+  for (std::uint32_t slot = 1; slot < table.end(); ++slot) {
+    CHECK(table.at(slot)->tenant.load() != detail::process_state::tenant_of(pid{{}, slot, 0}));
+  }
+}
+
 TEST_CASE("narrow identifiers stay within 15 and 13 bits") {
   slot_table table{std::size_t{1} << 24, 15};
   std::uint32_t highest = 0;

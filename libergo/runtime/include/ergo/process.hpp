@@ -13,6 +13,7 @@
 #include <concepts>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -72,6 +73,13 @@ class behaviour {
   behaviour(const behaviour&) = delete;
   behaviour& operator=(const behaviour&) = delete;
   virtual ~behaviour() = default;
+
+  static void* operator new(std::size_t bytes) { return detail::allocate_frame(bytes); }
+  static void* operator new(std::size_t bytes, std::align_val_t alignment) { return ::operator new(bytes, alignment); }
+  static void operator delete(void* made, std::size_t bytes) noexcept { detail::deallocate_frame(made, bytes); }
+  static void operator delete(void* made, std::size_t bytes, std::align_val_t alignment) noexcept {
+    ::operator delete(made, bytes, alignment);
+  }
 
   /// The first slice, before any message. May start a task with `process::run`.
   virtual void start(process& self) = 0;
@@ -247,7 +255,7 @@ class process final : public detail::process_state {
   void group_leader(const pid& leader) noexcept { group_leader_ = leader; }
   /// Gives another process, here or on another node, a group leader, as `erlang:group_leader/2`.
   void group_leader(const pid& leader, const pid& of);
-  [[nodiscard]] const term& ancestors() const noexcept { return ancestors_; }        ///< pids or names, parent first
+  [[nodiscard]] const term& ancestors() const;                                       ///< pids or names, parent first
   [[nodiscard]] const term& initial_call() const noexcept { return initial_call_; }  ///< `{M, F, A}`
   [[nodiscard]] std::size_t unread() const noexcept { return unread_; }  ///< messages in the mailbox that nobody took
 
@@ -284,6 +292,7 @@ class process final : public detail::process_state {
   friend struct detail::process_kernel;
   friend class ergo::runtime;
 
+  std::pair<pid, monitor_ref> spawn_watched(std::unique_ptr<behaviour> body);
   /// Looks at the clock again: limits must not be shorter than asked for by what this slice has used already.
   time_point read_clock();
   detail::send_awaiter send_term(const destination& to, term content);

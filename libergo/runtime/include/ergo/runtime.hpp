@@ -111,6 +111,7 @@ class runtime {
   struct parentage {
     ergo::process* process = nullptr;
     std::uint64_t start_call = 0;  // the parent's call that the new process answers when it is ready; 0 for none
+    std::uint64_t watch = 0;       // the parent's monitor of it; 0 for none
   };
   result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body,
                             parentage parent);

@@ -106,8 +106,7 @@ pid process::spawn_link(Body body, Argument... argument) {
 template <typename Body, typename... Argument>
   requires std::invocable<Body&, process&, Argument...>
 std::pair<pid, monitor_ref> process::spawn_monitor(Body body, Argument... argument) {
-  const auto child = spawn(spawn_options{}, make_body(std::move(body), std::move(argument)...));
-  return {child, monitor(child)};
+  return spawn_watched(make_body(std::move(body), std::move(argument)...));
 }
 
 }  // namespace ergo::inline v0

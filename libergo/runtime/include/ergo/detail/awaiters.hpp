@@ -55,6 +55,11 @@ class [[nodiscard]] received {
   {
     return std::get_if<1>(&value_);
   }
+  /// Becomes `value`.
+  template <typename U>
+  void set(U&& value) {
+    value_.template emplace<std::remove_cvref_t<U>>(std::forward<U>(value));
+  }
   /// Calls `visitor` with the value, or with `std::monostate` after a time-out.
   template <typename Visitor>
   decltype(auto) visit(Visitor&& visitor) {
@@ -195,14 +200,14 @@ class [[nodiscard]] receive_awaiter final : public waiting {
   template <typename U>
   bool try_as(const signal* candidate) {
     if constexpr (std::same_as<U, message>) {
-      found_ = received<T...>{std::in_place, message{take_seen()}};
+      found_.set(message{take_seen()});
       return true;
     } else {
       message borrowed{const_cast<signal*>(candidate)};
       auto converted = borrowed.as<U>();
       (void)borrowed.take();
       if (!converted) return false;
-      found_ = received<T...>{std::in_place, *std::move(converted)};
+      found_.set(*std::move(converted));
       (void)message{take_seen()};
       return true;
     }

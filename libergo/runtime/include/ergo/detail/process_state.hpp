@@ -75,46 +75,46 @@ class external_operation {
   process_state* owner_ = nullptr;
 };
 
+// In cache lines: what senders touch, what each slice does, the rest.
 struct process_state : schedulable {
+  /// In `tenant`: whoever lived here has gone, or nobody has lived here yet.
+  static constexpr std::uint64_t gone_mark = std::uint64_t{1} << 63;
+
   // Identity. The tenant is read by senders on other threads.
-  std::atomic<std::uint64_t> tenant{0};  // node index and serial of who lives here
+  std::atomic<bool> wake_pending_{false};
   std::uint32_t slot = 0;
+  std::atomic<std::uint64_t> tenant{gone_mark};  // node index and serial of who lives here
   pid id_{};
-  local_node* node_ = nullptr;
-  atom name_;
-  ergo::exits exits_{};
-  enum class life : std::uint8_t { unused, starting, running, dying, zombie } life_ = life::unused;
-  bool now_known_ = false;
-  bool time_is_up_ = false;  // of the present wait
-  bool yields_ = false;      // ends the slice although there is more to do
-  bool held_up_ = false;     // wrote to a busy connection
-  bool root_started_ = false;
 
   // Unread messages, oldest first.
   signal* first_ = nullptr;
   signal** last_link_ = &first_;
   std::size_t unread_ = 0;
   std::size_t mailbox_bound_ = SIZE_MAX;
-  std::size_t dropped_ = 0;
-  std::size_t rejected_ = 0;
-  bool fail_senders_ = false;
-  bool quiet_ = false;  // its end is no crash, whatever the reason
 
   // Running code.
   std::unique_ptr<behaviour> body_;
   waiter* waiting_ = nullptr;
+  worker* worker_ = nullptr;
+  local_node* node_ = nullptr;
   promise_base* innermost_ = nullptr;
   std::coroutine_handle<> root_;
-  worker* worker_ = nullptr;
   std::uint32_t work_done_ = 0;  // steps in this slice
   std::uint32_t sent_ = 0;       // messages in this slice
+  enum class life : std::uint8_t { unused, starting, running, dying, zombie } life_ = life::unused;
+  ergo::exits exits_{};
+  bool now_known_ = false;
+  bool time_is_up_ = false;  // of the present wait
+  bool yields_ = false;      // ends the slice although there is more to do
+  bool held_up_ = false;     // wrote to a busy connection
+  bool root_started_ = false;
+  bool fail_senders_ = false;
+  bool quiet_ = false;  // its end is no crash, whatever the reason
 
   // Time.
   time_point now_{};
   time_point deadline_ = time_point::max();  // of the present wait or idle timeout
   time_point armed_ = time_point::max();     // earliest entry on some core's timer heap
-  std::atomic<bool> wake_pending_{false};
-  signal wake_signal_{};
 
   // Relations.
   std::uint64_t next_ref_ = 1;
@@ -125,22 +125,29 @@ struct process_state : schedulable {
   };
   std::vector<open_call> open_calls_;  // local calls taken from the mailbox and not answered yet
   external_operation* operations_ = nullptr;
+  signal* watcher_ = nullptr;  // the monitor signal of one who watches; those of others are in the extras
   std::unique_ptr<process_extras> extras_;
+  atom name_;
   pid group_leader_{};
-  term ancestors_;
+  mutable term parent_;     // pid or name; `[]` once it is in the list of ancestors
+  mutable term ancestors_;  // without `parent_`, where there is one
   term initial_call_;
   exit_reason dying_of_;
-
-  /// In `tenant`: whoever lived here has gone.
-  static constexpr std::uint64_t gone_mark = std::uint64_t{1} << 63;
+  signal_head wake_signal_{};  // pushed like a whole one: a `wake` is nothing but its head
+  std::uint32_t dropped_ = 0;
+  std::uint32_t rejected_ = 0;
 
   /// Makes the process look at its timers and deadline. Any thread; nothing happens if `serial` is not the tenant's.
   void wake_up(std::uint32_t serial) noexcept;
+  /// From now on nobody is found here. Only the process writes its tenant, so that this is a plain store.
+  void leave_tenant() noexcept {
+    tenant.store(tenant.load(std::memory_order_relaxed) | gone_mark, std::memory_order_release);
+  }
   [[nodiscard]] static constexpr std::uint64_t tenant_of(const pid& process) noexcept {
     return (std::uint64_t{process.node.index()} << 32) | process.serial;
   }
 
-  process_state();
+  process_state() noexcept;
   process_state(const process_state&) = delete;
   process_state& operator=(const process_state&) = delete;
 

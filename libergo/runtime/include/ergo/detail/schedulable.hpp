@@ -27,12 +27,12 @@ enum class placement : std::uint8_t {
 };
 
 /// Something with an inbox that a core runs in slices. Runnable exactly while its inbox is not blocked.
-struct schedulable {
+struct alignas(64) schedulable {
   inbox signals;
   schedulable* next_runnable = nullptr;
   std::atomic<core*> home{nullptr};
-  placement place = placement::anywhere;
   std::chrono::steady_clock::time_point runnable_since{};  ///< where slices are measured
+  placement place = placement::anywhere;
 
   /// Runs one slice on the calling worker's core.
   virtual slice_end run_slice(worker& on) = 0;
