@@ -55,13 +55,22 @@ void core::enqueue(schedulable* ready) noexcept {
   }
 }
 
+void core::enqueue_first(schedulable* ready) noexcept {
+  if (run_next_ == nullptr || ready->place != placement::anywhere || runtime.options.manual) return enqueue(ready);
+  fresh_.push(ready);
+}
+
 void core::enqueue_last(schedulable* ready) noexcept {
   if (ready->place != placement::anywhere || runtime.options.manual) {
     (ready->place == placement::lazy && !runtime.options.manual ? lazy_ : pinned_).push(ready);
     return;
   }
-  if (!overflow_.empty() || !ring_.push(ready)) overflow_.push(ready);
+  push_ring(ready);
   offer_help();
+}
+
+void core::push_ring(schedulable* ready) noexcept {
+  if (!overflow_.empty() || !ring_.push(ready)) overflow_.push(ready);
 }
 
 // A second runnable object wakes at most one parked core; that one wakes the next. But what a packet or a timer has
@@ -74,16 +83,24 @@ void core::offer_help() noexcept {
     runtime.wake_parked_core(this, appetite::some);
 }
 
+// What slices before have just woken, for so long that it does not starve the queue, and while the queue has enough for
+// those who come to help.
+schedulable* core::next_of_chain() noexcept {
+  constexpr unsigned longest_chain = 128;
+  if (chain_ >= longest_chain) return nullptr;
+  ++chain_;
+  if (run_next_ != nullptr) return std::exchange(run_next_, nullptr);
+  if (ring_.size() < 2 && runtime.parked_cores.load(std::memory_order_relaxed) != 0) return nullptr;
+  return fresh_.pop();
+}
+
 schedulable* core::next() noexcept {
-  constexpr unsigned longest_chain = 64;  // run-next must not starve the queue
-  if (run_next_ != nullptr && chain_ < longest_chain) {
-    ++chain_;
-    return std::exchange(run_next_, nullptr);
-  }
+  if (auto* const fresh = next_of_chain()) return fresh;
   chain_ = 0;
-  if (run_next_ != nullptr) {
-    auto* const moved = std::exchange(run_next_, nullptr);
-    if (!overflow_.empty() || !ring_.push(moved)) overflow_.push(moved);
+  if (run_next_ != nullptr) push_ring(std::exchange(run_next_, nullptr));
+  if (!fresh_.empty()) {
+    while (auto* const moved = fresh_.pop()) push_ring(moved);
+    offer_help();
   }
   if ((slices & 7) == 0) {
     if (!landing_.looks_empty()) take_incoming();
@@ -168,7 +185,7 @@ void core::fire_timers(time_point now) {
 
 bool core::nothing_to_do() const noexcept {
   return landing_.is_empty() && !has_posted_.load(std::memory_order_seq_cst) && run_next_ == nullptr &&
-         ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
+         fresh_.empty() && ring_.size() == 0 && overflow_.empty() && pinned_.empty() && lazy_.empty();
 }
 
 bool core::lie_down() noexcept {

@@ -55,8 +55,9 @@ class core {
 
   // Lease holder.
 
-  void enqueue(schedulable* ready) noexcept;       ///< made runnable by a slice that ended: the first becomes run-next
-  void enqueue_last(schedulable* ready) noexcept;  ///< has had its turn
+  void enqueue(schedulable* ready) noexcept;        ///< made runnable by a slice that ended: the first becomes run-next
+  void enqueue_first(schedulable* ready) noexcept;  ///< the same, and it goes before those that wait in the ring
+  void enqueue_last(schedulable* ready) noexcept;   ///< has had its turn
   [[nodiscard]] schedulable* next() noexcept;
   [[nodiscard]] schedulable* next_lazy() noexcept { return lazy_.pop(); }
   [[nodiscard]] std::size_t lazy_count() const noexcept { return lazy_.size(); }
@@ -93,12 +94,12 @@ class core {
   runtime_state& runtime;
   const unsigned index;
   std::unique_ptr<ergo::parker> sleeper;
-  alignas(64) basic_slice_lease<> slice;  ///< the watchdog may take the core from a slice
+  const std::unique_ptr<slice_meter> meter;  ///< null unless slices are measured; others look at it, so it lies here
+  alignas(64) basic_slice_lease<> slice;     ///< the watchdog may take the core from a slice
   std::uint64_t slices = 0;
   std::atomic<worker*> holder{nullptr};
   busy_meter worked;
-  const std::unique_ptr<slice_meter> meter;  ///< null unless slices are measured
-  bool carried = false;                      ///< by an event loop: nobody else may take it
+  bool carried = false;                ///< by an event loop: nobody else may take it
   std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while
   std::atomic<bool> hungry{false};     ///< set by the watchdog: may steal one that waits alone
 
@@ -106,9 +107,12 @@ class core {
   [[nodiscard]] bool nothing_to_do() const noexcept;
   void offer_help() noexcept;
   void unpark() noexcept;  // by who has roused it
+  void push_ring(schedulable* ready) noexcept;
+  [[nodiscard]] schedulable* next_of_chain() noexcept;
 
   schedulable* run_next_ = nullptr;
-  unsigned chain_ = 0;
+  run_list fresh_;      // woken by a slice that has just ended: they find its messages in the cache
+  unsigned chain_ = 0;  // slices since something was taken out of the ring
   steal_ring ring_;
   run_list overflow_;
   run_list pinned_;

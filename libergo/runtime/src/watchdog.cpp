@@ -43,11 +43,13 @@ void runtime_state::watch() {
 
 void runtime_state::look_at(core& core, sight& last, steady::time_point now) {
   if (!core.parked()) core.attention.store(true, std::memory_order_relaxed);
-  // Something that waits during two looks has waited long enough to be worth another core.
-  const bool waits = core.waiting() != 0;
+  const auto slice = core.slice.seen();
+  // Something that waits during two looks is worth another core, unless its turn comes soon anyway: two processes that
+  // keep each other busy with short slices stay together, in the cache of one core.
+  constexpr std::uint64_t few_slices = 16;
+  const bool waits = core.waiting() != 0 && slice - last.slice < 2 * few_slices;
   if (waits && last.waited) wake_parked_core(&core, appetite::hungry);
   last.waited = waits;
-  const auto slice = core.slice.seen();
   if (slice != last.slice || !core.slice.running(slice)) {
     last.slice = slice;
     last.since = now;

@@ -51,7 +51,8 @@ void worker::wake(schedulable& ready) noexcept {
 }
 
 void worker::drain_wakes(core& into) noexcept {
-  wakes_.drain([&](schedulable* ready) { into.enqueue(ready); });
+  const bool others_wait = into.waiting() != 0;
+  wakes_.drain([&](schedulable* ready) { others_wait ? into.enqueue_first(ready) : into.enqueue(ready); });
 }
 
 bool worker::run_slice(core& on, schedulable& ready) {

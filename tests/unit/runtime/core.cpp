@@ -2,8 +2,12 @@
 #include "fixture.hpp"
 
 #include <core.hpp>
+#include <first_inside.hpp>
+#include <runtime_state.hpp>
 
 #include <atomic>
+#include <map>
+#include <string>
 
 namespace ergo::test {
 namespace {
@@ -94,6 +98,49 @@ TEST_CASE("what three thieves and the owner take from a ring they take exactly o
   for (auto& one : items) wrong += one.taken == 1 ? 0U : 1U;
   CHECK(wrong == 0);
   CHECK(disorder == 0);
+}
+
+TEST_CASE("a table with its first entry inside is a map like any other") {
+  detail::first_inside<int, std::string> table;
+  std::map<int, std::string> expected;
+  for (int step = 0; step < 400; ++step) {
+    const int key = step * 7 % 11;
+    if (expected.contains(key)) {
+      REQUIRE(table.find(key) != nullptr);
+      CHECK(*table.find(key) == expected.at(key));
+      CHECK(table.erase(key));
+      expected.erase(key);
+    } else {
+      CHECK(table.find(key) == nullptr);
+      CHECK_FALSE(table.erase(key));
+      table.add(key, std::to_string(step));
+      expected.emplace(key, std::to_string(step));
+    }
+    std::map<int, std::string> seen;
+    table.visit([&](const auto& entry) { seen.insert(entry); });
+    REQUIRE(seen == expected);
+    REQUIRE(table.size() == expected.size());
+  }
+}
+
+TEST_CASE("what a slice woke runs before those that wait, in order, but not for ever") {
+  // A core whose runtime has threads, which leave it alone.
+  runtime busy{{.cores = 1}};
+  core queues{busy.state(), 0, make_condition_parker()};
+  std::vector<item> items(300);
+  queues.enqueue_last(&items[0]);
+  queues.enqueue_last(&items[1]);
+  for (std::size_t index = 2; index < items.size(); ++index) queues.enqueue_first(&items[index]);
+  std::vector<schedulable*> order;
+  while (auto* const next = queues.next()) order.push_back(next);
+  REQUIRE(order.size() == items.size());
+  CHECK(order[0] == &items[2]);
+  CHECK(order[1] == &items[3]);
+  const auto first_waiting = std::ranges::find(order, &items[0]) - order.begin();
+  CHECK(first_waiting > 2);
+  CHECK(first_waiting < 200);
+  std::ranges::sort(order);
+  CHECK(std::ranges::adjacent_find(order) == order.end());
 }
 
 }  // namespace
