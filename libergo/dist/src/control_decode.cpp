@@ -220,6 +220,22 @@ std::optional<received_control> scan_send(bytes_view& input, operation op, std::
   }
 }
 
+// What every call from another node brings beside its request.
+std::optional<received_control> scan_monitor(bytes_view& input, operation op, std::size_t arity,
+                                             const control_context& context, const etf::decode_limits& limits) {
+  etf::pid from{};
+  etf::pid process{};
+  etf::atom name;
+  etf::reference ref;
+  if (arity != 4 || !etf::scan_pid(input, from, limits) || from.node.name() != context.peer) return std::nullopt;
+  const bool by_name = etf::scan_atom(input, name, limits);
+  if (!by_name && !etf::scan_pid(input, process, limits)) return std::nullopt;
+  if (!etf::scan_reference(input, ref, limits)) return std::nullopt;
+  const auto target = by_name ? control::process_name{name} : control::process_name{process};
+  if (op == operation::monitor_p) return received_control{control::monitor{from, target, ref}, op};
+  return received_control{control::demonitor{from, target, ref}, op};
+}
+
 // The form in which OTP 28 and 29 send to aliases, and priority messages.
 std::optional<received_control> scan_altact(bytes_view& input, std::size_t arity, const etf::decode_limits& limits) {
   std::int64_t flags = 0;
@@ -247,13 +263,16 @@ std::optional<received_control> scan_altact(bytes_view& input, std::size_t arity
 }
 
 // `terms` is advanced behind the control message when it was read.
-std::optional<received_control> scan_control(bytes_view& terms, const etf::decode_limits& limits) {
+std::optional<received_control> scan_control(bytes_view& terms, const control_context& context,
+                                             const etf::decode_limits& limits) {
   if (terms.size() < 4 || terms[0] != small_tuple || terms[2] != small_integer) return std::nullopt;
   const auto arity = std::to_integer<std::size_t>(terms[1]);
   const auto op = static_cast<operation>(terms[3]);
   bytes_view rest = terms.subspan(4);
-  auto scanned =
-      op == operation::altact_sig_send ? scan_altact(rest, arity, limits) : scan_send(rest, op, arity, limits);
+  const bool monitors = op == operation::monitor_p || op == operation::demonitor_p;
+  auto scanned = monitors                           ? scan_monitor(rest, op, arity, context, limits)
+                 : op == operation::altact_sig_send ? scan_altact(rest, arity, limits)
+                                                    : scan_send(rest, op, arity, limits);
   if (scanned) terms = rest;
   return scanned;
 }
@@ -273,7 +292,7 @@ std::expected<received_control, control_error> with_payload(received_control con
 std::expected<received_control, control_error> decode_terms(bytes_view terms, packet_form form,
                                                             const control_context& context,
                                                             const etf::decode_limits& limits) {
-  if (auto scanned = scan_control(terms, limits)) return with_payload(std::move(*scanned), terms, form);
+  if (auto scanned = scan_control(terms, context, limits)) return with_payload(std::move(*scanned), terms, form);
   auto decoded = etf::decode_bare(terms, limits);
   if (!decoded) return std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
   auto control = read_control(decoded->value, context);
