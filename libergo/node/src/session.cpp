@@ -41,14 +41,18 @@ dist::packet_reader_options arrivals_of(const node_limits& limits) {
 }
 
 // What waits inside the system cannot be overtaken any more. Between nodes of one computer nothing is gained by a long
-// queue; between others its length is the system's business.
+// queue; between others its length is the system's business. Nor is there a network to be gentle with: a system-wide
+// BBR would take a reader's pauses for those of a line, and send at its pace.
 void keep_queues_short(int descriptor, nearness where, const node_limits& limits) noexcept {
   const auto set = [descriptor](int level, int option, std::size_t bytes) {
     const auto value = static_cast<int>(std::min<std::size_t>(bytes, INT_MAX));
     (void)::setsockopt(descriptor, level, option, &value, sizeof value);
   };
   if (limits.system_unsent != 0) set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, limits.system_unsent);
-  if (limits.system_unread != 0 && where == nearness::this_computer) set(SOL_SOCKET, SO_RCVBUF, limits.system_unread);
+  if (where != nearness::this_computer) return;
+  if (limits.system_unread != 0) set(SOL_SOCKET, SO_RCVBUF, limits.system_unread);
+  constexpr std::string_view plain = "reno";
+  (void)::setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, plain.data(), plain.size());
 }
 
 // Like OTP, which treats a connection as hidden unless both ends are visible.

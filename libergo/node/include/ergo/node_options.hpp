@@ -121,8 +121,8 @@ struct node_limits {
   std::size_t slice = 64U << 20;           ///< bytes that one slice of a process may put on a busy connection
   std::size_t unread_answers = 64U << 20;  ///< bytes of answers (noproc, acknowledgements) a peer may leave unread
   std::size_t unread_tls = 1U << 20;       ///< bytes of TLS's own answers (to changes of keys) that it may leave unread
-  std::size_t system_unsent = 32U << 10;   ///< bytes that the system may hold unsent of a connection; 0: it decides
-  std::size_t system_unread = 64U << 10;   ///< bytes that it may hold unread of a peer on this computer; 0: it decides
+  std::size_t system_unsent = 64U << 10;   ///< bytes that the system may hold unsent of a connection; 0: it decides
+  std::size_t system_unread = 256U << 10;  ///< bytes that it may hold unread of a peer on this computer; 0: it decides
   std::size_t atoms_per_peer = 100'000;    ///< new atoms that one peer (by name) may make
   std::size_t open_messages = 16U << 10;   ///< messages of which a peer may have sent some fragments and not all
   std::size_t open_bytes = 512U << 20;     ///< bytes of these, and thereby of each message that comes in fragments
