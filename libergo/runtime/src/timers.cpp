@@ -68,7 +68,7 @@ std::optional<duration> process::cancel_timer(const timer_ref& timer) {
   if (!extras_) return std::nullopt;
   const auto entry = extras_->timers.find(detail::value_of(timer.ref));
   if (entry == extras_->timers.end()) return std::nullopt;
-  const auto left = std::max(duration::zero(), entry->second.when - read_clock());
+  const auto left = std::max(duration::zero(), entry->second.when - now());
   extras_->timers.erase(entry);
   auto& heap = extras_->timer_heap;
   if (heap.size() > 64 && heap.size() > extras_->timers.size() * 2) {  // mostly cancelled ones: forget them
