@@ -83,7 +83,8 @@ TEST_CASE("a control message is written whole or not at all when memory runs out
 }
 
 TEST_CASE("a packet that grows when memory runs out leaves those before it alone") {
-  const auto term = etf::binary(std::string(10'000, 'x'));
+  // More than a thread keeps for its next buffers.
+  const auto term = etf::make_list(std::vector(1'000, etf::binary(std::string(3'000, 'x'))));
   etf::buffer out;
   REQUIRE(dist::encode(out, control::link{ours, theirs}, with_29));
   const auto before = out.to_string();
@@ -189,7 +190,7 @@ TEST_CASE("what is written behind a header is whole when memory was short, and b
     while (large->left() != 0) step([&](etf::buffer& out) { large->next(out, writer); });
   }
   CHECK(got == std::vector{first, second, first, second});
-  CHECK(failures >= 12);
+  CHECK(failures >= 4);  // many more where a thread keeps no memory for small buffers: under sanitizers
 }
 
 TEST_CASE("fragments are read without a loss when memory runs out") {
