@@ -5,10 +5,8 @@
 #include <ergo_test/allocations.hpp>
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace ergo_test;
@@ -184,25 +182,4 @@ TEST_CASE("the memory limit holds for messages of several slabs", "[etf][slabs]"
   const auto bytes = etf::encode_to_string(rows(30'000));
   CHECK(etf::decode_all(bytes_of(bytes), {.memory = 1U << 20}).error().code == errc::too_big);
   CHECK(etf::decode_all(bytes_of(bytes), {.memory = 8U << 20}).has_value());
-}
-
-TEST_CASE("threads release parts of the same message", "[etf][slabs]") {
-  constexpr std::size_t threads = 4;
-  const auto bytes = etf::encode_to_string(etf::tuple(rows(5'000), nested(20, rows(2'000)), etf::binary("small")));
-  std::atomic<std::size_t> wrong{0};
-  for (int round = 0; round < 20; ++round) {
-    const auto whole = std::make_shared<const term>(decoded(bytes));
-    std::vector<std::jthread> workers;
-    for (std::size_t worker = 0; worker < threads; ++worker) {
-      workers.emplace_back([worker, &wrong, whole] {
-        std::vector<term> mine{*whole, whole->elements()[1], whole->elements()[2]};
-        const auto items = whole->elements()[0].items();
-        for (auto at = worker; at < items.size(); at += threads + worker) mine.push_back(items[at]);
-        for (auto& part : mine) {
-          if (auto taken = std::move(part); !taken.is_tuple() && !taken.is_binary()) ++wrong;
-        }
-      });
-    }
-  }
-  CHECK(wrong == 0);
 }
