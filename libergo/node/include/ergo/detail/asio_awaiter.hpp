@@ -8,8 +8,11 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -63,6 +66,34 @@ class asio_reporter {
   std::shared_ptr<asio_outcome<Value...>> outcome_;
 };
 
+/// Whether a context still takes work. Its end is told to the services that were made last first, so that this one
+/// knows of it before anything in the context goes.
+class context_gate final : public boost::asio::execution_context::service {
+ public:
+  using key_type = context_gate;
+  inline static boost::asio::execution_context::id id;
+
+  struct state {
+    std::mutex mutex;
+    bool closed = false;
+  };
+
+  explicit context_gate(boost::asio::execution_context& owner) : service{owner} {}
+  template <typename Executor>
+  [[nodiscard]] static std::shared_ptr<state> of(const Executor& executor) {
+    boost::asio::execution_context& context = boost::asio::query(executor, boost::asio::execution::context);
+    return boost::asio::use_service<context_gate>(context).state_;
+  }
+
+ private:
+  void shutdown() noexcept override {
+    const std::scoped_lock lock{state_->mutex};
+    state_->closed = true;
+  }
+
+  std::shared_ptr<state> state_ = std::make_shared<state>();
+};
+
 /// What a dropped operation returns; throws where its values cannot say it.
 template <typename... Value>
 [[nodiscard]] std::tuple<Value...> aborted_values() {
@@ -97,6 +128,7 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
     operation_.outcome = std::make_shared<asio_outcome<Value...>>();
     operation_.outcome->operation = &operation_;
     operation_.home.emplace(home_of(initiation_, reactor));
+    operation_.gate = context_gate::of(*operation_.home);
     self_->begin_operation(operation_);
     auto bound = boost::asio::bind_cancellation_slot(
         operation_.outcome->cancel.slot(),
@@ -133,11 +165,14 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
 
   struct operation final : external_operation {
     // Signals are emitted where the object lives: whoever owns its context may destroy that at any time, but not while
-    // something runs in it. The lock holds such an end off while there is still an operation to be dropped.
+    // something runs in it. The locks hold such an end off meanwhile; once it has begun, the operation is dropped and
+    // reports itself.
     void cancel() noexcept override {
       const auto shared = outcome;
       const std::scoped_lock lock{shared->mutex};
       if (shared->operation == nullptr) return;
+      const std::scoped_lock open{gate->mutex};
+      if (gate->closed) return;
       boost::asio::post(*home, [shared] {
         const std::scoped_lock emitting{shared->mutex};
         if (shared->operation != nullptr) shared->cancel.emit(boost::asio::cancellation_type::all);
@@ -145,6 +180,7 @@ class [[nodiscard]] asio_awaiter<Initiation, std::tuple<Value...>, Argument...> 
     }
     std::shared_ptr<asio_outcome<Value...>> outcome;
     std::optional<home_type> home;
+    std::shared_ptr<context_gate::state> gate;
   };
 
   Initiation initiation_;
