@@ -1,7 +1,7 @@
 // Whole nodes of this program that meet over loopback.
 #include <ergo/node.hpp>
 
-#include "lone_node.hpp"
+#include "members.hpp"
 
 #include <ergo/calls.hpp>
 #include <ergo/etf/text.hpp>
@@ -12,7 +12,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -25,60 +24,6 @@ using namespace ergo_test;
 using namespace std::chrono_literals;
 
 namespace {
-
-class journal {
- public:
-  void add(std::string line) {
-    // Tells under the lock: whoever waits may destroy this object as soon as it has the lock.
-    const std::scoped_lock lock{mutex_};
-    lines_.push_back(std::move(line));
-    changed_.notify_all();
-  }
-  [[nodiscard]] bool wait_for(const std::string& part, std::size_t times = 1) {
-    std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, patience, [&] { return count_locked(part) >= times; });
-  }
-  [[nodiscard]] std::size_t count(const std::string& part) {
-    const std::scoped_lock lock{mutex_};
-    return count_locked(part);
-  }
-  [[nodiscard]] std::vector<std::string> lines() {
-    const std::scoped_lock lock{mutex_};
-    return lines_;
-  }
-
- private:
-  std::size_t count_locked(const std::string& part) const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(lines_, [&](const auto& line) { return line.find(part) != line.npos; }));
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> lines_;
-};
-
-struct member {
-  member(std::string name, std::uint16_t epmd, std::string cookie = "secret") {
-    options.name = std::move(name);
-    options.cookie = std::move(cookie);
-    options.epmd_port = epmd;
-    options.on_event = [this](const event& happened) { events.add(happened.text); };
-  }
-  result<void> start() {
-    auto made = node::start(options, runtime_options{.cores = 2});
-    if (!made) return std::unexpected{made.error()};
-    self = std::move(*made);
-    watch = self->subscribe([this](const node_event& news) {
-      changes.add((news.what == node_event::kind::up ? "up " : "down ") + std::string{news.node.text()});
-    });
-    return {};
-  }
-  journal events;
-  journal changes;
-  node_options options;
-  subscription watch;
-  std::unique_ptr<node> self;
-};
 
 task<> echo(process& self) {
   for (;;) {
@@ -232,42 +177,6 @@ TEST_CASE("connecting right after a disconnect makes a new connection") {
     REQUIRE(a.changes.wait_for("up b@localhost", made));
     REQUIRE(a.self->disconnect("b@localhost"));
   }
-}
-
-TEST_CASE("a wrong cookie is refused on both sides, in words") {
-  const auto epmd = free_port();
-  member a{"a@localhost", epmd};
-  member b{"b@localhost", epmd, "other"};
-  REQUIRE(a.start());
-  REQUIRE(b.start());
-  const auto connected = a.self->connect("b@localhost", patience);
-  REQUIRE_FALSE(connected);
-  CHECK(connected.error() == errc::nodedown);
-  CHECK(connected.error().message().find("cookie") != std::string::npos);
-  CHECK(b.events.wait_for("cookie"));
-  CHECK(b.changes.lines().empty());
-}
-
-TEST_CASE("a cookie of its own for one peer") {
-  const auto epmd = free_port();
-  member a{"a@localhost", epmd};
-  member b{"b@localhost", epmd, "other"};
-  a.options.peer_cookies.emplace("b@localhost", "other");
-  REQUIRE(a.start());
-  REQUIRE(b.start());
-  CHECK(a.self->connect("b@localhost", patience));
-}
-
-TEST_CASE("a node that is not on the allow list is refused") {
-  const auto epmd = free_port();
-  member a{"a@localhost", epmd};
-  member b{"b@localhost", epmd};
-  b.options.allow = {"c@*"};
-  REQUIRE(a.start());
-  REQUIRE(b.start());
-  const auto connected = a.self->connect("b@localhost", patience);
-  REQUIRE_FALSE(connected);
-  CHECK(b.events.wait_for("allow"));
 }
 
 namespace {
