@@ -2,6 +2,7 @@
 // Everything here is called by the process itself, on the thread that runs it; others reach it only by signals.
 #pragma once
 
+#include <ergo/behaviour.hpp>
 #include <ergo/clock.hpp>
 #include <ergo/connected_nodes.hpp>
 #include <ergo/detail/awaiters.hpp>
@@ -13,7 +14,6 @@
 #include <concepts>
 #include <initializer_list>
 #include <memory>
-#include <new>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -64,34 +64,6 @@ enum class exits : std::uint8_t { deadly, trapped };
 enum class demonitor_mode : std::uint8_t {
   keep,   ///< leaves it in the mailbox, as `erlang:demonitor/1`
   flush,  ///< removes it, as `erlang:demonitor(Ref, [flush])`
-};
-
-/// A process's behaviour when it is no coroutine: an object that is given one message after the other.
-class behaviour {
- public:
-  behaviour() = default;
-  behaviour(const behaviour&) = delete;
-  behaviour& operator=(const behaviour&) = delete;
-  virtual ~behaviour() = default;
-
-  static void* operator new(std::size_t bytes) { return detail::allocate_frame(bytes); }
-  static void* operator new(std::size_t bytes, std::align_val_t alignment) { return ::operator new(bytes, alignment); }
-  static void operator delete(void* made, std::size_t bytes) noexcept { detail::deallocate_frame(made, bytes); }
-  static void operator delete(void* made, std::size_t bytes, std::align_val_t alignment) noexcept {
-    ::operator delete(made, bytes, alignment);
-  }
-
-  /// The first slice, before any message. May start a task with `process::run`.
-  virtual void start(process& self) = 0;
-  /// One message; never called while a task runs. May start a task.
-  virtual void receive(process& self, message received) = 0;
-  /// The task that was started with `process::run` has ended, by return or exception; the behaviour takes the result
-  /// and drops the frame.
-  virtual void task_ended(process& self) = 0;
-  /// No message came within the time set by `process::set_idle_timeout`.
-  virtual void idle_timeout(process& self) { (void)self; }
-  /// What `sys:get_state/1` and process info show; `[]` where there is nothing to show.
-  [[nodiscard]] virtual term state() const { return {}; }
 };
 
 /// The completion token of a process: see `process::use`.
@@ -186,7 +158,7 @@ class process final : public detail::process_state {
   timer_ref send_after(duration delay, const destination& to, term content);
   /// As `send_after`, but sends `{timeout, Ref, Content}`, as `erlang:start_timer/3`.
   timer_ref start_timer(duration delay, const destination& to, term content);
-  /// Stops a timer of this process and returns the time that was left; empty when it went off or is unknown.
+  /// Stops a timer of this process and returns the time that was left, by `now`; empty when it went off or is unknown.
   std::optional<duration> cancel_timer(const timer_ref& timer);
 
   /// Suspends for `delay`; messages stay in the mailbox.
