@@ -6,6 +6,10 @@
 #include <ergo/runtime.hpp>
 
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ergo_bench {
 namespace {
@@ -145,72 +149,50 @@ measurement curve_cores(const request& wanted) {
   return all;
 }
 
+namespace {
+
+workload curve(std::string_view of, std::string_view what, std::uint64_t until, measurement (*run)(const request&)) {
+  return {.id = "curve", .variant = of, .what = what, .operations = until, .run = run, .rivals = {{reference::beam}}};
+}
+
+workload calls_by_schedule(std::string_view variant, std::string_view what) {
+  return {.id = "latency",
+          .variant = variant,
+          .what = what,
+          .operations = 1'000,
+          .run = latency,
+          .rivals = {{reference::beam}}};
+}
+
+workload with_flags(workload row, std::vector<std::string> of_erl) {
+  row.erl_flags = std::move(of_erl);
+  return row;
+}
+
+}  // namespace
+
 std::vector<workload> growth_workloads() {
-  const std::vector<rival> beam{{reference::beam}};
   const std::vector<std::string> many_processes{"+P", "4000000"};
   return {
-      {.id = "curve",
-       .variant = "processes",
-       .what = "1 to 1,000,000 processes alive: to spawn one more, to send to each",
-       .operations = 1'000'000,
-       .run = curve_processes,
-       .rivals = beam,
-       .erl_flags = many_processes},
-      {.id = "curve",
-       .variant = "mailbox",
-       .what = "0 to 1,000,000 unread messages: to send, call, wait for a fresh monitor, look at each",
-       .operations = 1'000'000,
-       .run = curve_mailbox,
-       .rivals = beam},
-      {.id = "curve",
-       .variant = "message-size",
-       .what = "messages of 1 byte to 64 MB",
-       .operations = 100'000,
-       .run = curve_message_size,
-       .rivals = beam},
-      {.id = "curve",
-       .variant = "cores",
-       .what = "1 to 16 cores: send, storm, call-120, ring",
-       .operations = 200'000,
-       .run = curve_cores,
-       .rivals = beam,
-       .erl_flags = {"+S", "16:16"}},
-      {.id = "curve",
-       .variant = "monitors",
-       .what = "1 to 100,000 monitors on one process: to set up, to take back, to be told",
-       .operations = 100'000,
-       .run = curve_monitors,
-       .rivals = beam},
-      {.id = "curve",
-       .variant = "timers",
-       .what = "1,000 to 1,000,000 timers: to start, to cancel, to go off",
-       .operations = 1'000'000,
-       .run = curve_timers,
-       .rivals = beam},
+      with_flags(curve("processes", "1 to 1,000,000 processes alive: to spawn one more, to send to each", 1'000'000,
+                       curve_processes),
+                 many_processes),
+      curve("mailbox", "0 to 1,000,000 unread messages: to send, call, wait for a fresh monitor, look at each",
+            1'000'000, curve_mailbox),
+      curve("message-size", "messages of 1 byte to 64 MB", 100'000, curve_message_size),
+      with_flags(curve("cores", "1 to 16 cores: send, storm, call-120, ring", 200'000, curve_cores), {"+S", "16:16"}),
+      curve("monitors", "1 to 100,000 monitors on one process: to set up, to take back, to be told", 100'000,
+            curve_monitors),
+      curve("timers", "1,000 to 1,000,000 timers: to start, to cancel, to go off", 1'000'000, curve_timers),
       {.id = "memory",
        .what = "bytes of resident memory for each process, message, atom, timer, monitor, link",
        .operations = 100'000,
        .run = memory,
-       .rivals = beam,
+       .rivals = {{reference::beam}},
        .erl_flags = many_processes},
-      {.id = "latency",
-       .variant = "call-seq-10",
-       .what = "the 99th of 100 calls by schedule, 10 % of the greatest rate",
-       .operations = 1'000,
-       .run = latency,
-       .rivals = beam},
-      {.id = "latency",
-       .variant = "call-seq-50",
-       .what = "the 99th of 100 calls by schedule, 50 % of the greatest rate",
-       .operations = 1'000,
-       .run = latency,
-       .rivals = beam},
-      {.id = "latency",
-       .variant = "call-seq-90",
-       .what = "the 99th of 100 calls by schedule, 90 % of the greatest rate",
-       .operations = 1'000,
-       .run = latency,
-       .rivals = beam},
+      calls_by_schedule("call-seq-10", "the 99th of 100 calls by schedule, 10 % of the greatest rate"),
+      calls_by_schedule("call-seq-50", "the 99th of 100 calls by schedule, 50 % of the greatest rate"),
+      calls_by_schedule("call-seq-90", "the 99th of 100 calls by schedule, 90 % of the greatest rate"),
   };
 }
 
