@@ -225,6 +225,7 @@ void slab::start_over() noexcept {
   own_ = 0;
   next_size_ = share;
   is_full_ = false;
+  may_grow_ = false;
 }
 
 bool slab::extend(const node* last, std::size_t old_payload, std::size_t payload) noexcept {

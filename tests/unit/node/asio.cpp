@@ -277,6 +277,42 @@ TEST_CASE("a process that was killed is gone when the context of its operation g
   }
 }
 
+namespace {
+
+/// Notes, when its context ends, whether the gate was closed before.
+class late_service final : public asio::execution_context::service {
+ public:
+  using key_type = late_service;
+  inline static asio::execution_context::id id;
+
+  explicit late_service(asio::execution_context& owner) : service{owner} {}
+
+  std::shared_ptr<ergo::detail::context_gate::state> gate;
+  bool* closed_before = nullptr;
+
+ private:
+  void shutdown() noexcept override {
+    const std::scoped_lock lock{gate->mutex};
+    *closed_before = gate->closed;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the gate of a context is closed before what was made in it earlier goes") {
+  bool closed_before = false;
+  std::optional<asio::io_context> mine{std::in_place};
+  auto& earlier = asio::use_service<late_service>(*mine);
+  const auto gate = ergo::detail::context_gate::of(mine->get_executor());
+  CHECK(gate == ergo::detail::context_gate::of(asio::any_io_executor{mine->get_executor()}));
+  CHECK_FALSE(gate->closed);
+  earlier.gate = gate;
+  earlier.closed_before = &closed_before;
+  mine.reset();
+  CHECK(gate->closed);
+  CHECK(closed_before);
+}
+
 TEST_CASE("a runtime stops in time though nobody runs the context that a process waits for") {
   std::mutex mutex;
   std::vector<std::string> reports;
