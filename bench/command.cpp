@@ -2,6 +2,7 @@
 #include "command.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -97,10 +98,15 @@ command_result background::stop() {
 
 std::string background::read_line() {
   std::string line;
-  for (char letter = 0; read(output_, &letter, 1) == 1; line += letter) {
+  pollfd readable{output_, POLLIN, 0};
+  constexpr int a_minute = 60'000;
+  while (poll(&readable, 1, a_minute) == 1) {
+    char letter = 0;
+    if (read(output_, &letter, 1) != 1) throw std::runtime_error{"a peer ended before it was ready"};
     if (letter == '\n') return line;
+    line += letter;
   }
-  throw std::runtime_error{"a peer ended before it was ready"};
+  throw std::runtime_error{"a peer was not ready within a minute"};
 }
 
 void background::wait_for_line(const std::string& expected) {

@@ -28,7 +28,7 @@ class background {
 
   /// Reads its standard output until a line is `expected`; throws when it ends first.
   void wait_for_line(const std::string& expected);
-  /// The next line; throws when it ends first.
+  /// The next line; throws when it ends first, or says nothing for a minute.
   [[nodiscard]] std::string read_line();
   /// Ends it; what it used until then. Once.
   command_result stop();

@@ -18,7 +18,10 @@ void add(series& to, const outcome& run) {
 figure_series& figure_named(row_result& of, const figure& found) {
   const auto at = std::ranges::find(of.figures, found.name, &figure_series::name);
   if (at != of.figures.end()) return *at;
-  return of.figures.emplace_back(found.name, found.unit, series{}, series{});
+  auto& made = of.figures.emplace_back(found.name, found.unit, series{}, series{});
+  const auto set = std::ranges::find(of.row.limits, found.name, &limit::figure);
+  if (set != of.row.limits.end()) made.at_most = set->at_most;
+  return made;
 }
 
 void add_figures(row_result& to, const outcome& run, series figure_series::* side) {
@@ -40,11 +43,14 @@ double series::quantile(double share) const {
 
 row_result run_row(runner& with, const plan& wanted, const workload& row) {
   const auto scaled = static_cast<std::uint64_t>(static_cast<double>(row.operations) * wanted.scale);
-  row_result made{row, std::max(fewest_operations, scaled), {}, {}, {}};
+  const auto begun = std::chrono::steady_clock::now();
+  const auto most = row.most_repetitions == 0 ? wanted.repetitions : row.most_repetitions;
+  row_result made{
+      .row = row, .operations = std::max(fewest_operations, scaled), .repetitions = std::min(wanted.repetitions, most)};
   for (const auto& one : row.rivals) {
     if (is_wanted(wanted, one)) made.comparisons.push_back({one, {}, {}});
   }
-  for (unsigned repetition = 0; repetition < wanted.repetitions; ++repetition) {
+  for (unsigned repetition = 0; repetition < made.repetitions; ++repetition) {
     const auto ours = with.ours(row, made.operations);
     add(made.ours, ours);
     add_figures(made, ours, &figure_series::ours);
@@ -55,6 +61,7 @@ row_result run_row(runner& with, const plan& wanted, const workload& row) {
       beside.ratio.values.push_back(other.per_operation / ours.per_operation);
     }
   }
+  made.took = std::chrono::steady_clock::now() - begun;
   return made;
 }
 

@@ -4,6 +4,7 @@
 #include "runner.hpp"
 #include "workload.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,7 +36,8 @@ struct comparison {
   series times;  ///< nanoseconds per operation
   series ratio;  ///< pairwise; above 1, ours is better
 
-  [[nodiscard]] bool bar_is_met() const { return ratio.quantile(0.25) >= with.bar; }
+  [[nodiscard]] double lower_quartile() const { return ratio.quantile(0.25); }
+  [[nodiscard]] bool bar_is_met() const { return lower_quartile() >= with.bar; }
 };
 
 /// A figure of a row, over the repetitions.
@@ -44,15 +46,21 @@ struct figure_series {
   std::string unit;
   series ours;
   series beam;  ///< empty where the reference prints no such figure
+  std::optional<double> at_most{};
+
+  [[nodiscard]] double upper_quartile() const { return ours.quantile(0.75); }
+  [[nodiscard]] bool limit_is_met() const { return !at_most || upper_quartile() <= *at_most; }
 };
 
 /// All that is known of a row.
 struct row_result {
   workload row;
   std::uint64_t operations = 0;
-  series ours;  ///< nanoseconds per operation
-  std::vector<comparison> comparisons;
-  std::vector<figure_series> figures;
+  unsigned repetitions = 0;
+  std::chrono::duration<double> took{};
+  series ours{};  ///< nanoseconds per operation
+  std::vector<comparison> comparisons{};
+  std::vector<figure_series> figures{};
 };
 
 /// Runs one row: A B C A B C. Throws when a run fails.

@@ -1,5 +1,6 @@
 // The workloads of the codec: one message written and read again and again, as `term_to_binary` and `binary_to_term`
 // do, from and to one piece of memory.
+#include "measuring.hpp"
 #include "servers.hpp"
 #include "terms.hpp"
 #include "workload.hpp"
@@ -18,9 +19,6 @@ namespace ergo_bench {
 using namespace ergo;  // NOLINT: terms read better
 
 namespace {
-
-/// Keeps the compiler from leaving out the work whose result is at `memory`.
-void is_used(const void* memory) { asm volatile("" : : "r"(memory) : "memory"); }
 
 std::string encoded(const sample& of) {
   auto bytes = etf::encode_to_string(of.make());

@@ -1,6 +1,7 @@
 // How cost grows with the number of processes, the size of a message, and the number of cores; and the rows of all
 // curves, of memory and of latency.
 #include "local.hpp"
+#include "punctual.hpp"
 #include "survey.hpp"
 
 #include <ergo/runtime.hpp>
@@ -152,7 +153,13 @@ measurement curve_cores(const request& wanted) {
 namespace {
 
 workload curve(std::string_view of, std::string_view what, std::uint64_t until, measurement (*run)(const request&)) {
-  return {.id = "curve", .variant = of, .what = what, .operations = until, .run = run, .rivals = {{reference::beam}}};
+  return {.id = "curve",
+          .variant = of,
+          .what = what,
+          .operations = until,
+          .run = run,
+          .rivals = {{reference::beam}},
+          .most_repetitions = 1};
 }
 
 workload calls_by_schedule(std::string_view variant, std::string_view what) {
@@ -161,7 +168,9 @@ workload calls_by_schedule(std::string_view variant, std::string_view what) {
           .what = what,
           .operations = 1'000,
           .run = latency,
-          .rivals = {{reference::beam}}};
+          .rivals = {{reference::beam}},
+          .limits = slice_limits(),
+          .most_repetitions = 3};
 }
 
 workload with_flags(workload row, std::vector<std::string> of_erl) {
@@ -189,7 +198,8 @@ std::vector<workload> growth_workloads() {
        .operations = 100'000,
        .run = memory,
        .rivals = {{reference::beam}},
-       .erl_flags = many_processes},
+       .erl_flags = many_processes,
+       .most_repetitions = 1},
       calls_by_schedule("call-seq-10", "the 99th of 100 calls by schedule, 10 % of the greatest rate"),
       calls_by_schedule("call-seq-50", "the 99th of 100 calls by schedule, 50 % of the greatest rate"),
       calls_by_schedule("call-seq-90", "the 99th of 100 calls by schedule, 90 % of the greatest rate"),

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <ranges>
@@ -22,8 +23,9 @@ po::options_description described() {
   auto add = text.add_options();
   add("help", "this text and the workloads");
   add("vs", po::value<std::vector<std::string>>()->multitoken()->composing(),
-      "beam: beside a real erl; caf: beside the C++ Actor Framework; raw: beside sockets or memory copies without a "
-      "runtime; plain: beside ours without encryption; all: each of them where it applies");
+      "beam: beside a real erl; caf: beside the C++ Actor Framework; raw: beside sockets, which block or wait by "
+      "epoll, "
+      "or memory copies without a runtime; plain: beside ours without encryption; all: each of them where it applies");
   add("reps", po::value<unsigned>()->default_value(5), "repetitions, each in fresh processes");
   add("smoke", "a 500th of each run, once, of all that needs no program but ours: are the results right?");
   add("cores", po::value<unsigned>()->default_value(cores), "cores of our runtime, schedulers of the reference");
@@ -35,7 +37,8 @@ po::options_description described() {
   add("operations", po::value<std::uint64_t>()->default_value(0), "of --child");
   add("peer", po::value<std::string>()->default_value(""), "of --child: the other node");
   add("peer-is", po::value<std::string>()->default_value("ours"), "of --child: ours or erlang");
-  add("raw", "of --child: without a runtime");
+  add("as", po::value<std::string>()->default_value("ours"),
+      "of --child: ours, or raw and raw-epoll without a runtime");
   add("serve-raw", po::value<std::string>(), "be the other end of that, for this workload");
   add("serve", po::value<std::string>(), "be the other node");
   add("id", po::value<std::vector<std::string>>(), "workloads; all without one");
@@ -66,8 +69,9 @@ std::vector<reference> references(const po::variables_map& given) {
   std::vector<reference> wanted;
   for (const auto& name : given["vs"].as<std::vector<std::string>>()) {
     const auto before = wanted.size();
-    for (const auto which : {reference::beam, reference::caf, reference::raw, reference::plain}) {
-      if (name == "all" || name == to_string(which)) wanted.push_back(which);
+    for (const auto which : {reference::beam, reference::caf, reference::raw, reference::raw_epoll, reference::plain}) {
+      const bool is_raw = which == reference::raw || which == reference::raw_epoll;
+      if (name == "all" || name == to_string(which) || (name == "raw" && is_raw)) wanted.push_back(which);
     }
     if (wanted.size() == before) throw std::runtime_error{"--vs knows beam, caf, raw, plain and all, not " + name};
   }
@@ -105,7 +109,9 @@ int run_child(const po::variables_map& given) {
                        .cores = given["cores"].as<unsigned>(),
                        .peer = given["peer"].as<std::string>(),
                        .peer_is_ours = given["peer-is"].as<std::string>() == "ours"};
-  auto* const work = given.contains("raw") ? rows.front().raw : rows.front().run;
+  const auto as = given["as"].as<std::string>();
+  const auto& row = rows.front();
+  auto* const work = as == "ours" ? row.run : as == to_string(reference::raw) ? row.raw : row.raw_epoll;
   if (work == nullptr) throw std::runtime_error{"this workload has no raw counterpart"};
   const auto took = work(wanted);
   std::printf("ns %lld ops %llu\n", static_cast<long long>(took.took.count()),
@@ -115,6 +121,30 @@ int run_child(const po::variables_map& given) {
   return 0;
 }
 
+void announce(const results& all, const workload& row) {
+  const auto passed = minutes_text(std::chrono::steady_clock::now() - all.begun);
+  std::printf("[%s, %zu of %zu] %s %s\n", passed.c_str(), all.done() + 1, all.wanted.chosen.size(), title(row).c_str(),
+              setting(row).c_str());
+  std::fflush(stdout);
+}
+
+// The file is whole at any time: what it was, or what it shall be.
+void write_file(const std::string& name, const std::string& text) {
+  if (name.empty()) return;
+  const auto fresh = name + ".new";
+  std::ofstream out{fresh};
+  out << text;
+  out.close();
+  if (!out) throw std::runtime_error{"cannot write " + fresh};
+  std::filesystem::rename(fresh, name);
+}
+
+// After each row, so that what was measured stays when the run is ended.
+void write_files(const po::variables_map& given, const results& all) {
+  write_file(given["json"].as<std::string>(), to_json(all) + "\n");
+  write_file(given["markdown"].as<std::string>(), to_markdown(all));
+}
+
 int run_plan(const po::variables_map& given) {
   plan wanted{.chosen = chosen_rows(given),
               .against = references(given),
@@ -122,26 +152,23 @@ int run_plan(const po::variables_map& given) {
               .cores = given["cores"].as<unsigned>(),
               .scale = given["scale"].as<double>()};
   if (given.contains("smoke")) wanted = shortened(std::move(wanted));
-  const auto known = found_references(wanted);
-  std::printf("ergo-bench: %u repetitions, %u cores\n", wanted.repetitions, wanted.cores);
-  for (const auto& [which, version] : known)
+  auto known = found_references(wanted);
+  results all{.wanted = std::move(wanted), .known = std::move(known)};
+  std::printf("ergo-bench: %u repetitions, %u cores\n", all.wanted.repetitions, all.wanted.cores);
+  for (const auto& [which, version] : all.known)
     std::printf("  beside %s: %s\n", std::string{to_string(which)}.c_str(), version.c_str());
-  runner with{wanted.cores};
-  std::vector<row_result> rows;
-  bool failed = false;
-  for (const auto& row : wanted.chosen) {
+  runner with{all.wanted.cores};
+  for (const auto& row : all.wanted.chosen) {
+    announce(all, row);
     try {
-      print(rows.emplace_back(run_row(with, wanted, row)));
+      print(all.rows.emplace_back(run_row(with, all.wanted, row)));
     } catch (const std::exception& wrong) {
-      failed = true;
-      std::cout << row.id << ' ' << row.variant << " FAILED: " << wrong.what() << std::endl;
+      std::cout << title(row) << ' ' << setting(row) << " FAILED: " << wrong.what() << std::endl;
+      all.failed.push_back({row, wrong.what()});
     }
+    write_files(given, all);
   }
-  if (const auto file = given["json"].as<std::string>(); !file.empty())
-    std::ofstream{file} << to_json(rows, wanted, known) << '\n';
-  if (const auto file = given["markdown"].as<std::string>(); !file.empty())
-    std::ofstream{file} << to_markdown(rows, wanted, known);
-  return failed ? 1 : 0;
+  return all.failed.empty() ? 0 : 1;
 }
 
 int run(const po::variables_map& given) {

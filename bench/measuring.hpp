@@ -15,6 +15,9 @@ using time_span = std::chrono::steady_clock::duration;
 /// Memory of this program that is in use now (resident), in bytes.
 [[nodiscard]] double resident_bytes();
 
+/// Keeps the compiler from leaving out the work whose result is at `memory`.
+inline void is_used(const void* memory) { asm volatile("" : : "r"(memory) : "memory"); }
+
 /// A time, spread over a number of operations.
 [[nodiscard]] double nanoseconds_each(time_span took, std::uint64_t operations) noexcept;
 

@@ -1,5 +1,6 @@
 // The rows between nodes, and the other end of them.
 #include "nodes.hpp"
+#include "punctual.hpp"
 #include "workload.hpp"
 
 #include <iostream>
@@ -18,10 +19,11 @@ workload call_seq(std::string_view variant, placement where, std::uint64_t opera
           .what = "gen_server calls between two OS processes, one pair",
           .operations = operations,
           .run = net_call_seq,
-          .rivals = {{reference::beam}, {reference::raw, raw_bar}},
+          .rivals = {{reference::beam}, {reference::raw, raw_bar}, {reference::raw_epoll}},
           .ends = pairing::ours_to_ours,
           .where = where,
           .raw = raw_echo,
+          .raw_epoll = raw_epoll,
           .raw_has_peer = true};
 }
 
@@ -42,9 +44,11 @@ void add_sizes(std::vector<workload>& to) {
     std::uint64_t operations;
   } const all[] = {{"1B", 10'000}, {"1KB", 10'000}, {"16KB", 5'000}, {"256KB", 1'000}, {"4MB", 100}, {"64MB", 6}};
   for (const auto& [size, operations] : all) {
-    auto row = call_seq(size, placement::free, operations, 0);
+    auto row = call_seq(size, placement::one_cpu, operations, 0);
     row.id = "net-message-size";
     row.what = "net-call-seq with a binary of this size there and back";
+    row.rivals = {{reference::beam}, {reference::raw}};
+    row.most_repetitions = 3;
     to.push_back(row);
   }
 }
@@ -53,12 +57,14 @@ void add_latencies(std::vector<workload>& to) {
   for (const auto* const share : {"10", "50", "90"})
     to.push_back({.id = "net-latency",
                   .variant = share,
-                  .what = "net-call-seq at this percentage of one caller's rate; the time from when a call was due",
-                  .operations = 3'000,
+                  .what = "the median of calls by schedule to another node, this percentage of the greatest rate",
+                  .operations = 2'000,
                   .run = net_latency,
                   .rivals = {{reference::beam}},
                   .ends = pairing::ours_to_ours,
-                  .where = placement::two_cpus});
+                  .where = placement::two_cpus,
+                  .limits = slice_limits(),
+                  .most_repetitions = 3});
 }
 
 workload call_many(std::string_view variant, pairing ends, std::uint64_t operations, double bar) {
@@ -87,6 +93,7 @@ void add_call_many(std::vector<workload>& to) {
   in_one.id = "net-call-120-in-one";
   in_one.what = "the same with both nodes of ours in one OS process, beside two of Erlang";
   in_one.run = net_call_many_in_one;
+  in_one.most_repetitions = 3;
   to.push_back(in_one);
 }
 
@@ -115,7 +122,8 @@ void add_clusters(std::vector<workload>& to) {
                 .operations = 5'000'000,
                 .run = fan_out,
                 .rivals = {{reference::beam}},
-                .ends = pairing::ours_to_ours});
+                .ends = pairing::ours_to_ours,
+                .most_repetitions = 3});
 }
 
 measurement one_with_numbers(const request& wanted) {
@@ -156,24 +164,29 @@ void add_presence(std::vector<workload>& to) {
                 .operations = 20,
                 .run = connect_anew,
                 .rivals = {{reference::beam}},
-                .ends = pairing::ours_to_ours});
+                .ends = pairing::ours_to_ours,
+                .most_repetitions = 3});
   to.push_back({.id = "idle-node",
                 .variant = "",
                 .what = "CPU time of a node per second in which nothing happens",
-                .operations = 2,
+                .operations = 5,
                 .run = idle_node,
-                .rivals = {{reference::beam}}});
+                .rivals = {{reference::beam}},
+                .limits = {{"wake-ups", 1}, {"cpu", 0.1}}});
   to.push_back({.id = "idle-node",
                 .variant = "1000",
                 .what = "the same with connections from so many nodes",
-                .operations = 2,
-                .run = idle_node});
+                .operations = 20,
+                .run = idle_node,
+                .limits = {{"wake-ups", 140}, {"cpu", 1}},
+                .most_repetitions = 3});
   for (const auto* const count : {"1", "10", "100", "1000"})
     to.push_back({.id = "net-connections",
                   .variant = count,
                   .what = "calls of 64 processes to so many nodes in turn, all in one other OS process",
                   .operations = 100'000,
-                  .run = call_crowd});
+                  .run = call_crowd,
+                  .most_repetitions = 3});
 }
 
 }  // namespace
@@ -192,12 +205,13 @@ std::vector<workload> net_workloads() {
   made.push_back({.id = "net-beside-large",
                   .variant = "",
                   .what = "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth",
-                  .operations = 4'000,
+                  .operations = 2'000,
                   .run = net_beside_large,
                   .rivals = {{reference::beam}, {reference::raw}},
                   .ends = pairing::ours_to_ours,
                   .raw = raw_beside_large,
-                  .raw_has_peer = true});
+                  .raw_has_peer = true,
+                  .most_repetitions = 3});
   return made;
 }
 
@@ -213,6 +227,7 @@ void serve_peer(const std::string& name, unsigned cores) {
 
 void serve_raw(std::string_view id) {
   if (id == "net-beside-large") return serve_beside_large();
+  if (id == to_string(reference::raw_epoll)) return serve_raw_epoll();
   if (id == "net-call-seq" || id == "net-message-size") return serve_raw_echo();
   if (serve_light_peers(id)) return;
   throw std::runtime_error{"no raw counterpart of " + std::string{id}};

@@ -69,7 +69,11 @@ term ten_entries() {
 }  // namespace
 
 std::unique_ptr<node> start_node(const std::string& name, unsigned cores) {
-  return must(node::start(options_for(name), runtime_options{.cores = cores}));
+  return start_node(name, runtime_options{.cores = cores});
+}
+
+std::unique_ptr<node> start_node(const std::string& name, runtime_options options) {
+  return must(node::start(options_for(name), std::move(options)));
 }
 
 std::unique_ptr<node> start_nameless(runtime& on, const std::string& peer) {

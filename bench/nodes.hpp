@@ -17,6 +17,7 @@ inline constexpr unsigned echo_servers = 120;
 
 /// A node of a run; throws when it does not start.
 [[nodiscard]] std::unique_ptr<ergo::node> start_node(const std::string& name, unsigned cores);
+[[nodiscard]] std::unique_ptr<ergo::node> start_node(const std::string& name, ergo::runtime_options options);
 /// A node that `peer` gives a name.
 [[nodiscard]] std::unique_ptr<ergo::node> start_nameless(ergo::runtime& on, const std::string& peer);
 /// The node that calls, under a name of this process.
@@ -51,6 +52,9 @@ measurement net_call_many_in_one(const request& wanted);
 /// The bytes of net-call-seq through a bare socket, and the other end of it.
 measurement raw_echo(const request& wanted);
 void serve_raw_echo();
+/// The same with sockets that do not block, behind epoll.
+measurement raw_epoll(const request& wanted);
+void serve_raw_epoll();
 
 measurement net_latency(const request& wanted);
 measurement net_storm(const request& wanted);

@@ -91,7 +91,8 @@ outcome runner::ours(const workload& row, std::uint64_t operations) {
 outcome runner::other(reference which, const workload& row, std::uint64_t operations) {
   switch (which) {
     case reference::beam: return erlang(row, operations);
-    case reference::raw: return raw(row, operations);
+    case reference::raw:
+    case reference::raw_epoll: return raw(which, row, operations);
     case reference::plain: {
       auto same = row;
       same.encrypted = false;
@@ -106,7 +107,8 @@ outcome runner::other(reference which, const workload& row, std::uint64_t operat
 
 std::string runner::version_of(reference which) {
   switch (which) {
-    case reference::raw: return "raw";
+    case reference::raw: return "bare sockets that block, or a copy in memory";
+    case reference::raw_epoll: return "bare sockets that do not block, behind epoll";
     case reference::plain: return "without encryption";
     case reference::caf: {
       const auto program = self().parent_path() / "ergo-bench-caf";
@@ -129,10 +131,12 @@ outcome runner::erlang(const workload& row, std::uint64_t operations) {
                  erl(row, named(next_name("caller")) + task + words{peer}));
 }
 
-outcome runner::raw(const workload& row, std::uint64_t operations) {
-  const auto child = ours_child(row, operations) + words{"--raw"};
+outcome runner::raw(reference which, const workload& row, std::uint64_t operations) {
+  const std::string name{to_string(which)};
+  const auto child = ours_child(row, operations) + words{"--as", name};
   if (!row.raw_has_peer) return parse(run_command(pinned(row, false, child)));
-  background server{pinned(row, true, {self(), "--serve-raw", std::string{row.id}})};
+  const auto served = which == reference::raw ? std::string{row.id} : name;
+  background server{pinned(row, true, {self(), "--serve-raw", served})};
   const auto port = server.read_line();
   auto made = parse(run_command(pinned(row, false, child + words{"--peer", port})));
   made.cpu_seconds += server.stop().cpu_seconds;

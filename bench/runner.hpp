@@ -41,7 +41,7 @@ class runner {
   [[nodiscard]] words erl_task(const workload& row, std::uint64_t operations) const;
   [[nodiscard]] outcome between(const workload& row, const words& server, const words& caller);
   [[nodiscard]] outcome erlang(const workload& row, std::uint64_t operations);
-  [[nodiscard]] outcome raw(const workload& row, std::uint64_t operations);
+  [[nodiscard]] outcome raw(reference which, const workload& row, std::uint64_t operations);
   [[nodiscard]] std::string cores_of(const workload& row) const;
   [[nodiscard]] std::string next_name(const std::string& stem);
   void compile_reference();

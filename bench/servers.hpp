@@ -23,7 +23,8 @@ class echo_server {
 /// A runtime for one run.
 class bench_runtime {
  public:
-  explicit bench_runtime(unsigned cores) : runtime_{ergo::runtime_options{.cores = cores}} {}
+  explicit bench_runtime(unsigned cores) : bench_runtime{ergo::runtime_options{.cores = cores}} {}
+  explicit bench_runtime(ergo::runtime_options options) : runtime_{std::move(options)} {}
 
   template <typename Body, typename... Argument>
   ergo::pid spawn(Body body, Argument... argument) {
@@ -34,6 +35,7 @@ class bench_runtime {
   void send(const ergo::pid& to, const T& content) {
     runtime_.send(to, ergo::term(content));
   }
+  [[nodiscard]] ergo::slice_times slice_times() const { return runtime_.slice_times(); }
 
  private:
   static ergo::pid must(ergo::result<ergo::pid> started) {

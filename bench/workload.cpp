@@ -9,7 +9,7 @@ namespace ergo_bench {
 std::span<const workload> workloads() {
   static const std::vector<workload> all = [] {
     std::vector<workload> made;
-    for (auto* const group : {local_workloads, growth_workloads, etf_workloads, net_workloads}) {
+    for (auto* const group : {local_workloads, growth_workloads, etf_workloads, convert_workloads, net_workloads}) {
       auto rows = group();
       std::ranges::move(rows, std::back_inserter(made));
     }
@@ -31,6 +31,7 @@ std::string_view to_string(reference which) noexcept {
   switch (which) {
     case reference::caf: return "caf";
     case reference::raw: return "raw";
+    case reference::raw_epoll: return "raw-epoll";
     case reference::plain: return "plain";
     case reference::beam: break;
   }

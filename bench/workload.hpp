@@ -47,10 +47,11 @@ enum class placement : std::uint8_t {
 
 /// Who a row is compared with.
 enum class reference : std::uint8_t {
-  beam,   ///< the same work in Erlang, on the `erl` of this machine
-  caf,    ///< the same work in the C++ Actor Framework, by the program ergo-bench-caf
-  raw,    ///< the same bytes without a runtime: sockets, or a copy in memory
-  plain,  ///< the same work of ours without encryption
+  beam,       ///< the same work in Erlang, on the `erl` of this machine
+  caf,        ///< the same work in the C++ Actor Framework, by the program ergo-bench-caf
+  raw,        ///< the same bytes without a runtime: sockets that block, or a copy in memory
+  raw_epoll,  ///< the same bytes through sockets that do not block, behind epoll
+  plain,      ///< the same work of ours without encryption
 };
 [[nodiscard]] std::string_view to_string(reference which) noexcept;
 
@@ -87,13 +88,16 @@ struct workload {
   placement where = placement::free;
   /// The same without a runtime, for `reference::raw`.
   measurement (*raw)(const request& wanted) = nullptr;
-  /// Whether `raw` needs a second process that runs `serve_raw`.
+  measurement (*raw_epoll)(const request& wanted) = nullptr;
+  /// Whether these need a second process that runs `serve_raw`.
   bool raw_has_peer = false;
   std::vector<limit> limits{};
   /// What `erl` is given beside `+S`, where its defaults do not suffice.
   std::vector<std::string> erl_flags{};
   /// Whether the nodes speak TLS 1.3.
   bool encrypted = false;
+  /// How often it is run at most, for rows that are long and have no bar; 0: as often as is asked for.
+  unsigned most_repetitions = 0;
 };
 
 /// All rows, in the order of the printed table. Each group of workloads adds its own.
@@ -101,6 +105,7 @@ struct workload {
 [[nodiscard]] std::vector<workload> local_workloads();
 [[nodiscard]] std::vector<workload> growth_workloads();
 [[nodiscard]] std::vector<workload> etf_workloads();
+[[nodiscard]] std::vector<workload> convert_workloads();
 [[nodiscard]] std::vector<workload> net_workloads();
 
 /// Serves the network workloads with a node of that name until standard input closes. Prints "ready" when it can be

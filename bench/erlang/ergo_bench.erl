@@ -32,7 +32,7 @@ group("tls") -> ergo_bench_net;
 group("etf-" ++ _) -> ergo_bench_etf;
 group("curve") -> ergo_bench_curve;
 group("memory") -> ergo_bench_memory;
-group("latency") -> ergo_bench_latency;
+group(Id) when Id =:= "latency"; Id =:= "net-latency" -> ergo_bench_latency;
 group("net-" ++ _) -> ergo_bench_net;
 group(_) -> ergo_bench_local.
 

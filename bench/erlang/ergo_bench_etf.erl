@@ -7,6 +7,8 @@ run('etf-encode', Name, N) ->
     Message = sample(Name),
     Size = byte_size(term_to_binary(Message)),
     in_process(N, fun() -> encode(Message, Size, N) end);
+run('etf-convert', write, N) -> run('etf-encode', parcel, N);
+run('etf-convert', read, N) -> run('etf-decode', parcel, N);
 run('etf-decode', Name, N) ->
     Message = sample(Name),
     %% Atoms in UTF-8, which is the default from OTP 26 on, and what we write.
@@ -21,6 +23,10 @@ decode(_Bytes, 0, Last) -> Last;
 decode(Bytes, N, _Last) -> decode(Bytes, N - 1, binary_to_term(Bytes)).
 
 %% The messages of terms.cpp.
+sample(parcel) ->
+    Message = {parcel, 4711, <<"customer-1001">>, 25.5, [1001, -1, 5000000001], <<"leave it at the door">>, open},
+    98 = byte_size(term_to_binary(Message, [{minor_version, 2}])),
+    Message;
 sample('small-tuple') ->
     {deposit, <<"customer-1001">>, 500};
 sample('map-10') ->

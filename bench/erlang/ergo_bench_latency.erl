@@ -1,27 +1,34 @@
-%% Calls by schedule, as latency.cpp makes them: the latency of a call is counted from its scheduled time.
+%% Calls by schedule, as punctual.cpp makes them: the latency of a call is counted from its scheduled time.
 -module(ergo_bench_latency).
--export([run/3]).
+-export([run/3, run/4]).
 
--define(WARM_UP, 50000).
 -define(FINE, 32).
 
 run(latency, Variant, Milliseconds) ->
     "call-seq-" ++ Percent = atom_to_list(Variant),
+    {ok, Echo} = gen_server:start(ergo_bench, [], []),
+    in_process(fun() -> measure(Echo, 50000, list_to_integer(Percent) / 100, Milliseconds, p99) end).
+
+run('net-latency', Variant, Milliseconds, Peer) ->
+    Percent = list_to_integer(atom_to_list(Variant)),
+    in_process(fun() -> measure({ergo_bench:name(1), Peer}, 3000, Percent / 100, Milliseconds, p50) end).
+
+in_process(Work) ->
     Self = self(),
-    spawn(fun() -> Self ! {result, measure(list_to_integer(Percent) / 100, Milliseconds)} end),
+    spawn(fun() -> Self ! {result, Work()} end),
     receive {result, Result} -> Result end.
 
-measure(Share, Milliseconds) ->
-    {ok, Echo} = gen_server:start(ergo_bench, [], []),
+%% The time of the row is the quantile that Row names.
+measure(Echo, WarmUp, Share, Milliseconds, Row) ->
     Counts = counters:new(60 * ?FINE, []),
-    [Fastest | _] = [make_calls(Echo, ?WARM_UP, 0.0, Counts) || _ <- [warm, up, again]],
-    Interval = Fastest / ?WARM_UP / Share,
+    [_, Fastest] = [make_calls(Echo, WarmUp, 0.0, Counts) || _ <- [warm, up]],
+    Interval = Fastest / WarmUp / Share,
     Calls = max(1, trunc(Milliseconds * 1.0e6 / Interval)),
     Fresh = counters:new(60 * ?FINE, []),
     make_calls(Echo, Calls, Interval, Fresh),
-    P99 = quantile(Fresh, Calls, 0.99),
-    {P99, 1, [{rate, 1.0e9 / Interval, 'calls/s'}, {p50, quantile(Fresh, Calls, 0.5) / 1000, us}, {p99, P99 / 1000, us},
-              {'p99.9', quantile(Fresh, Calls, 0.999) / 1000, us}, {max, quantile(Fresh, Calls, 1.0) / 1000, us}]}.
+    Times = [{Name, quantile(Fresh, Calls, At)} || {Name, At} <- [{p50, 0.5}, {p99, 0.99}, {'p99.9', 0.999}, {max, 1.0}]],
+    {proplists:get_value(Row, Times), 1,
+     [{rate, 1.0e9 / Interval, 'calls/s'} | [{Name, Time / 1000, us} || {Name, Time} <- Times]]}.
 
 make_calls(Echo, Calls, Interval, Counts) ->
     Begun = erlang:monotonic_time(nanosecond),

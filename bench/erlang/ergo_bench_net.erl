@@ -18,13 +18,6 @@ run('net-call-120', Variant, N, Peer) ->
 run('net-call-120-in-one', Variant, N, Peer) ->
     run('net-call-120', Variant, N, Peer);
 run('net-message-size', Variant, N, Peer) -> run('net-call-seq', Variant, N, Peer);
-run('net-latency', Variant, N, Peer) ->
-    Self = self(),
-    spawn_link(fun() -> Self ! {latencies, latencies({name(1), Peer}, list_to_integer(atom_to_list(Variant)), N)} end),
-    Sorted = receive {latencies, Found} -> lists:sort(Found) end,
-    Figures = [{Name, lists:nth(1 + trunc(Share * (N - 1)), Sorted) / 1000, 'µs'}
-               || {Name, Share} <- [{p50, 0.5}, {p99, 0.99}, {'p99.9', 0.999}]],
-    {lists:nth(1 + (N - 1) div 2, Sorted), 1, Figures};
 run('net-storm', '20-2000', N, Peer) ->
     Each = max(1, N div 2000),
     timed(Each * 2000, fun() ->
@@ -115,22 +108,3 @@ groups(List) ->
 
 storm(_Group, N, N) -> ok;
 storm(Group, I, N) -> [Pid ! I || Pid <- Group], storm(Group, I + 1, N).
-
-latencies(To, Percent, N) ->
-    Start = erlang:monotonic_time(nanosecond),
-    calls(To, 2000),
-    Now = erlang:monotonic_time(nanosecond),
-    latencies(To, N, (Now - Start) * 100 div (2000 * Percent), Now, []).
-
-latencies(_To, 0, _Interval, _Last, Found) -> Found;
-latencies(To, N, Interval, Last, Found) ->
-    Due = Last + Interval,
-    wait_until(Due),
-    N = gen_server:call(To, N),
-    latencies(To, N - 1, Interval, Due, [erlang:monotonic_time(nanosecond) - Due | Found]).
-
-wait_until(Due) ->
-    case erlang:monotonic_time(nanosecond) of
-        Now when Now < Due -> wait_until(Due);
-        _ -> ok
-    end.
