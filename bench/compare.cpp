@@ -32,6 +32,12 @@ bool is_wanted(const plan& wanted, const rival& one) {
   return std::ranges::find(wanted.against, one.which) != wanted.against.end();
 }
 
+// Rows without a bar tell how things stand; three times are enough for that.
+unsigned repetitions_of(const workload& row, const plan& wanted) {
+  constexpr unsigned without_bar = 3;
+  return has_bar(row) ? wanted.repetitions : std::min(wanted.repetitions, without_bar);
+}
+
 }  // namespace
 
 double series::quantile(double share) const {
@@ -44,9 +50,8 @@ double series::quantile(double share) const {
 row_result run_row(runner& with, const plan& wanted, const workload& row) {
   const auto scaled = static_cast<std::uint64_t>(static_cast<double>(row.operations) * wanted.scale);
   const auto begun = std::chrono::steady_clock::now();
-  const auto most = row.most_repetitions == 0 ? wanted.repetitions : row.most_repetitions;
   row_result made{
-      .row = row, .operations = std::max(fewest_operations, scaled), .repetitions = std::min(wanted.repetitions, most)};
+      .row = row, .operations = std::max(fewest_operations, scaled), .repetitions = repetitions_of(row, wanted)};
   for (const auto& one : row.rivals) {
     if (is_wanted(wanted, one)) made.comparisons.push_back({one, {}, {}});
   }

@@ -15,7 +15,7 @@ namespace ergo_bench {
 struct plan {
   std::vector<workload> chosen;
   std::vector<reference> against;
-  unsigned repetitions = 5;  ///< each in fresh processes
+  unsigned repetitions = 5;  ///< each in fresh processes; rows without a bar have three at most
   unsigned cores = 2;
   double scale = 1.0;  ///< multiplies the operations of each run
 };

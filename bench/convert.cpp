@@ -96,8 +96,7 @@ workload row(std::string_view variant, std::string_view what, measurement (*run)
           .what = what,
           .operations = 1'000'000,
           .run = run,
-          .rivals = {{reference::beam}},
-          .most_repetitions = 3};
+          .rivals = {{reference::beam}}};
 }
 
 }  // namespace

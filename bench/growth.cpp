@@ -97,11 +97,6 @@ class population {
   std::vector<pid> members_;
 };
 
-task<> count_processes(process& self, survey_ptr of) {
-  population of_all{self, std::move(of)};
-  co_await of_all.run();
-}
-
 /// Receives `count` binaries of `size` bytes.
 task<> binary_sink(process& self, std::uint64_t count, std::size_t size, pid owner) {
   bool good = true;
@@ -133,7 +128,7 @@ constexpr std::pair<const char*, measurement (*)(const request&)> spread_over_co
 
 }  // namespace
 
-measurement curve_processes(const request& wanted) { return run_survey(wanted, count_processes); }
+measurement curve_processes(const request& wanted) { return run_survey<population>(wanted); }
 measurement curve_message_size(const request& wanted) { return run_survey(wanted, send_sizes); }
 
 measurement curve_cores(const request& wanted) {
@@ -153,13 +148,7 @@ measurement curve_cores(const request& wanted) {
 namespace {
 
 workload curve(std::string_view of, std::string_view what, std::uint64_t until, measurement (*run)(const request&)) {
-  return {.id = "curve",
-          .variant = of,
-          .what = what,
-          .operations = until,
-          .run = run,
-          .rivals = {{reference::beam}},
-          .most_repetitions = 1};
+  return {.id = "curve", .variant = of, .what = what, .operations = until, .run = run, .rivals = {{reference::beam}}};
 }
 
 workload calls_by_schedule(std::string_view variant, std::string_view what) {
@@ -169,8 +158,7 @@ workload calls_by_schedule(std::string_view variant, std::string_view what) {
           .operations = 1'000,
           .run = latency,
           .rivals = {{reference::beam}},
-          .limits = slice_limits(),
-          .most_repetitions = 3};
+          .limits = slice_limits()};
 }
 
 workload with_flags(workload row, std::vector<std::string> of_erl) {
@@ -198,8 +186,7 @@ std::vector<workload> growth_workloads() {
        .operations = 100'000,
        .run = memory,
        .rivals = {{reference::beam}},
-       .erl_flags = many_processes,
-       .most_repetitions = 1},
+       .erl_flags = many_processes},
       calls_by_schedule("call-seq-10", "the 99th of 100 calls by schedule, 10 % of the greatest rate"),
       calls_by_schedule("call-seq-50", "the 99th of 100 calls by schedule, 50 % of the greatest rate"),
       calls_by_schedule("call-seq-90", "the 99th of 100 calls by schedule, 90 % of the greatest rate"),

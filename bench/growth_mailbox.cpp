@@ -114,13 +114,8 @@ class backlog_owner {
   survey_ptr of_;
 };
 
-task<> keep_messages(process& self, survey_ptr of) {
-  backlog_owner keeper{self, std::move(of)};
-  co_await keeper.run();
-}
-
 }  // namespace
 
-measurement curve_mailbox(const request& wanted) { return run_survey(wanted, keep_messages); }
+measurement curve_mailbox(const request& wanted) { return run_survey<backlog_owner>(wanted); }
 
 }  // namespace ergo_bench

@@ -76,11 +76,6 @@ class watcher {
   time_span ending_{};
 };
 
-task<> watch_one(process& self, survey_ptr of) {
-  watcher many{self, std::move(of)};
-  co_await many.run();
-}
-
 class timekeeper {
  public:
   timekeeper(process& self, survey_ptr of) : self_{self}, of_{std::move(of)} {}
@@ -133,14 +128,9 @@ class timekeeper {
   survey_ptr of_;
 };
 
-task<> keep_time(process& self, survey_ptr of) {
-  timekeeper many{self, std::move(of)};
-  co_await many.run();
-}
-
 }  // namespace
 
-measurement curve_monitors(const request& wanted) { return run_survey(wanted, watch_one); }
-measurement curve_timers(const request& wanted) { return run_survey(wanted, keep_time); }
+measurement curve_monitors(const request& wanted) { return run_survey<watcher>(wanted); }
+measurement curve_timers(const request& wanted) { return run_survey<timekeeper>(wanted); }
 
 }  // namespace ergo_bench

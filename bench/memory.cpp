@@ -110,13 +110,8 @@ class inventory {
   double before_ = 0;
 };
 
-task<> take_inventory(process& self, survey_ptr of) {
-  inventory all{self, std::move(of)};
-  co_await all.run();
-}
-
 }  // namespace
 
-measurement memory(const request& wanted) { return run_survey(wanted, take_inventory); }
+measurement memory(const request& wanted) { return run_survey<inventory>(wanted); }
 
 }  // namespace ergo_bench

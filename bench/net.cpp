@@ -48,7 +48,6 @@ void add_sizes(std::vector<workload>& to) {
     row.id = "net-message-size";
     row.what = "net-call-seq with a binary of this size there and back";
     row.rivals = {{reference::beam}, {reference::raw}};
-    row.most_repetitions = 3;
     to.push_back(row);
   }
 }
@@ -63,8 +62,7 @@ void add_latencies(std::vector<workload>& to) {
                   .rivals = {{reference::beam}},
                   .ends = pairing::ours_to_ours,
                   .where = placement::two_cpus,
-                  .limits = slice_limits(),
-                  .most_repetitions = 3});
+                  .limits = slice_limits()});
 }
 
 workload call_many(std::string_view variant, pairing ends, std::uint64_t operations, double bar) {
@@ -93,7 +91,6 @@ void add_call_many(std::vector<workload>& to) {
   in_one.id = "net-call-120-in-one";
   in_one.what = "the same with both nodes of ours in one OS process, beside two of Erlang";
   in_one.run = net_call_many_in_one;
-  in_one.most_repetitions = 3;
   to.push_back(in_one);
 }
 
@@ -122,8 +119,7 @@ void add_clusters(std::vector<workload>& to) {
                 .operations = 5'000'000,
                 .run = fan_out,
                 .rivals = {{reference::beam}},
-                .ends = pairing::ours_to_ours,
-                .most_repetitions = 3});
+                .ends = pairing::ours_to_ours});
 }
 
 measurement one_with_numbers(const request& wanted) {
@@ -164,8 +160,7 @@ void add_presence(std::vector<workload>& to) {
                 .operations = 20,
                 .run = connect_anew,
                 .rivals = {{reference::beam}},
-                .ends = pairing::ours_to_ours,
-                .most_repetitions = 3});
+                .ends = pairing::ours_to_ours});
   to.push_back({.id = "idle-node",
                 .variant = "",
                 .what = "CPU time of a node per second in which nothing happens",
@@ -178,15 +173,13 @@ void add_presence(std::vector<workload>& to) {
                 .what = "the same with connections from so many nodes",
                 .operations = 20,
                 .run = idle_node,
-                .limits = {{"wake-ups", 140}, {"cpu", 1}},
-                .most_repetitions = 3});
+                .limits = {{"wake-ups", 140}, {"cpu", 1}}});
   for (const auto* const count : {"1", "10", "100", "1000"})
     to.push_back({.id = "net-connections",
                   .variant = count,
                   .what = "calls of 64 processes to so many nodes in turn, all in one other OS process",
                   .operations = 100'000,
-                  .run = call_crowd,
-                  .most_repetitions = 3});
+                  .run = call_crowd});
 }
 
 }  // namespace
@@ -210,8 +203,7 @@ std::vector<workload> net_workloads() {
                   .rivals = {{reference::beam}, {reference::raw}},
                   .ends = pairing::ours_to_ours,
                   .raw = raw_beside_large,
-                  .raw_has_peer = true,
-                  .most_repetitions = 3});
+                  .raw_has_peer = true});
   return made;
 }
 

@@ -135,7 +135,7 @@ bool serve_light_peers(std::string_view what) {
   if (!what.starts_with(light_peers)) return false;
   const std::string asked{what.substr(light_peers.size())};
   const auto colon = asked.find(':');
-  constexpr std::size_t in_a_runtime = 50;
+  constexpr std::size_t in_a_runtime = 50;  // of 63 that a runtime takes
   std::vector<std::unique_ptr<runtime>> runtimes;
   std::vector<std::unique_ptr<node>> nodes;
   for (auto left = std::stoul(asked.substr(0, colon)); left > 0; --left) {

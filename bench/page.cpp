@@ -115,6 +115,9 @@ std::vector<cells> bars_of(const row_result& row) {
 void write_bars(std::ostream& out, const results& all) {
   std::vector<cells> bars;
   for (const auto& row : all.rows) std::ranges::move(bars_of(row), std::back_inserter(bars));
+  for (const auto& [row, why] : all.failed) {
+    if (has_bar(row)) bars.push_back({title(row), setting(row), "", "", "", "FAILED"});
+  }
   if (bars.empty()) return;
   const auto met = std::ranges::count_if(bars, [](const cells& bar) { return bar.back() == "met"; });
   out << "\n## Bars\n\n"

@@ -77,7 +77,7 @@ runner::~runner() {
 outcome runner::ours(const workload& row, std::uint64_t operations) {
   set_encryption(row);
   if (row.ends == pairing::none) return parse(run_command(pinned(row, false, ours_child(row, operations))));
-  compile_reference();
+  if (is_beam(row.ends, true) || is_beam(row.ends, false)) compile_reference();
   const auto peer = next_name("peer");
   const auto server = is_beam(row.ends, true) ? erl(row, named(peer) + words{"-run", "ergo_bench", "serve", "x"})
                                               : words{self(), "--serve", peer, "--cores", cores_of(row)};
@@ -203,13 +203,14 @@ void runner::set_encryption(const workload& row) {
 
 // Compiled once, when the first run needs it.
 void runner::compile_reference() {
-  if (fs::exists(modules_)) return;
+  if (is_compiled_) return;
   fs::create_directories(modules_);
   words compile{"erlc", "-o", modules_};
   for (const auto& entry : fs::directory_iterator{fs::path{ERGO_BENCH_SOURCE} / "erlang"}) {
     if (entry.path().extension() == ".erl") compile.push_back(entry.path());
   }
   (void)run_command(compile);
+  is_compiled_ = true;
 }
 
 }  // namespace ergo_bench

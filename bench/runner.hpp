@@ -50,6 +50,7 @@ class runner {
   unsigned cores_;
   std::unique_ptr<background> epmd_;
   std::filesystem::path modules_;
+  bool is_compiled_ = false;
   std::filesystem::path certificates_;
   unsigned names_ = 0;
 };

@@ -46,6 +46,15 @@ template <typename Body>
   return took;
 }
 
+/// The same where a class made of process and survey does the work in its `run()`.
+template <typename Surveyor>
+[[nodiscard]] measurement run_survey(const request& wanted) {
+  return run_survey(wanted, [](ergo::process& self, survey_ptr of) -> ergo::task<> {
+    Surveyor does{self, std::move(of)};
+    co_await does.run();
+  });
+}
+
 /// The time since it was made or read last.
 class lap {
  public:

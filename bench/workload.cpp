@@ -18,6 +18,10 @@ std::span<const workload> workloads() {
   return all;
 }
 
+bool has_bar(const workload& row) noexcept {
+  return !row.limits.empty() || std::ranges::any_of(row.rivals, [](const rival& one) { return one.bar > 0; });
+}
+
 std::string_view to_string(placement where) noexcept {
   switch (where) {
     case placement::one_cpu: return "one CPU";

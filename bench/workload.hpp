@@ -96,9 +96,10 @@ struct workload {
   std::vector<std::string> erl_flags{};
   /// Whether the nodes speak TLS 1.3.
   bool encrypted = false;
-  /// How often it is run at most, for rows that are long and have no bar; 0: as often as is asked for.
-  unsigned most_repetitions = 0;
 };
+
+/// Whether it must reach something: a ratio, or a limit of a figure.
+[[nodiscard]] bool has_bar(const workload& row) noexcept;
 
 /// All rows, in the order of the printed table. Each group of workloads adds its own.
 [[nodiscard]] std::span<const workload> workloads();
