@@ -18,7 +18,14 @@ constexpr std::uint8_t first_fragment_tag = 69;
 constexpr std::uint8_t fragment_tag = 70;
 constexpr std::uint8_t new_entry = 8;
 constexpr std::uint8_t long_atoms = 1;
-constexpr std::size_t worth_reserving = 1U << 20;  // below that, growing costs nothing that anybody notices
+constexpr std::size_t worth_reserving = 64U << 10;  // below that, growing costs nothing that anybody notices
+
+// What a message of this size may keep of its block besides itself. A larger block that is cut is one that malloc has
+// to have from the system again for the next message of this size.
+std::size_t may_be_spare(std::size_t size) {
+  const auto share = size / 8;
+  return size < worth_reserving ? share : std::max(share, worth_reserving);
+}
 
 struct sentence {
   std::string_view name;
@@ -201,7 +208,7 @@ void packet_reader::growing::resize(std::size_t wanted) {
 }
 
 std::shared_ptr<const void> packet_reader::growing::take(void (*give_back)(std::byte*, std::size_t)) {
-  if (size > 0 && capacity - size > size / 8) resize(size);
+  if (size > 0 && capacity - size > may_be_spare(size)) resize(size);
   return std::shared_ptr<std::byte>{data.release(),
                                     [give_back, bytes = capacity](std::byte* block) { give_back(block, bytes); }};
 }
