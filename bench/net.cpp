@@ -42,7 +42,8 @@ void add_sizes(std::vector<workload>& to) {
   struct {
     std::string_view size;
     std::uint64_t operations;
-  } const all[] = {{"1B", 10'000}, {"1KB", 10'000}, {"16KB", 5'000}, {"256KB", 1'000}, {"4MB", 100}, {"64MB", 6}};
+  } const all[] = {{"1B", 10'000},   {"1KB", 10'000}, {"16KB", 5'000}, {"140KB", 2'000},
+                   {"256KB", 1'000}, {"4MB", 100},    {"64MB", 6}};
   for (const auto& [size, operations] : all) {
     auto row = call_seq(size, placement::one_cpu, operations, 0);
     row.id = "net-message-size";
