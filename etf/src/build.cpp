@@ -185,18 +185,14 @@ term move_to_list(std::span<term> items) {
 
 }  // namespace detail
 
-term::term(const reference& value) {
+term term::long_reference(const reference& value) {
   if (value.empty() || value.size > value.words.size())
     throw std::invalid_argument{"term: a reference has 1 to 5 words"};
-  if (detail::is_short(value.size, value.words[0])) {
-    detail::set_short_reference(*this, value.node, value.words.data());
-    return;
-  }
   auto* made = detail::make_node<detail::node>(sizeof(reference));
   made->flags = detail::leaf;
   auto* const kept = ::new (made + 1) reference{value};
   std::fill(kept->words.begin() + value.size, kept->words.end(), 0);  // what is not in use is not compared either
-  term_access::set(*this, {tag::reference, detail::owning, 0, 0}, made);
+  return term_access::make({tag::reference, detail::owning, 0, 0}, made);
 }
 
 term term::detach() const {

@@ -138,7 +138,7 @@ step leaf_reader::bit_binary(term& to) {
 
 step leaf_reader::bytes(term& to, term_access::head head, std::size_t size) {
   if (size == 0) return put(to, {tag::binary});
-  if (head.tag == tag::binary && limits_.aliased != nullptr && size >= alias_from &&
+  if (head.tag() == tag::binary && limits_.aliased != nullptr && size >= alias_from &&
       size >= static_cast<std::size_t>(end_ - begin_) / alias_share) {
     return alias(to, size);
   }
@@ -150,8 +150,7 @@ step leaf_reader::bytes(term& to, term_access::head head, std::size_t size) {
   made->flags = detail::leaf;
   made->data = copy;
   made->length = size;
-  head.counted = counting(made);
-  return put_node(to, head, made);
+  return put_node(to, head.with_counted(counting(made)), made);
 }
 
 /// Refers to the receive buffer instead of copying. A large buffer must not be kept by the rest of the message.

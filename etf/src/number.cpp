@@ -111,7 +111,7 @@ term::term(const big_integer& value) {
 
 std::optional<big_integer> term::as_big_integer() const {
   if (const auto small = as_integer()) return big_integer{*small};
-  if (head_.tag != detail::tag::big) return std::nullopt;
+  if (head_.tag() != detail::tag::big) return std::nullopt;
   const auto big = detail::big_of(*this);
   big_integer value;
   boost::multiprecision::import_bits(value, big.limbs.begin(), big.limbs.end(), 64, false);

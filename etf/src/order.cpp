@@ -336,10 +336,9 @@ std::weak_ordering compare_exact(const term& left, const term& right) noexcept {
 }
 
 bool operator==(const term& left, const term& right) noexcept {
-  const auto both_short = left.head_.tag == tag::short_reference && right.head_.tag == tag::short_reference;
-  if (both_short || is_plain(left.head_.tag) || is_plain(right.head_.tag)) {
-    return left.head_.tag == right.head_.tag && left.head_.number == right.head_.number &&
-           left.head_.spare == right.head_.spare && left.value_ == right.value_;
+  const auto both_short = left.head_.tag() == tag::short_reference && right.head_.tag() == tag::short_reference;
+  if (both_short || is_plain(left.head_.tag()) || is_plain(right.head_.tag())) {
+    return left.head_ == right.head_ && left.value_ == right.value_;
   }
   return comparison{}.run(left, right, true) == 0;
 }

@@ -23,8 +23,7 @@ step part_reader::open(term& to, term_access::head head, std::size_t count, part
     return fail(errc::too_big);
   }
   made->size = static_cast<std::uint32_t>(count);
-  head.counted = counting(made);
-  term_access::set(to, head, made);
+  term_access::set(to, head.with_counted(counting(made)), made);
   for (std::size_t slot = 0; slot < from; ++slot) put(term_access::terms(made)[slot], {});
   open_ = {term_access::terms(made) + from, count - from, what | alone_if(made)};
   return step::opened;

@@ -59,17 +59,6 @@ struct big_view {
   return static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
 }
 
-/// The three words of a short reference in one term; only for three words, the first below 2^28.
-[[nodiscard]] constexpr bool is_short(std::size_t size, std::uint32_t first) noexcept {
-  return size == 3 && first < (1U << 28);
-}
-inline void set_short_reference(term& to, node_id node, const std::uint32_t* words) noexcept {
-  term_access::set(
-      to,
-      {tag::short_reference, uncounted, static_cast<std::uint16_t>(words[0]), node.index() | ((words[0] >> 16) << 20)},
-      std::uint64_t{words[1]} | (std::uint64_t{words[2]} << 32));
-}
-
 /// Exact order of an integer and a float.
 [[nodiscard]] std::weak_ordering compare_integer_float(std::int64_t left, double right) noexcept;
 [[nodiscard]] std::weak_ordering compare_big_float(const big_view& left, double right) noexcept;

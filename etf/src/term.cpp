@@ -16,26 +16,15 @@ using detail::term_access;
 
 term::term(double value) {
   if (!std::isfinite(value)) throw std::domain_error{"term: a float must be finite"};
-  head_.tag = tag::floating;
+  head_ = tag::floating;
   value_ = std::bit_cast<std::uint64_t>(value);
-}
-
-std::optional<reference> term::as_reference() const noexcept {
-  if (head_.tag == tag::short_reference) {
-    const auto first = head_.spare | ((head_.number >> 20) << 16);
-    return reference{node_id::from_index(head_.number & 0xFFFFF),
-                     3,
-                     {first, static_cast<std::uint32_t>(value_), static_cast<std::uint32_t>(value_ >> 32)}};
-  }
-  if (head_.tag != tag::reference) return std::nullopt;
-  return *reinterpret_cast<const reference*>(term_access::node_of(*this) + 1);
 }
 
 std::optional<fun_view> term::as_fun() const noexcept {
   if (kind() != kind::fun) return std::nullopt;
   const auto* at = term_access::terms(*this);
   const auto number = [at](std::size_t position) { return static_cast<std::uint64_t>(*at[position].as_integer()); };
-  if (head_.tag == tag::external_fun) {
+  if (head_.tag() == tag::external_fun) {
     namespace part = detail::external_part;
     return fun_view{.external = true,
                     .module = *at[part::module].as_atom(),
@@ -58,19 +47,19 @@ std::optional<fun_view> term::as_fun() const noexcept {
 }
 
 std::optional<record_view> term::as_record() const noexcept {
-  if (head_.tag != tag::record) return std::nullopt;
+  if (head_.tag() != tag::record) return std::nullopt;
   namespace part = detail::record_part;
   const auto* at = term_access::terms(*this);
   const auto fields = (term_access::node_of(*this)->size - part::names) / 2;
   return record_view{.module = *at[part::module].as_atom(),
                      .name = *at[part::name].as_atom(),
-                     .exported = head_.spare != 0,
+                     .exported = head_.spare() != 0,
                      .names = {at + part::names, fields},
                      .values = {at + part::names + fields, fields}};
 }
 
 term term::list_tail() const noexcept {
-  if (head_.tag != tag::list) return {};
+  if (head_.tag() != tag::list) return {};
   const auto* of = term_access::node_of(*this);
   return (of->flags & detail::improper) != 0 ? term_access::terms(*this)[of->size] : term{};
 }
@@ -79,7 +68,8 @@ term term::drop(std::size_t count) const noexcept {
   if (count == 0) return *this;
   if (count >= items().size()) return list_tail();
   auto rest = *this;
-  rest.head_.number += static_cast<std::uint32_t>(count);
+  rest.head_ = {tag::list, rest.head_.counted(), rest.head_.spare(),
+                head_.number() + static_cast<std::uint32_t>(count)};
   return rest;
 }
 
@@ -101,13 +91,13 @@ const term* term::find(const term& key) const noexcept {
 }
 
 unsigned term::last_byte_bits() const noexcept {
-  if (head_.tag == tag::bits) return head_.spare;
-  return head_.tag == tag::binary && value_ != 0 ? 8 : 0;
+  if (head_.tag() == tag::bits) return head_.spare();
+  return head_.tag() == tag::binary && value_ != 0 ? 8 : 0;
 }
 
 std::optional<std::string> term::as_text() const {
   if (is_nil()) return std::string{};
-  if (head_.tag != tag::list || (term_access::node_of(*this)->flags & detail::improper) != 0) return std::nullopt;
+  if (head_.tag() != tag::list || (term_access::node_of(*this)->flags & detail::improper) != 0) return std::nullopt;
   std::string text;
   text.reserve(items().size());
   for (const auto& item : items()) {

@@ -57,7 +57,7 @@ struct port {
 
 /// A reference: unique identity of a call, a monitor, an alias, a timer. 1 to 5 words of 32 bits. Source:
 /// NEWER_REFERENCE_EXT.
-struct reference {
+struct alignas(8) reference {  // so that it is copied in whole words
   node_id node;
   std::uint8_t size = 0;                 ///< words in use, 1 … 5; 0 is "no reference"
   std::array<std::uint32_t, 5> words{};  ///< in wire order; unused words are 0
@@ -65,7 +65,11 @@ struct reference {
   [[nodiscard]] constexpr bool empty() const noexcept { return size == 0; }
   /// As in Erlang, words that are missing count as 0.
   friend constexpr bool operator==(const reference& left, const reference& right) noexcept {
-    return left.node == right.node && left.words == right.words && left.empty() == right.empty();
+    // One by one: they were mostly written so just before, and reading several at once would wait for the cache.
+    for (std::size_t word = 0; word < left.words.size(); ++word) {
+      if (left.words[word] != right.words[word]) return false;
+    }
+    return left.node == right.node && left.empty() == right.empty();
   }
 };
 

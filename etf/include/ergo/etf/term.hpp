@@ -66,6 +66,34 @@ enum class tag : std::uint8_t {
   external_fun,
   record
 };
+
+// The first word of a term. It is one number and no four members, for these would be copied one by one, and reading
+// them together right after that waits for the cache.
+// spare: the low 16 of 28 bits of a short reference's first word, bits in the last byte of a bit string, sign of a
+// big integer. number: index of an atom or node (with 12 more bits of a short reference), arity, entries of a map,
+// first item of a list in its array.
+class term_head {
+ public:
+  constexpr term_head() noexcept = default;
+  constexpr term_head(detail::tag tag, std::uint8_t counted = 0, std::uint16_t spare = 0,
+                      std::uint32_t number = 0) noexcept  // NOLINT: written as four fields in braces
+      : word_{static_cast<std::uint64_t>(tag) | (std::uint64_t{counted} << 8) | (std::uint64_t{spare} << 16) |
+              (std::uint64_t{number} << 32)} {}
+
+  [[nodiscard]] constexpr detail::tag tag() const noexcept { return static_cast<detail::tag>(word_ & 0xFF); }
+  /// 1 when the term's value points to a detail::node.
+  [[nodiscard]] constexpr std::uint8_t counted() const noexcept { return (word_ >> 8) & 0xFF; }
+  [[nodiscard]] constexpr std::uint16_t spare() const noexcept { return (word_ >> 16) & 0xFFFF; }
+  [[nodiscard]] constexpr std::uint32_t number() const noexcept { return static_cast<std::uint32_t>(word_ >> 32); }
+  /// The same but for `counted`.
+  [[nodiscard]] constexpr term_head with_counted(std::uint8_t counted) const noexcept {
+    return {tag(), counted, spare(), number()};
+  }
+  friend constexpr bool operator==(term_head, term_head) noexcept = default;
+
+ private:
+  std::uint64_t word_ = 0;
+};
 }  // namespace detail
 
 struct fun_view;
@@ -162,22 +190,15 @@ class term {
     }
     return small(static_cast<std::int64_t>(value));
   }
+  [[nodiscard]] static term long_reference(const reference& value);
   [[nodiscard]] static term small(std::int64_t value) noexcept {
     term made;
-    made.head_.tag = detail::tag::integer;
+    made.head_ = detail::tag::integer;
     made.value_ = static_cast<std::uint64_t>(value);
     return made;
   }
 
-  // spare: the low 16 of 28 bits of a short reference's first word, bits in the last byte of a bit string, sign of a
-  // big integer. number: index of an atom or node (with 12 more bits of a short reference), arity, entries of a map,
-  // first item of a list in its array.
-  struct {
-    detail::tag tag = detail::tag::nil;
-    std::uint8_t counted = 0;  // 1 when value_ points to a detail::node
-    std::uint16_t spare = 0;
-    std::uint32_t number = 0;
-  } head_;
+  detail::term_head head_;
   std::uint64_t value_ = 0;
 };
 
