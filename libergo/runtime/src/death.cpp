@@ -64,14 +64,19 @@ event crash_report(process& self, const exit_reason& reason) {
                      {"trap_exit", self.exits_ == exits::trapped}}};
 }
 
+void clear(term& kept) noexcept {
+  if (!kept.is_nil()) kept = term{};
+}
+
 }  // namespace
 
 // After this every later signal gets `noproc`, the name is free, and whoever cared knows.
-void process_kernel::die(process& self, const exit_reason& reason) noexcept {
+void process_kernel::die(process& self) noexcept {
   self.life_ = process_state::life::dying;
+  const auto& reason = self.dying_of_;
   auto& runtime = self.node_->owner();
-  std::optional<event> report;
-  if (!reason.is_ordinary() && !self.quiet_) report = crash_report(self, reason);
+  std::unique_ptr<event> report;  // by pointer: most processes have nothing to report
+  if (!reason.is_ordinary() && !self.quiet_) report = std::make_unique<event>(crash_report(self, reason));
   self.unregister_name();
   self.leave_tenant();
   tell_relations(self, reason);
@@ -190,9 +195,8 @@ slice_end process_kernel::retire(process& self) noexcept {
   self.last_link_ = &self.first_;
   self.extras_.reset();
   self.held_up_ = false;
-  self.parent_ = term{};
-  self.ancestors_ = term{};
-  self.initial_call_ = term{};
+  for (auto* kept : {&self.parent_, &self.ancestors_, &self.initial_call_}) clear(*kept);
+  if (!self.dying_of_.is_normal()) self.dying_of_ = exit_reason::normal();
   self.life_ = process_state::life::unused;
   self.node_->owner().state().slots.give_back(&self, self.worker_->slots);
   return slice_end::gone;

@@ -73,7 +73,6 @@ slice_end process_kernel::slice(process& self) {
   self.work_done_ = self.sent_ = 0;
   take_signals(self);
   if (self.life_ == process_state::life::zombie) return slice_of_zombie(self);
-  exit_reason reason;
   try {
     while (self.life_ != process_state::life::dying) {
       if (self.yields_) {
@@ -85,13 +84,12 @@ slice_end process_kernel::slice(process& self) {
         if (self.life_ != process_state::life::dying) return slice_end::again;
       }
     }
-    reason = std::move(self.dying_of_);
   } catch (...) {
-    reason = reason_of_current_exception();
+    self.dying_of_ = reason_of_current_exception();
   }
   if (self.worker_->abandoned.load(std::memory_order_acquire))
     return slice_end::waiting;  // the runtime has gone: no more of the user's code
-  die(self, reason);
+  die(self);
   return self.operations_ == nullptr ? retire(self) : slice_end::waiting;
 }
 

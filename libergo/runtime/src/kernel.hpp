@@ -46,7 +46,7 @@ struct process_kernel {
   static bool advance(process& self);
   static bool take_arrived(process& self);
   static void resume(process& self, std::coroutine_handle<> suspended);
-  static void die(process& self, const exit_reason& reason) noexcept;
+  static void die(process& self) noexcept;
   static void tell_watcher(process& self, signal* asked, const exit_reason& reason);
   static void tell_first_watcher(process& self, const exit_reason& reason);
   static void tell_relations(process& self, const exit_reason& reason);

@@ -217,7 +217,7 @@ pid process::spawn(const spawn_options& options, std::unique_ptr<behaviour> body
 
 std::pair<pid, monitor_ref> process::spawn_watched(std::unique_ptr<behaviour> body) {
   const auto watch = next_reference(0);
-  auto started = runtime().start_process(*node_, {}, std::move(body), {.process = this, .watch = watch});
+  const auto started = runtime().start_process(*node_, {}, std::move(body), {.process = this, .watch = watch});
   if (!started) exit(exit_reason::from(started.error()));
   detail::note_monitor(*this, watch, destination{*started});
   return {*started, monitor_ref{detail::reference_of(id_.node, watch)}};

@@ -69,7 +69,7 @@ result<pid> runtime::spawn(local_node& on, const spawn_options& options, std::un
 }
 
 result<pid> runtime::start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body,
-                                   parentage from) {
+                                   const parentage& from) {
   if (state_->stopping.load(std::memory_order_acquire)) return fail(errc::stopped);
   auto* const thread = detail::current_worker();
   auto* const core = thread == nullptr ? nullptr : thread->lease();

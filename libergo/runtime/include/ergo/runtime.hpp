@@ -114,7 +114,7 @@ class runtime {
     std::uint64_t watch = 0;       // the parent's monitor of it; 0 for none
   };
   result<pid> start_process(local_node& on, const spawn_options& options, std::unique_ptr<behaviour> body,
-                            parentage parent);
+                            const parentage& parent);
 
   detail::runtime_state* state_;
   std::unique_ptr<detail::runtime_state>
