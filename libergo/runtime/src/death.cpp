@@ -79,9 +79,9 @@ void process_kernel::die(process& self) noexcept {
   if (!reason.is_ordinary() && !self.quiet_) report = std::make_unique<event>(crash_report(self, reason));
   self.unregister_name();
   self.leave_tenant();
-  tell_relations(self, reason);
-  fail_callers(self, reason);
-  abandon_own(self);
+  self.extras_ ? tell_relations(self, reason) : tell_first_watcher(self, reason);
+  if (self.first_ != nullptr || !self.open_calls_.empty()) fail_callers(self, reason);
+  if (self.calls_ != nullptr) abandon_own(self);
   if (report) runtime.report(*report);
   if (self.operations_ == nullptr) return;
   self.life_ = process_state::life::zombie;
@@ -96,7 +96,7 @@ void process_kernel::tell_watcher(process& self, signal* asked, const exit_reaso
   asked->weight = 0;
   asked->from = self.id_;
   asked->payload = reason.value();
-  self.node_->route(who, asked);
+  who.node == self.id_.node ? self.node_->route_local(who, asked) : self.node_->route(who, asked);
 }
 
 void process_kernel::tell_first_watcher(process& self, const exit_reason& reason) {
@@ -104,7 +104,6 @@ void process_kernel::tell_first_watcher(process& self, const exit_reason& reason
 }
 
 void process_kernel::tell_relations(process& self, const exit_reason& reason) {
-  if (!self.extras_) return tell_first_watcher(self, reason);
   auto& extras = *self.extras_;
   const bool in_order = self.node_->owner().state().options.manual;
   for_each(extras.links, in_order, [&](const pid& other, const link_state& link) {

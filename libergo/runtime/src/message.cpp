@@ -46,8 +46,9 @@ term message::to_term() const { return detail::message_term(*signal_); }
 
 std::optional<down> message::as_down() const {
   if (signal_->kind != signal_kind::down) return std::nullopt;
-  return down{signal_->tag.as_reference().value_or(reference{}), monitored_object(*signal_),
-              exit_reason{signal_->payload}};
+  const auto ref = signal_->tag.as_reference();  // one of this runtime's, or there was no such monitor
+  return down{ref ? detail::whole_reference(ref->node, detail::value_of(*ref)) : reference{},
+              monitored_object(*signal_), exit_reason{signal_->payload}};
 }
 
 std::optional<exit_message> message::as_exit() const {

@@ -216,11 +216,12 @@ pid process::spawn(const spawn_options& options, std::unique_ptr<behaviour> body
 }
 
 std::pair<pid, monitor_ref> process::spawn_watched(std::unique_ptr<behaviour> body) {
+  static const spawn_options ordinary;  // one for all: whoever reads one that was just written waits for the cache
   const auto watch = next_reference(0);
-  const auto started = runtime().start_process(*node_, {}, std::move(body), {.process = this, .watch = watch});
+  const auto started = runtime().start_process(*node_, ordinary, std::move(body), {.process = this, .watch = watch});
   if (!started) exit(exit_reason::from(started.error()));
   detail::note_monitor(*this, watch, destination{*started});
-  return {*started, monitor_ref{detail::reference_of(id_.node, watch)}};
+  return {*started, monitor_ref{detail::whole_reference(id_.node, watch)}};
 }
 
 result<pid> process::try_spawn(const spawn_options& options, std::unique_ptr<behaviour> body) {
@@ -318,7 +319,8 @@ bool process_kernel::settle(process& self, local_node& on, const spawn_options& 
                   .text = "process identifiers begin to repeat (runtime_options::compatibility)",
                   .reason = {}});
   }
-  self.id_ = pid{on.identity(), self.slot, serial};
+  const pid id{on.identity(), self.slot, serial};
+  self.id_ = id;
   self.node_ = &on;
   self.life_ = process_state::life::starting;
   self.exits_ = options.trap_exits ? exits::trapped : exits::deadly;
@@ -330,14 +332,14 @@ bool process_kernel::settle(process& self, local_node& on, const spawn_options& 
   self.deadline_ = self.armed_ = time_point::max();
   self.time_is_up_ = self.yields_ = false;
   self.dropped_ = self.rejected_ = 0;
-  self.group_leader_ = options.group_leader;
-  self.initial_call_ = options.initial_call;
+  if (!options.initial_call.is_nil()) self.initial_call_ = options.initial_call;
   self.name_ = atom{};
-  self.tenant.store(process_state::tenant_of(self.id_), std::memory_order_release);
+  self.tenant.store(process_state::tenant_of(id), std::memory_order_release);
   self.signals.open();
   if (options.name == atom{} || self.register_name(options.name)) return true;
   self.leave_tenant();
   self.body_.reset();
+  self.initial_call_ = term{};
   return false;
 }
 

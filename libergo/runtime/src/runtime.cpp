@@ -80,22 +80,23 @@ result<pid> runtime::start_process(local_node& on, const spawn_options& options,
     state_->slots.give_back(fresh);
     return fail(errc::name_taken, on.whereis(options.name).value_or(pid{}));
   }
-  const auto id = fresh->id();
+  fresh->group_leader_ =
+      from.process != nullptr && options.group_leader == pid{} ? from.process->group_leader_ : options.group_leader;
   if (auto* const parent = from.process) {
     if (from.start_call != 0) fresh->open_calls_.push_back({from.start_call, parent->id()});
     if (from.watch != 0) {
       const term ref{detail::reference_of(parent->id().node, from.watch)};
       fresh->watcher_ = make_signal(signal_kind::monitor, parent->id(), ref, term{});
     }
-    if (options.group_leader == pid{}) fresh->group_leader_ = parent->group_leader_;
     fresh->parent_ = parent->name() != atom{} ? term{parent->name()} : term{parent->id()};
     fresh->ancestors_ = parent->ancestors();
     if (options.to_parent == tie::link) detail::extras_of(*fresh).links.try_emplace(parent->id());
   }
-  auto& home = inside ? *core : *state_->cores[id.id % state_->cores.size()];
+  auto& home = inside ? *core : *state_->cores[fresh->slot % state_->cores.size()];
   fresh->home.store(&home, std::memory_order_release);
+  const result<pid> started{fresh->id()};  // not right after it was written: that would wait for the cache
   detail::make_runnable(*fresh);
-  return id;
+  return started;
 }
 
 void runtime::exit(const pid& target,
