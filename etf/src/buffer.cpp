@@ -31,15 +31,13 @@ void buffer::gather(const term& owner, std::string_view part) {
   gathered_ += part.size();
 }
 
-void buffer::insert(std::size_t offset, std::span<const std::byte> bytes) {
-  if (bytes.empty()) return;
-  static_cast<void>(reserve(bytes.size()));
+void buffer::move_behind(std::size_t offset, std::size_t old, std::size_t count) {
+  if (count > old) static_cast<void>(reserve(count - old));
   auto* const at = data_.get() + offset;
-  std::memmove(at + bytes.size(), at, size_ - offset);
-  std::memcpy(at, bytes.data(), bytes.size());
-  size_ += bytes.size();
+  std::memmove(at + count, at + old, size_ - offset - old);
+  size_ += count - old;
   for (auto moved = pieces_.rbegin(); moved != pieces_.rend() && moved->offset >= offset; ++moved)
-    moved->offset += bytes.size();
+    moved->offset += count - old;
 }
 
 buffer buffer::split(const mark& from) {

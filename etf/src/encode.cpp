@@ -42,6 +42,19 @@ constexpr std::size_t most_string_items = 65'535;
   return 3 + (static_cast<std::size_t>(std::bit_width(magnitude)) + 7) / 8;
 }
 
+/// Bytes of the commonest terms without parts; 0 for any other term.
+[[nodiscard]] std::size_t flat_size(const term& value) noexcept {
+  switch (term_access::tag_of(value)) {
+    case tag::nil: return 1;
+    case tag::integer: return integer_size(static_cast<std::int64_t>(term_access::value(value)));
+    case tag::floating: return 9;
+    case tag::atom: return atom_size(atom::from_index(term_access::number(value)));
+    case tag::pid: return 13 + atom_size(value.as_pid()->node.name());
+    case tag::binary: return 5 + value.bytes().size();
+    default: return 0;
+  }
+}
+
 /// Terms that stand in a row and are still to be visited.
 struct row {
   const term* next = nullptr;
@@ -73,18 +86,18 @@ class measure {
  private:
   void step(const term& value) {
     switch (term_access::tag_of(value)) {
-      case tag::nil: size_ += 1; return;
-      case tag::integer: size_ += integer_size(*value.as_integer()); return;
-      case tag::floating: size_ += 9; return;
-      case tag::atom: size_ += atom_size(*value.as_atom()); return;
-      case tag::pid: size_ += 13 + atom_size(value.as_pid()->node.name()); return;
+      case tag::nil:
+      case tag::integer:
+      case tag::floating:
+      case tag::atom:
+      case tag::pid:
+      case tag::binary: size_ += flat_size(value); return;
       case tag::port:
         size_ += (is_small_port(value.as_port()->id) ? 9 : 13) + atom_size(value.as_port()->node.name());
         return;
       case tag::short_reference:
       case tag::reference: add_reference(*value.as_reference()); return;
       case tag::big: add_big(detail::big_of(value)); return;
-      case tag::binary: size_ += 5 + value.bytes().size(); return;
       case tag::bits: size_ += 6 + value.bytes().size(); return;
       case tag::tuple: add(value.elements().size() <= 255 ? 2 : 5, value.elements()); return;
       case tag::map: add(5, value.entries()); return;
@@ -327,7 +340,10 @@ void write_flat(buffer& out, const Put& put) {
 
 }  // namespace
 
-std::size_t encoded_size(const term& value) noexcept { return measure{}.run(value); }
+std::size_t encoded_size(const term& value) noexcept {
+  const auto flat = flat_size(value);
+  return flat != 0 ? flat : measure{}.run(value);
+}
 
 void encode(buffer& out, const term& value, const encode_options& options) {
   const auto before = out.here();

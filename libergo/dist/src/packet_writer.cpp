@@ -22,6 +22,8 @@ constexpr std::byte first_fragment_tag{69};
 constexpr std::byte fragment_tag{70};
 constexpr std::size_t longest_packet = 0x7FFF'FFFF;
 constexpr std::size_t longest_header = 2 + 16 + 1 + 128 + etf::packet_atoms::most * (1 + 2 + 1020);
+constexpr std::uint16_t spelled_out = 8U << 8;     // in the half-byte of a reference
+constexpr std::uint16_t long_atoms = 1U << 8;      // in the one behind the last reference
 constexpr std::size_t worth_gathering = 4U << 10;  // smaller parts of a binary are cheaper to copy
 
 [[noreturn]] void stop(std::string_view reason) {
@@ -82,45 +84,50 @@ std::string_view lethal(const header_plan& plan, flags negotiated) {
 // Entries take effect one after the other, also in the receiver: two atoms of one packet may share a slot.
 std::size_t atom_cache_writer::plan(std::span<const etf::atom> atoms) noexcept {
   atoms_ = atoms;
-  long_ = false;
-  std::size_t texts = 0;
-  std::size_t fresh = 0;
-  for (std::size_t place = 0; place < atoms.size(); ++place) {
-    auto& cached = cached_[slot_of(atoms[place])];
-    fresh_[place] = cached != atoms[place].index() + 1;
-    if (!fresh_[place]) continue;
-    cached = atoms[place].index() + 1;
-    const auto size = atoms[place].text().size();
-    long_ = long_ || size > 255;
-    texts += size;
-    ++fresh;
-  }
+  spelled_ = 0;
   if (atoms.empty()) return 1;
-  return 1 + (atoms.size() / 2 + 1) + atoms.size() + fresh * (long_ ? 2 : 1) + texts;
+  std::size_t texts = 0;
+  bool longer = false;
+  for (std::size_t place = 0; place < atoms.size(); ++place) {
+    const auto slot = slot_of(atoms[place]);
+    auto& cached = cached_[slot];
+    references_[place] = static_cast<std::uint16_t>(slot);
+    if (cached == atoms[place].index() + 1) continue;
+    cached = atoms[place].index() + 1;
+    references_[place] |= spelled_out;
+    const auto size = atoms[place].text().size();
+    longer = longer || size > 255;
+    texts += size;
+    ++spelled_;
+  }
+  references_[atoms.size()] = longer ? long_atoms : 0;
+  references_[atoms.size() + 1] = 0;
+  return 1 + (atoms.size() / 2 + 1) + atoms.size() + spelled_ * (longer ? 2 : 1) + texts;
 }
 
 std::byte* atom_cache_writer::write(std::byte* to) const noexcept {
   const auto count = atoms_.size();
   *to++ = static_cast<std::byte>(count);
   if (count == 0) return to;
-  auto* const half_bytes = to;
-  to += count / 2 + 1;
-  std::fill(half_bytes, to, std::byte{0});
-  const auto put_half = [half_bytes](std::size_t place, std::size_t value) {
-    half_bytes[place / 2] |= static_cast<std::byte>(value << (place % 2 * 4));
-  };
-  for (std::size_t place = 0; place < count; ++place) {
-    const auto slot = slot_of(atoms_[place]);
-    put_half(place, (slot >> 8) | (fresh_[place] ? 8U : 0U));
-    *to++ = static_cast<std::byte>(slot & 0xFF);
-    if (!fresh_[place]) continue;
+  const auto half_byte = [this](std::size_t place) { return unsigned{references_[place]} >> 8; };
+  for (std::size_t place = 0; place <= count; place += 2)
+    *to++ = static_cast<std::byte>(half_byte(place) | half_byte(place + 1) << 4);
+  if (spelled_ != 0) return write_spelled(to);
+  for (std::size_t place = 0; place < count; ++place) *to++ = static_cast<std::byte>(references_[place]);
+  return to;
+}
+
+std::byte* atom_cache_writer::write_spelled(std::byte* to) const noexcept {
+  const bool longer = references_[atoms_.size()] == long_atoms;
+  for (std::size_t place = 0; place < atoms_.size(); ++place) {
+    *to++ = static_cast<std::byte>(references_[place]);
+    if ((references_[place] & spelled_out) == 0) continue;
     const auto text = atoms_[place].text();
-    if (long_) *to++ = static_cast<std::byte>(text.size() >> 8);
+    if (longer) *to++ = static_cast<std::byte>(text.size() >> 8);
     *to++ = static_cast<std::byte>(text.size() & 0xFF);
     if (!text.empty()) std::memcpy(to, text.data(), text.size());
     to += text.size();
   }
-  put_half(count, long_ ? 1 : 0);
   return to;
 }
 
@@ -137,28 +144,32 @@ void packet_writer::forget() noexcept {
   if (cache_) cache_->known.forget();
 }
 
-// `head` and what names the atoms. From here on the peer is taken to know them.
-bytes_view packet_writer::header(bytes_view head, std::span<const etf::atom> atoms) {
-  const auto size = cache_ ? cache_->known.plan(atoms) : 1;
-  try {
-    scratch_.resize(head.size() + size);
-  } catch (...) {
-    forget();
-    throw;
-  }
-  auto* const behind = std::ranges::copy(head, scratch_.data()).out;
-  *behind = std::byte{0};
-  if (cache_) cache_->known.write(behind);
-  return scratch_;
+// Bytes that name the atoms. From here on the peer is taken to know them.
+std::size_t packet_writer::plan(std::span<const etf::atom> atoms) noexcept {
+  return cache_ ? cache_->known.plan(atoms) : 1;
+}
+
+std::byte* packet_writer::write_atoms(std::byte* to) const noexcept {
+  if (cache_) return cache_->known.write(to);
+  *to = std::byte{0};
+  return to + 1;
+}
+
+void packet_writer::append_atoms(etf::buffer& out, std::span<const etf::atom> atoms) {
+  const auto size = plan(atoms);
+  write_atoms(out.reserve(size));
+  out.commit(size);
 }
 
 // ----- whole packets ------------------------------------------------------------------------------------------------
 
+// Room for a header as long as the last one is left, so that most need not move what stands behind them.
 packet_start packet_writer::begin(etf::buffer& out) {
   if (form_of(negotiated_) == packet_form::pass_through) return begin_pass_through(out);
-  const packet_start start{out.here()};
+  const packet_start start{.before = out.here(), .header = usual_header_};
   large_.reset();
-  out.append_u32(0);
+  static_cast<void>(out.reserve(length_size + usual_header_));
+  out.commit(length_size + usual_header_);
   if (cache_) {
     cache_->atoms.clear();
     out.set_atoms(&cache_->atoms);
@@ -168,7 +179,7 @@ packet_start packet_writer::begin(etf::buffer& out) {
 
 bool packet_writer::end(etf::buffer& out, const packet_start& start) {
   if (form_of(negotiated_) == packet_form::pass_through) return close(out, start.before);
-  const auto begin = start.before.size + start.before.gathered + length_size;
+  const auto begin = start.before.size + start.before.gathered + length_size + start.header;
   const auto payload = start.payload == 0 ? 0 : out.size() - start.payload;
   if (payload > options_.fragment && negotiated_.has(flag::fragments)) {
     large_ = cut(out, start, out.size() - payload - begin);
@@ -176,16 +187,23 @@ bool packet_writer::end(etf::buffer& out, const packet_start& start) {
   }
   if (out.size() - begin > longest_packet - longest_header) return false;
   refuse_lethal({.form = packet_form::header, .atoms = atoms().size()}, negotiated_);
+  write_header(out, start);
+  out.set_atoms(nullptr);
+  return close(out, start.before);
+}
+
+void packet_writer::write_header(etf::buffer& out, const packet_start& start) {
   static constexpr std::array head{term_version, whole_tag};
-  const auto before_terms = header(head, atoms());
+  const auto size = head.size() + plan(atoms());
+  std::byte* to = nullptr;
   try {
-    out.insert(start.before.size + length_size, before_terms);
+    to = out.make_gap(start.before.size + length_size, start.header, size);
   } catch (...) {
     forget();
     throw;
   }
-  out.set_atoms(nullptr);
-  return close(out, start.before);
+  write_atoms(std::ranges::copy(head, to).out);
+  if (!cache_ || cache_->known.spelled() == 0) usual_header_ = size;
 }
 
 std::optional<fragmenter> packet_writer::take_large() { return std::exchange(large_, std::nullopt); }
@@ -216,10 +234,11 @@ void append_tick(etf::buffer& out) { out.append_u32(0); }
 
 fragmenter packet_writer::cut(etf::buffer& out, const packet_start& start, std::size_t control) {
   std::vector<etf::atom> used{atoms().begin(), atoms().end()};
-  fragmenter made{out.split(start.before), length_size};
+  const auto terms = length_size + start.header;
+  fragmenter made{out.split(start.before), terms};
   out.set_atoms(nullptr);
   made.atoms_ = std::move(used);
-  made.size_ = made.message_.size() - length_size;
+  made.size_ = made.message_.size() - terms;
   made.fragment_ = options_.fragment;
   made.first_ = control + options_.fragment;
   made.sequence_ = ++last_sequence_;
@@ -261,7 +280,8 @@ void fragmenter::next(etf::buffer& out, packet_writer& writer) {
   try {
     out.append_u32(0);
     const auto head = fragment_head(first ? first_fragment_tag : fragment_tag, sequence_, left_);
-    out.append(as_text(first ? writer.header(head, atoms_) : bytes_view{head}));
+    out.append(as_text(head));
+    if (first) writer.append_atoms(out, atoms_);
     copy(out, message_, at, count);
   } catch (...) {
     out.rewind(before);

@@ -190,7 +190,7 @@ TEST_CASE("what is written behind a header is whole when memory was short, and b
     while (large->left() != 0) step([&](etf::buffer& out) { large->next(out, writer); });
   }
   CHECK(got == std::vector{first, second, first, second});
-  CHECK(failures >= 4);  // many more where a thread keeps no memory for small buffers: under sanitizers
+  CHECK(failures >= 2);  // many more where a thread keeps no memory for small buffers: under sanitizers
 }
 
 TEST_CASE("fragments are read without a loss when memory runs out") {

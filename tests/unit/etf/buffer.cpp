@@ -109,7 +109,7 @@ TEST_CASE("a part of a binary is gathered, and keeps the binary alive", "[etf][b
   CHECK(out.pieces().size() == 1);
 }
 
-TEST_CASE("bytes are put in front of others, and pieces move with what they stand before", "[etf][buffer]") {
+TEST_CASE("a gap is made in front of others, and pieces move with what they stand before", "[etf][buffer]") {
   const std::string whole = "ab[one]cd[two][three]ef";
   for (std::size_t offset = 0; offset <= 6; ++offset) {
     buffer out;
@@ -119,14 +119,18 @@ TEST_CASE("bytes are put in front of others, and pieces move with what they stan
     out.gather(etf::binary("[two]"));
     out.gather(etf::binary("[three]"));
     out.append("ef");
-    out.insert(offset, {});
+    static_cast<void>(out.make_gap(offset, 0, 0));
     CHECK(out.to_string() == whole);
-    out.insert(offset, bytes_of("NEW"));
     constexpr std::size_t places[] = {0, 1, 2, 8, 9, 22, 23};
     const auto at = places[offset];
     INFO(offset);
-    CHECK(out.to_string() == whole.substr(0, at) + "NEW" + whole.substr(at));
-    CHECK(out.size() == whole.size() + 3);
+    std::size_t old = 0;
+    for (const std::string text : {"NEW", "LONGER", "SHORT", "", "X"}) {
+      std::ranges::copy(bytes_of(text), out.make_gap(offset, old, text.size()));
+      CHECK(out.to_string() == whole.substr(0, at) + text + whole.substr(at));
+      CHECK(out.size() == whole.size() + text.size());
+      old = text.size();
+    }
   }
 }
 
@@ -134,7 +138,7 @@ TEST_CASE("much is put in front of little", "[etf][buffer]") {
   buffer out;
   out.append("tail");
   const std::string large(100'000, 'x');
-  out.insert(0, bytes_of(large));
+  std::ranges::copy(bytes_of(large), out.make_gap(0, 0, large.size()));
   CHECK(out.to_string() == large + "tail");
 }
 

@@ -77,9 +77,14 @@ class buffer {
   void gather(const term& binary) { gather(binary, binary.bytes()); }
   /// The same for a part of the bytes that `owner` keeps alive.
   void gather(const term& owner, std::string_view part);
-  /// Puts `bytes` in front of what stands at `offset` of the collected bytes; pieces from there on move with it. After
-  /// `std::bad_alloc` nothing has changed; there is none when there was room.
-  void insert(std::size_t offset, std::span<const std::byte> bytes);
+  /// Makes a gap of `count` bytes, to be written by the caller, of the `old` bytes at `offset` of the collected ones.
+  /// What stands behind moves, pieces too. After `std::bad_alloc` nothing has changed; there is none when there was
+  /// room.
+  [[nodiscard]] std::byte* make_gap(std::size_t offset, std::size_t old, std::size_t count) {
+    if (old != count) [[unlikely]]
+      move_behind(offset, old, count);
+    return data_.get() + offset;
+  }
   void clear() noexcept { rewind({}); }
 
   /// A length that a buffer had.
@@ -106,6 +111,7 @@ class buffer {
 
  private:
   void grow(std::size_t count);
+  void move_behind(std::size_t offset, std::size_t old, std::size_t count);
   template <typename Unsigned>
   void append_big_endian(Unsigned value) {
     auto* to = reserve(sizeof value) + sizeof value;

@@ -6,7 +6,6 @@
 #include <ergo/etf/buffer.hpp>
 
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -41,14 +40,19 @@ class atom_cache_writer {
   [[nodiscard]] std::size_t plan(std::span<const etf::atom> atoms) noexcept;
   /// Writes the header that was planned, `n flags references`, and returns the position behind it.
   std::byte* write(std::byte* to) const noexcept;
+  /// How many atoms of the header that was planned are spelled out, because the receiver does not have them.
+  [[nodiscard]] std::size_t spelled() const noexcept { return spelled_; }
   /// Takes the cache for empty, which is always safe: what is used next is spelled out.
   void forget() noexcept { cached_ = {}; }
 
  private:
+  std::byte* write_spelled(std::byte* to) const noexcept;
+
   std::span<const etf::atom> atoms_;
-  std::bitset<etf::packet_atoms::most> fresh_;  // which of them are spelled out
-  bool long_{false};                            // one of these has more than 255 bytes
-  std::array<std::uint32_t, slots> cached_{};   // index + 1 of an atom
+  // Of each its slot and `spelled_out`; behind the last, what the header says about all of them.
+  std::array<std::uint16_t, etf::packet_atoms::most + 2> references_{};
+  std::size_t spelled_{};                      // how many of them are spelled out
+  std::array<std::uint32_t, slots> cached_{};  // index + 1 of an atom
 };
 
 class packet_writer;
@@ -94,6 +98,7 @@ struct packet_writer_options {
 /// Where a packet began in a buffer.
 struct packet_start {
   etf::buffer::mark before;  // the buffer in front of the length
+  std::size_t header{};      // bytes that are left for what stands in front of the terms
   std::size_t payload{};     // size of the buffer where the payload began; 0 = there is none
 };
 
@@ -124,13 +129,16 @@ class packet_writer {
 
   [[nodiscard]] std::span<const etf::atom> atoms() const;
   [[nodiscard]] fragmenter cut(etf::buffer& out, const packet_start& start, std::size_t control);
-  [[nodiscard]] bytes_view header(bytes_view head, std::span<const etf::atom> atoms);
+  [[nodiscard]] std::size_t plan(std::span<const etf::atom> atoms) noexcept;
+  std::byte* write_atoms(std::byte* to) const noexcept;
+  void write_header(etf::buffer& out, const packet_start& start);
+  void append_atoms(etf::buffer& out, std::span<const etf::atom> atoms);
   void forget() noexcept;
 
   flags negotiated_;
   packet_writer_options options_;
   std::unique_ptr<cache> cache_;  // null when it was not negotiated
-  std::vector<std::byte> scratch_;
+  std::size_t usual_header_{0};   // bytes in front of the terms of the last packet that spelled out no atom
   std::uint64_t last_sequence_{0};
   std::optional<fragmenter> large_;
 };
