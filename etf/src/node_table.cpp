@@ -5,6 +5,7 @@
 
 #include <sys/random.h>
 
+#include <array>
 #include <chrono>
 
 namespace ergo::inline v0::etf {
@@ -54,8 +55,25 @@ std::expected<node_id, error> node_id::make(atom name, std::uint32_t creation) {
 atom node_id::name() const noexcept { return all_nodes[index_].name; }
 std::uint32_t node_id::creation() const noexcept { return all_nodes[index_].creation; }
 
+namespace {
+
+// What a connection brings is of the same two nodes again and again. Index 0: nothing yet.
+struct recent_node {
+  incarnation node;
+  std::uint32_t index = 0;
+};
+constinit thread_local std::array<recent_node, 4> recent_nodes{};
+
+}  // namespace
+
 errc intern_node(atom name, std::uint32_t creation, const decode_limits& limits, node_id& made) {
+  auto& recent = recent_nodes[name.index() % recent_nodes.size()];
+  if (recent.index != 0 && recent.node.name == name && recent.node.creation == creation) {
+    made = node_id::from_index(recent.index);
+    return errc::ok;
+  }
   if (const auto found = all_nodes.find({name, creation})) {
+    recent = {{name, creation}, *found};
     made = node_id::from_index(*found);
     return errc::ok;
   }

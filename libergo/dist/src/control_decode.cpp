@@ -189,115 +189,113 @@ control::message read_message(fields& f, operation op) {
   return control::send{};
 }
 
-// The messages of nearly all packets, read without a term; nothing when the bytes are anything else, or not plain.
-std::optional<received_control> scan_send(bytes_view& input, operation op, std::size_t arity,
-                                          const etf::decode_limits& limits) {
-  etf::pid from{};
-  etf::pid to{};
+// The messages of nearly all packets, read without a term; false when the bytes are anything else, or not plain.
+bool scan_send(bytes_view& input, std::size_t arity, const etf::decode_limits& limits, received_control& out) {
   etf::atom ignored;
-  switch (op) {
-    case operation::send_sender:
-      if (arity != 3 || !etf::scan_pid(input, from, limits) || !etf::scan_pid(input, to, limits)) return std::nullopt;
-      return received_control{control::send{from, to}, op};
-    case operation::send:
-      if (arity != 3 || !etf::scan_atom(input, ignored, limits) || !etf::scan_pid(input, to, limits))
-        return std::nullopt;
-      return received_control{control::send{std::nullopt, to}, op};
+  switch (out.op) {
+    case operation::send_sender: {
+      auto& made = out.message.emplace<control::send>();
+      return arity == 3 && etf::scan_pid(input, made.from.emplace(), limits) && etf::scan_pid(input, made.to, limits);
+    }
+    case operation::send: {
+      auto& made = out.message.emplace<control::send>();
+      return arity == 3 && etf::scan_atom(input, ignored, limits) && etf::scan_pid(input, made.to, limits);
+    }
     case operation::reg_send: {
-      etf::atom name;
-      if (arity != 4 || !etf::scan_pid(input, from, limits) || !etf::scan_atom(input, ignored, limits) ||
-          !etf::scan_atom(input, name, limits))
-        return std::nullopt;
-      return received_control{control::reg_send{from, name}, op};
+      auto& made = out.message.emplace<control::reg_send>();
+      return arity == 4 && etf::scan_pid(input, made.from, limits) && etf::scan_atom(input, ignored, limits) &&
+             etf::scan_atom(input, made.name, limits);
     }
     case operation::alias_send: {
-      etf::reference alias;
-      if (arity != 3 || !etf::scan_pid(input, from, limits) || !etf::scan_reference(input, alias, limits))
-        return std::nullopt;
-      return received_control{control::alias_send{from, alias}, op};
+      auto& made = out.message.emplace<control::alias_send>();
+      return arity == 3 && etf::scan_pid(input, made.from, limits) && etf::scan_reference(input, made.alias, limits);
     }
-    default: return std::nullopt;
+    default: return false;
   }
 }
 
 // What every call from another node brings beside its request.
-std::optional<received_control> scan_monitor(bytes_view& input, operation op, std::size_t arity,
-                                             const control_context& context, const etf::decode_limits& limits) {
-  etf::pid from{};
-  etf::pid process{};
+template <typename Monitor>
+bool scan_monitor(bytes_view& input, std::size_t arity, const control_context& context,
+                  const etf::decode_limits& limits, received_control& out) {
+  auto& made = out.message.emplace<Monitor>();
+  if (arity != 4 || !etf::scan_pid(input, made.from, limits) || made.from.node.name() != context.peer) return false;
   etf::atom name;
-  etf::reference ref;
-  if (arity != 4 || !etf::scan_pid(input, from, limits) || from.node.name() != context.peer) return std::nullopt;
-  const bool by_name = etf::scan_atom(input, name, limits);
-  if (!by_name && !etf::scan_pid(input, process, limits)) return std::nullopt;
-  if (!etf::scan_reference(input, ref, limits)) return std::nullopt;
-  const auto target = by_name ? control::process_name{name} : control::process_name{process};
-  if (op == operation::monitor_p) return received_control{control::monitor{from, target, ref}, op};
-  return received_control{control::demonitor{from, target, ref}, op};
+  if (etf::scan_atom(input, name, limits)) {
+    made.target = name;
+  } else if (!etf::scan_pid(input, std::get<etf::pid>(made.target), limits)) {
+    return false;
+  }
+  return etf::scan_reference(input, made.ref, limits);
 }
 
 // The form in which OTP 28 and 29 send to aliases, and priority messages.
-std::optional<received_control> scan_altact(bytes_view& input, std::size_t arity, const etf::decode_limits& limits) {
+bool scan_altact(bytes_view& input, std::size_t arity, const etf::decode_limits& limits, received_control& out) {
   std::int64_t flags = 0;
   etf::pid from{};
-  if (arity != 4 || !etf::scan_integer(input, flags) || !etf::scan_pid(input, from, limits)) return std::nullopt;
+  if (arity != 4 || !etf::scan_integer(input, flags) || !etf::scan_pid(input, from, limits)) return false;
   const auto how = (flags & 1) != 0 ? control::urgency::priority : control::urgency::ordinary;
   switch (static_cast<std::uint64_t>(flags) & ~altact::priority) {
     case altact::alias: {
-      etf::reference alias;
-      if (!etf::scan_reference(input, alias, limits)) return std::nullopt;
-      return received_control{control::alias_send{from, alias, how}, operation::altact_sig_send};
+      auto& made = out.message.emplace<control::alias_send>(from, etf::reference{}, how);
+      return etf::scan_reference(input, made.alias, limits);
     }
     case altact::name: {
-      etf::atom name;
-      if (!etf::scan_atom(input, name, limits)) return std::nullopt;
-      return received_control{control::reg_send{from, name, how}, operation::altact_sig_send};
+      auto& made = out.message.emplace<control::reg_send>(from, etf::atom{}, how);
+      return etf::scan_atom(input, made.name, limits);
     }
     case 0: {
-      etf::pid to{};
-      if (!etf::scan_pid(input, to, limits)) return std::nullopt;
-      return received_control{control::send{from, to, how}, operation::altact_sig_send};
+      auto& made = out.message.emplace<control::send>(from, etf::pid{}, how);
+      return etf::scan_pid(input, made.to, limits);
     }
-    default: return std::nullopt;
+    default: return false;
   }
 }
 
 // `terms` is advanced behind the control message when it was read.
-std::optional<received_control> scan_control(bytes_view& terms, const control_context& context,
-                                             const etf::decode_limits& limits) {
-  if (terms.size() < 4 || terms[0] != small_tuple || terms[2] != small_integer) return std::nullopt;
+bool scan_control(bytes_view& terms, const control_context& context, const etf::decode_limits& limits,
+                  received_control& out) {
+  if (terms.size() < 4 || terms[0] != small_tuple || terms[2] != small_integer) return false;
   const auto arity = std::to_integer<std::size_t>(terms[1]);
-  const auto op = static_cast<operation>(terms[3]);
+  out.op = static_cast<operation>(terms[3]);
   bytes_view rest = terms.subspan(4);
-  const bool monitors = op == operation::monitor_p || op == operation::demonitor_p;
-  auto scanned = monitors                           ? scan_monitor(rest, op, arity, context, limits)
-                 : op == operation::altact_sig_send ? scan_altact(rest, arity, limits)
-                                                    : scan_send(rest, op, arity, limits);
-  if (scanned) terms = rest;
-  return scanned;
+  const auto scanned = [&] {
+    switch (out.op) {
+      case operation::monitor_p: return scan_monitor<control::monitor>(rest, arity, context, limits, out);
+      case operation::demonitor_p: return scan_monitor<control::demonitor>(rest, arity, context, limits, out);
+      case operation::altact_sig_send: return scan_altact(rest, arity, limits, out);
+      default: return scan_send(rest, arity, limits, out);
+    }
+  };
+  if (!scanned()) return false;
+  terms = rest;
+  return true;
 }
 
-std::expected<received_control, control_error> with_payload(received_control control, bytes_view rest,
-                                                            packet_form form) {
-  if (!has_payload(control.op)) return control;
+std::optional<control_error> find_payload(received_control& control, bytes_view rest, packet_form form) {
+  if (!has_payload(control.op)) return std::nullopt;
   const auto number = static_cast<std::uint64_t>(control.op);
   const std::size_t version = form == packet_form::pass_through ? 1 : 0;
-  if (rest.size() <= version) return std::unexpected{control_error{control_errc::no_payload, number, 0, {}}};
+  if (rest.size() <= version) return control_error{control_errc::no_payload, number, 0, {}};
   if (version != 0 && rest[0] != term_version)
-    return std::unexpected{control_error{control_errc::bad_term, number, 0, {etf::errc::bad_version, 0}}};
+    return control_error{control_errc::bad_term, number, 0, {etf::errc::bad_version, 0}};
   control.payload = rest.subspan(version);
-  return control;
+  return std::nullopt;
 }
 
 std::expected<received_control, control_error> decode_terms(bytes_view terms, packet_form form,
                                                             const control_context& context,
                                                             const etf::decode_limits& limits) {
-  if (auto scanned = scan_control(terms, context, limits)) return with_payload(std::move(*scanned), terms, form);
-  auto decoded = etf::decode_bare(terms, limits);
-  if (!decoded) return std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
-  auto control = read_control(decoded->value, context);
-  if (!control) return control;
-  return with_payload(std::move(*control), terms.subspan(decoded->consumed), form);
+  std::expected<received_control, control_error> made{std::in_place};
+  if (!scan_control(terms, context, limits, *made)) {
+    auto decoded = etf::decode_bare(terms, limits);
+    if (!decoded) return std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
+    made = read_control(decoded->value, context);
+    if (!made) return made;
+    terms = terms.subspan(decoded->consumed);
+  }
+  if (const auto failed = find_payload(*made, terms, form)) made = std::unexpected{*failed};
+  return made;
 }
 
 }  // namespace

@@ -53,11 +53,19 @@ inline constexpr std::array operation_rows{
     operation_row{operation::altact_sig_send, "ALTACT_SIG_SEND", 4, payload::follows, 0},
 };
 
+/// The place of each number's row; that of the numbers without one is behind the last.
+inline constexpr auto row_places = [] {
+  std::array<std::uint8_t, static_cast<std::size_t>(operation::altact_sig_send) + 1> places{};
+  places.fill(operation_rows.size());
+  for (std::size_t place = 0; place < operation_rows.size(); ++place)
+    places[static_cast<std::size_t>(operation_rows[place].op)] = static_cast<std::uint8_t>(place);
+  return places;
+}();
+
 /// The row of an operation; null for a number that nobody may send.
 [[nodiscard]] constexpr const operation_row* find_operation(std::uint64_t number) {
-  for (const operation_row& row : operation_rows)
-    if (static_cast<std::uint64_t>(row.op) == number) return &row;
-  return nullptr;
+  if (number >= row_places.size() || row_places[number] == operation_rows.size()) return nullptr;
+  return &operation_rows[row_places[number]];
 }
 
 /// Flags of ALTACT_SIG_SEND.

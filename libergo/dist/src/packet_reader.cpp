@@ -96,10 +96,25 @@ packet_reader::failure packet_reader::read_atoms(bytes_view& rest, const etf::de
   };
   const std::size_t width = (half(count) & long_atoms) != 0 ? 2 : 1;
   if (cache_.empty()) cache_.resize(slots);
+  if (take_known(rest, half_bytes, count)) return std::nullopt;
   for (std::size_t place = 0; place < count; ++place) {
     if (const auto failed = read_reference(rest, half(place), width, limits)) return failed;
   }
   return std::nullopt;
+}
+
+// What nearly all headers are: of nothing but atoms that have come before. False, and nothing is taken, of any other.
+bool packet_reader::take_known(bytes_view& rest, bytes_view half_bytes, std::size_t count) {
+  if (rest.size() < count) return false;
+  for (std::size_t place = 0; place < count; ++place) {
+    const auto half = std::to_integer<unsigned>(half_bytes[place / 2]) >> (place % 2 * 4);
+    const auto cached = cache_[(half & 7U) << 8 | std::to_integer<unsigned>(rest[place])];
+    if ((half & new_entry) != 0 || cached == 0) return false;
+    atoms_[place] = etf::atom::from_index(cached - 1);
+  }
+  count_ = count;
+  rest = rest.subspan(count);
+  return true;
 }
 
 packet_reader::failure packet_reader::read_reference(bytes_view& rest, std::uint8_t half, std::size_t width,

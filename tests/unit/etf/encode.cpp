@@ -214,6 +214,42 @@ TEST_CASE("values are scanned from the front and leave the rest", "[etf][scan]")
   CHECK_FALSE(etf::scan_atom(input, atom, limits));
 }
 
+TEST_CASE("identifiers whose node is named in the header are scanned like those that spell it", "[etf][scan]") {
+  const std::array<etf::atom, 1> atoms{etf::atom::of("x@y")};
+  const etf::decode_limits limits{.cache = atoms};
+  const auto bytes = unhex("58 5200 0000000100000002 00000007 5a0003 5200 00000007 000000010000000200000003 5200");
+  auto input = bytes_of(bytes);
+  etf::pid pid;
+  etf::reference reference;
+  etf::atom atom;
+  CHECK_FALSE(etf::scan_reference(input, reference, limits));
+  REQUIRE(etf::scan_pid(input, pid, limits));
+  CHECK(pid == etf::pid{etf::node_id::make(atoms[0], 7).value(), 1, 2});
+  CHECK_FALSE(etf::scan_pid(input, pid, limits));
+  REQUIRE(etf::scan_reference(input, reference, limits));
+  CHECK(reference == etf::reference{pid.node, 3, {1, 2, 3}});
+  REQUIRE(etf::scan_atom(input, atom, limits));
+  CHECK(atom == atoms[0]);
+  CHECK(input.empty());
+}
+
+TEST_CASE("a reference to no atom of the header is no identifier, and the input stays", "[etf][scan]") {
+  const std::array<etf::atom, 1> atoms{"ok"_atom};
+  const etf::decode_limits limits{.cache = atoms};
+  etf::reference reference;
+  etf::atom atom;
+  etf::pid pid;
+  for (const auto* const text :
+       {"58 5201 0000000100000002 00000007", "5a0003 5201 00000007 000000010000000200000003", "5201"}) {
+    const auto bytes = unhex(text);
+    auto input = bytes_of(bytes);
+    CHECK_FALSE(etf::scan_pid(input, pid, limits));
+    CHECK_FALSE(etf::scan_reference(input, reference, limits));
+    CHECK_FALSE(etf::scan_atom(input, atom, limits));
+    CHECK(input.size() == bytes.size());
+  }
+}
+
 TEST_CASE("a scan that fails leaves its input and its result", "[etf][scan]") {
   const auto bytes = unhex("6e0900ffffffffffffffff01");
   auto input = bytes_of(bytes);

@@ -48,8 +48,8 @@ struct control_context {
 
 /// A control message with what belongs to it.
 struct received_control {
-  control::message message;
-  operation op;  ///< The form in which it was sent, for traces.
+  control::message message{};
+  operation op{};  ///< The form in which it was sent, for traces.
   /// The reason of an `exit`, `exit2` or `down` in the old forms; otherwise it is the payload.
   std::optional<etf::term> reason{};
   /// The payload without its 131, for `etf::decode_bare`; empty for operations without one. Part of the packet's body.

@@ -120,6 +120,7 @@ class packet_reader {
   using failure = std::optional<packet_error>;
 
   [[nodiscard]] failure read_atoms(bytes_view& rest, const etf::decode_limits& limits);
+  [[nodiscard]] bool take_known(bytes_view& rest, bytes_view half_bytes, std::size_t count);
   [[nodiscard]] failure read_reference(bytes_view& rest, std::uint8_t half, std::size_t width,
                                        const etf::decode_limits& limits);
   [[nodiscard]] result begin(bytes_view rest, const std::shared_ptr<const void>* owner,
