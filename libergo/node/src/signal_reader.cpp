@@ -1,6 +1,8 @@
 // One function per control message (protocol §4.1), with the checks of §4.2.
 #include "signal_reader.hpp"
 
+#include "unwrap.hpp"
+
 #include <ergo/etf/text.hpp>
 #include <ergo/runtime.hpp>
 
@@ -122,8 +124,19 @@ signal_reader::outcome signal_reader::take(const dist::framed_message& message, 
 
 std::expected<term, std::string> signal_reader::payload() {
   if (current_->reason) return *std::move(current_->reason);
-  auto decoded = etf::decode_bare(current_->payload, limits_);
-  if (!decoded) return std::unexpected{describe("a payload that is no term", decoded.error())};
+  auto rest = current_->payload;
+  return next_part(rest);
+}
+
+// The term at the front of `rest`, which is a part of the payload.
+std::expected<term, std::string> signal_reader::next_part(dist::bytes_view& rest) {
+  auto decoded = etf::decode_bare(rest, limits_);
+  if (!decoded) {
+    auto failed = decoded.error();
+    failed.offset += current_->payload.size() - rest.size();
+    return std::unexpected{describe("a payload that is no term", failed)};
+  }
+  rest = rest.subspan(decoded->consumed);
   return std::move(decoded->value);
 }
 
@@ -134,17 +147,40 @@ bool signal_reader::take_answer(const pid& from, term& content) const {
   if (!content.is_tuple(2)) return false;
   const auto ref = etf::reference_in_tag(content.elements()[0]);
   if (!ref || ref->node != identity_ || !local_node::is_call(*ref)) return false;
-  if (const auto owner = wire_.local.owner_of(*ref)) {
-    wire_.local.route_local(*owner, make_signal(signal_kind::reply, from, term{*ref}, content.elements()[1]));
-  }
+  answer(from, *ref, content.elements()[1]);
   return true;
+}
+
+void signal_reader::answer(const pid& from, const reference& call, term content) const {
+  if (const auto owner = wire_.local.owner_of(call))
+    wire_.local.route_local(*owner, make_signal(signal_kind::reply, from, term{call}, std::move(content)));
+}
+
+// The payload as what it is to a process, without the tuples around calls and casts; null where it is another message.
+std::expected<signal*, std::string> signal_reader::unwrapped(const pid& from) {
+  auto rest = current_->payload;
+  if (unwrap_cast(rest, limits_)) {
+    auto content = next_part(rest);
+    if (!content) return bad(std::move(content.error()));
+    return make_signal(signal_kind::cast, from, *std::move(content));
+  }
+  pid caller;
+  if (!unwrap_call(rest, caller, limits_)) return nullptr;
+  auto tag = next_part(rest);
+  if (!tag) return bad(std::move(tag.error()));
+  auto request = next_part(rest);
+  if (!request) return bad(std::move(request.error()));
+  return make_signal(signal_kind::call, caller, *std::move(tag), *std::move(request));
+}
+
+bool signal_reader::may_say_all() {
+  if (!held_) held_ = functions_->policy().of(wire_.peer.name());
+  return contains(*held_, right::manage);
 }
 
 // A guarded process receives what it is meant to from whoever may not manage the node.
 bool signal_reader::may_say(const pid& to, const term& content) {
-  if (!held_) held_ = functions_->policy().of(wire_.peer.name());
-  if (contains(*held_, right::manage)) return true;
-  return functions_->guarded().admits(wire_.local, to, {wire_.peer.name(), *held_}, content);
+  return may_say_all() || functions_->guarded().admits(wire_.local, to, {wire_.peer.name(), *held_}, content);
 }
 
 // Written here, so that it counts among the answers that a peer may leave unread; to processes of the peer only.
@@ -156,34 +192,43 @@ void signal_reader::refuse(const pid& to, const term& content) {
   answers_.write({answer, destination{asker->process}}, etf::encoded_size(refusal));
 }
 
-void signal_reader::deliver_message(const pid& from, const pid& to, term content) {
-  if (take_answer(from, content)) return;
-  if (!may_say(to, content)) return refuse(to, content);
-  auto* const envelope = message_signal(from, std::move(content));
+signal_reader::outcome signal_reader::deliver_message(const pid& from, const pid& to) {
+  auto quick = may_say_all() ? unwrapped(from) : nullptr;
+  if (!quick) return bad(std::move(quick.error()));
+  auto* envelope = *quick;
+  if (envelope == nullptr) {
+    auto content = payload();
+    if (!content) return bad(std::move(content.error()));
+    if (take_answer(from, *content)) return {};
+    if (!may_say(to, *content)) return refuse(to, *content), outcome{};
+    envelope = message_signal(from, *std::move(content));
+  }
   envelope->name = wire_.peer.name();  // what a message says of its sender is the sender's word
   wire_.local.route_local(to, envelope);
+  return {};
 }
 
 signal_reader::outcome signal_reader::on(const control::send& signal) {
   if (!ours(signal.to)) return {};  // an earlier incarnation of ours, or nobody: dropped, as OTP does
-  auto content = payload();
-  if (!content) return bad(std::move(content.error()));
-  deliver_message(signal.from.value_or(pid{}), signal.to, *std::move(content));
-  return {};
+  return deliver_message(signal.from.value_or(pid{}), signal.to);
 }
 
 signal_reader::outcome signal_reader::on(const control::reg_send& signal) {
   const auto found = wire_.local.whereis(signal.name);
   if (!found) return {};
-  auto content = payload();
-  if (!content) return bad(std::move(content.error()));
-  deliver_message(signal.from, *found, *std::move(content));
-  return {};
+  return deliver_message(signal.from, *found);
 }
 
 // Aliases of ours are the references of calls, over which only their answers come, and those that processes have made.
 signal_reader::outcome signal_reader::on(const control::alias_send& signal) {
   if (signal.alias.node != identity_) return {};
+  auto rest = current_->payload;
+  if (reference tag; local_node::is_call(signal.alias) && unwrap_answer(rest, tag, limits_) && tag == signal.alias) {
+    auto content = next_part(rest);
+    if (!content) return bad(std::move(content.error()));
+    answer(signal.from, tag, *std::move(content));
+    return {};
+  }
   auto content = payload();
   if (!content) return bad(std::move(content.error()));
   if (!local_node::is_call(signal.alias)) {

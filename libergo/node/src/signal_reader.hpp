@@ -51,12 +51,16 @@ class signal_reader {
 
   /// The payload, or for the old forms the reason inside the control message.
   [[nodiscard]] std::expected<term, std::string> payload();
-  void deliver_message(const pid& from, const pid& to, term content);
+  [[nodiscard]] std::expected<term, std::string> next_part(dist::bytes_view& rest);
+  [[nodiscard]] std::expected<signal*, std::string> unwrapped(const pid& from);
+  [[nodiscard]] outcome deliver_message(const pid& from, const pid& to);
+  void answer(const pid& from, const reference& call, term content) const;
   [[nodiscard]] bool take_answer(const pid& from, term& content) const;
   [[nodiscard]] bool ours(const pid& process) const noexcept { return process.node == identity_; }
   [[nodiscard]] bool shields(const pid& target) const {
     return functions_->shields(wire_.local, target, wire_.peer.name());
   }
+  [[nodiscard]] bool may_say_all();
   [[nodiscard]] bool may_say(const pid& to, const term& content);
   void refuse(const pid& to, const term& content);
   [[nodiscard]] bool formerly_ours(const pid& process) const noexcept;
