@@ -23,6 +23,26 @@ thread_local flood_record flood;
 // Bytes of a control message and of the wrapping around a payload; measured on typical names.
 constexpr std::size_t usual_overhead = 64;
 
+// What a sender may write itself: no payload that could need fragments, whatever is wrapped around it.
+constexpr std::size_t written_at_once = 8U << 10;
+
+// Taken for a moment by whoever comes first.
+class claim {
+ public:
+  explicit claim(std::atomic<bool>& of) noexcept
+      : of_{of}, held_{!of.load(std::memory_order_relaxed) && !of.exchange(true, std::memory_order_acquire)} {}
+  ~claim() {
+    if (held_) of_.store(false, std::memory_order_release);
+  }
+  claim(const claim&) = delete;
+  claim& operator=(const claim&) = delete;
+  [[nodiscard]] bool held() const noexcept { return held_; }
+
+ private:
+  std::atomic<bool>& of_;
+  const bool held_;
+};
+
 // Whether a signal has a payload of any size that counts.
 bool carries_payload(signal_kind kind) noexcept {
   return kind == signal_kind::message || kind == signal_kind::cast || kind == signal_kind::call ||
@@ -69,6 +89,7 @@ void connection::accept(const destination& to, signal* envelope) noexcept {
   const auto sender = envelope->from;
   const auto size = usual_overhead + (carries_payload(envelope->kind) ? etf::encoded_size(envelope->payload) : 0);
   if (carries_payload(envelope->kind) && busy(sender)) limit_flood(sender, size);
+  if (size <= written_at_once && write_at_once(to, envelope, size)) return;
   const auto counted = rounded_size(size);
   auto* const packed = pack(to, envelope, counted);
   const bool own = size > terms_.packets.fragment || accounts_.owed(sender) != 0;
@@ -81,6 +102,32 @@ void connection::accept(const destination& to, signal* envelope) noexcept {
   account(*packed);
   const auto news = undeliverable(to, unpack(packed, peer_).envelope);
   if (news.envelope != nullptr) terms_.local.route_local(news.to, news.envelope);
+}
+
+// A process on this core need not queue what it says, as long as nothing waits that it must not overtake: it is encoded
+// while it is in the cache, and the next slice, or the sender that fills a batch, has it to write only. The claim makes
+// up for threads that have lost their core without knowing.
+bool connection::write_at_once(const destination& to, signal* envelope, std::size_t size) noexcept {
+  if (!is_on_core(home.load(std::memory_order_relaxed)) || size > terms_.packets.fragment / 2) return false;
+  const claim mine{claimed_};
+  if (!mine.held() || !nothing_waits() || accounts_.owed(envelope->from) != 0) return false;
+  auto& s = *session_;
+  try {
+    (void)write_packet({envelope, to}, envelope->from, size, 0);  // a long exit reason is still a large message
+  } catch (...) {
+    s.broken = true;
+  }
+  if (s.unsent() >= batch && !s.broken) s.stuck = write_out().how != transfer::end::progress;
+  unsent_.store(s.unsent(), std::memory_order_relaxed);  // who waits for less is woken by the next slice
+  if (!std::exchange(s.asked_to_flush, true)) ring(bell::unsent);
+  return true;
+}
+
+// Of a claimed connection: whether its peer is up and takes what comes next at once.
+bool connection::nothing_waits() const noexcept {
+  if (session_ == nullptr || !backlog_.empty() || !signals.holds_at_most(bell_)) return false;
+  const auto& s = *session_;
+  return s.at == session::phase::open && s.large.empty() && !s.waits_to_write && !s.stuck && !s.broken && !s.fenced;
 }
 
 // A signal that is not queued any more.
@@ -176,7 +223,13 @@ void connection::ring(bell why, dist::attempt_id id) noexcept {
 
 // ----- the slices ---------------------------------------------------------------------------------------------------
 
-slice_end connection::run_slice(worker& /*on*/) try {
+// A sender that was so late that its core went to another thread may still be writing.
+slice_end connection::run_slice(worker& /*on*/) {
+  const claim mine{claimed_};
+  return mine.held() ? run_claimed() : slice_end::again;
+}
+
+slice_end connection::run_claimed() try {
   const auto bells = collect();
   if ((bells & static_cast<std::uint8_t>(bell::command)) != 0) {
     std::vector<command> told;

@@ -137,14 +137,16 @@ class connection final : public schedulable {
   };
   struct retirement {};
   using command = std::variant<established_link, refusal, closing, retirement>;
-  enum class bell : std::uint8_t { readable = 1, writable = 2, tick = 4, command = 8, drained = 16 };
+  enum class bell : std::uint8_t { readable = 1, writable = 2, tick = 4, command = 8, drained = 16, unsent = 32 };
 
+  static constexpr std::size_t batch = 64U << 10;  // bytes gathered before a write
   static constexpr std::uint8_t watch_flag = 0x40;
   static constexpr std::uint8_t unwatch_flag = 0x20;
   static constexpr std::uint8_t fence_flag = 0x10;
   static constexpr std::uint8_t own_account_flag = 0x08;
 
   slice_end run_slice(worker& on) override;
+  slice_end run_claimed();
   void before_wait(core& /*on*/) override {}
 
   void ring(bell why) noexcept;
@@ -153,6 +155,8 @@ class connection final : public schedulable {
   void request_watch(const pid& watcher, std::uint8_t flag) noexcept;
   void limit_flood(const pid& sender, std::size_t bytes) noexcept;
   [[nodiscard]] bool is_full(const pid& sender, std::size_t limit) const noexcept;
+  [[nodiscard]] bool nothing_waits() const noexcept;
+  bool write_at_once(const destination& to, signal* envelope, std::size_t size) noexcept;
 
   [[nodiscard]] static bool connects(const signal& packed) noexcept;
   [[nodiscard]] static bool is_own(const signal& packed) noexcept;
@@ -169,11 +173,14 @@ class connection final : public schedulable {
   void encode_backlog();
   void encode_batch();
   void write_signal(signal* packed);
+  bool write_packet(const outgoing& what, pid sender, std::size_t size, std::size_t counted);
   void write_fragment();
   void account(const signal& packed) noexcept;
+  transfer write_out() noexcept;
   void flush();
-  void receive(std::size_t budget);
-  void take_packets();
+  void receive(std::size_t bytes, std::size_t packets);
+  [[nodiscard]] std::size_t take_packets(std::size_t most);
+  void take_packet(dist::bytes_view body);
   void check_liveness();
   void arm_timer();
   void wait_to_read();
@@ -201,6 +208,7 @@ class connection final : public schedulable {
   std::atomic<dist::attempt_id> announced_{dist::attempt_id::none};  // the session that is up, begun already or not
   std::atomic<dist::attempt_id> separated_{dist::attempt_id::none};  // the last one that somebody disconnected
   std::atomic<bool> up_{false};
+  std::atomic<bool> claimed_{false};  // somebody is at what only one may touch at a time: a slice, or a sender
   std::atomic<bool> has_waiters_{false};
   signal bell_{};
   send_accounts accounts_;

@@ -20,11 +20,12 @@ namespace {
 using clock = std::chrono::steady_clock;
 using dist::liveness_action;
 using dist::peer_errc;
+using packet_outcome = dist::receive_buffer::outcome;
 
-constexpr std::size_t batch = 64U << 10;  // bytes gathered before a write
 constexpr std::size_t written_per_slice = 4U << 20;
 constexpr std::size_t written_beside_large = 64U << 10;
 constexpr std::size_t read_per_slice = 64U << 10;
+constexpr std::size_t packets_per_slice = 512;  // more would wait for their processes until they are out of the cache
 constexpr std::size_t no_budget = SIZE_MAX;
 
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
@@ -99,6 +100,8 @@ void connection::begin(established_link link) {
 }
 
 slice_end connection::online_slice(std::uint8_t bells) {
+  if (session_->broken) throw std::bad_alloc{};
+  session_->asked_to_flush = session_->stuck = false;
   const auto heard = [bells](bell one) { return (bells & static_cast<std::uint8_t>(one)) != 0; };
   if (heard(bell::readable)) {
     session_->waits_to_read = false;
@@ -113,7 +116,7 @@ slice_end connection::online_slice(std::uint8_t bells) {
   }
   if (heard(bell::tick)) check_liveness();
   if (session_ != nullptr && !session_->waits_to_write) encode_backlog();
-  if (session_ != nullptr && session_->may_read) receive(read_per_slice);
+  if (session_ != nullptr && (session_->may_read || session_->unread)) receive(read_per_slice, packets_per_slice);
   if (session_ != nullptr && session_->unsent() != 0 && !session_->waits_to_write) flush();
   if (session_ == nullptr) return slice_end::waiting;
   publish_unsent();
@@ -154,11 +157,18 @@ void connection::write_signal(signal* packed) {
   const auto size = size_of(*packed);
   const bool own = (packed->flags & own_account_flag) != 0;
   if (!own) taken_sizes_ += size;
-  session_->writer.write(unpack(packed, peer_), size);
-  if (auto large = session_->packets.take_large())
-    return session_->large.add(sender, *std::move(large), own ? size : 0);
-  if (own) accounts_.settle(sender, size);
+  if (write_packet(unpack(packed, peer_), sender, size, own ? size : 0) && own) accounts_.settle(sender, size);
+}
+
+// False when it is too long for one packet, and goes on as a large message; `counted` is then on its sender's account.
+bool connection::write_packet(const outgoing& what, pid sender, std::size_t size, std::size_t counted) {
+  session_->writer.write(what, size);
+  if (auto large = session_->packets.take_large()) {
+    session_->large.add(sender, *std::move(large), counted);
+    return false;
+  }
   add(traffic_.packets_out, 1);
+  return true;
 }
 
 void connection::write_fragment() {
@@ -169,7 +179,7 @@ void connection::write_fragment() {
   backlog_.put_in_front(std::move(over->waiting));
 }
 
-void connection::flush() {
+transfer connection::write_out() noexcept {
   auto& s = *session_;
   const auto done = s.socket.write(s.out, s.sent);
   if (done.count != 0) {
@@ -181,6 +191,11 @@ void connection::flush() {
     s.out.clear();
     s.sent = s.answered = 0;
   }
+  return done;
+}
+
+void connection::flush() {
+  const auto done = write_out();
   if (done.how == transfer::end::failed)
     return lose({.code = peer_errc::closed, .handshake = {}, .system = done.failure});
   if (done.how == transfer::end::blocked) wait_to_write();
@@ -199,10 +214,10 @@ dist::send_queue connection::queue_state() const noexcept {
 
 // ----- in -----------------------------------------------------------------------------------------------------------
 
-void connection::receive(std::size_t budget) {
-  take_packets();  // what came with the handshake, or was left by the last slice
+void connection::receive(std::size_t bytes, std::size_t packets) {
+  packets = take_packets(packets);  // what came with the handshake, or was left by the last slice
   std::size_t count = 0;
-  while (session_ != nullptr && session_->may_read && count < budget) {
+  while (session_ != nullptr && session_->may_read && count < bytes && packets != 0) {
     const auto done = session_->socket.read(session_->in.prepare());
     if (done.how == transfer::end::closed) return lose({.code = peer_errc::closed, .handshake = {}, .system = {}});
     if (done.how == transfer::end::failed)
@@ -213,30 +228,42 @@ void connection::receive(std::size_t budget) {
     session_->in.commit(done.count);
     session_->liveness.on_read();
     add(traffic_.bytes_in, done.count);
-    take_packets();
+    packets = take_packets(packets);
   }
 }
 
-void connection::take_packets() {
-  using outcome = dist::receive_buffer::outcome;
-  while (session_ != nullptr) {
+// Takes up to `most` of the packets that are here whole, and returns how many more it would have taken: when that is
+// not 0, there are none left, or the session is over.
+std::size_t connection::take_packets(std::size_t most) {
+  while (most != 0) {
     const auto packet = session_->in.next();
-    if (packet.what == outcome::need_more) return;
-    if (packet.what == outcome::too_long) return break_protocol("a packet longer than node_limits::frame");
-    if (packet.what == outcome::tick) {
+    session_->unread = packet.what == packet_outcome::packet;
+    if (packet.what == packet_outcome::need_more) break;
+    if (packet.what == packet_outcome::tick) {
       add(traffic_.ticks_in, 1);
       continue;
     }
-    add(traffic_.packets_in, 1);
-    const auto before = session_->out.size();
-    const auto read = session_->reader.read(packet.body, session_->in.owner_of(packet.body));
-    if (!read) return break_protocol(read.error());
-    ERGO_ASSERT(session_->packets.large() == 0, "an answer of the connection itself is a large message");
-    session_->handed_on = true;
-    session_->answered += session_->out.size() - before;
-    if (session_->answered > terms_.limits.unread_answers)
-      return break_protocol("more answers than node_limits::unread_answers were left unread");
+    if (packet.what == packet_outcome::too_long) {
+      break_protocol("a packet longer than node_limits::frame");
+    } else {
+      take_packet(packet.body);
+    }
+    if (session_ == nullptr) break;
+    --most;
   }
+  return most;
+}
+
+void connection::take_packet(dist::bytes_view body) {
+  add(traffic_.packets_in, 1);
+  const auto before = session_->out.size();
+  const auto read = session_->reader.read(body, session_->in.owner_of(body));
+  if (!read) return break_protocol(read.error());
+  ERGO_ASSERT(session_->packets.large() == 0, "an answer of the connection itself is a large message");
+  session_->handed_on = true;
+  session_->answered += session_->out.size() - before;
+  if (session_->answered > terms_.limits.unread_answers)
+    break_protocol("more answers than node_limits::unread_answers were left unread");
 }
 
 void connection::wait_to_read() {
@@ -268,7 +295,7 @@ void connection::check_liveness() {
   auto action = session_->liveness.on_interval(clock::now(), queue_state());
   if (action == liveness_action::read_first) {
     session_->may_read = true;
-    receive(no_budget);
+    receive(no_budget, no_budget);
     if (session_ == nullptr) return;
     action = session_->liveness.after_read(clock::now(), queue_state());
   }

@@ -22,6 +22,8 @@ int current_core() noexcept {
   return this_worker != nullptr && this_worker->lease() != nullptr ? static_cast<int>(this_worker->lease()->index) : -1;
 }
 
+bool is_on_core(const core* which) noexcept { return this_worker != nullptr && this_worker->lease() == which; }
+
 core* core_at(runtime& of, unsigned index) noexcept {
   auto& cores = of.state().cores;
   return cores[index % cores.size()].get();

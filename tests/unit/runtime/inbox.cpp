@@ -55,6 +55,30 @@ TEST_CASE("only the push that finds the reader blocked wakes it") {
   CHECK(box.close() == nullptr);
 }
 
+TEST_CASE("an inbox tells whether anything but one known signal waits") {
+  inbox box;
+  box.open();
+  auto* const known = numbered(1);
+  CHECK(box.holds_at_most(*known));
+  CHECK(box.push(known) == pushed::queued);
+  CHECK(box.holds_at_most(*known));
+  CHECK(box.push(numbered(2)) == pushed::queued);
+  CHECK_FALSE(box.holds_at_most(*known));
+  CHECK(take_all(box.fetch()) == std::vector<std::int64_t>{1, 2});
+
+  auto* const behind = numbered(3);
+  CHECK(box.push(numbered(4)) == pushed::queued);
+  CHECK(box.push(behind) == pushed::queued);
+  CHECK_FALSE(box.holds_at_most(*behind));
+  CHECK(take_all(box.fetch()) == std::vector<std::int64_t>{4, 3});
+  REQUIRE(box.try_block());
+  auto* const unused = numbered(5);
+  CHECK(box.holds_at_most(*unused));
+  CHECK(box.close() == nullptr);
+  CHECK_FALSE(box.holds_at_most(*unused));
+  detail::release(unused);
+}
+
 TEST_CASE(
     "four writers and one reader that blocks: everything arrives once, in each writer's order, and no wake-up is "
     "lost") {

@@ -28,6 +28,9 @@ void make_runnable(schedulable& ready) noexcept;
 /// Index of the core whose lease the calling thread holds, or -1.
 [[nodiscard]] int current_core() noexcept;
 
+/// Whether the calling thread runs slices of that core; a moment's truth, since a late thread loses its lease.
+[[nodiscard]] bool is_on_core(const core* which) noexcept;
+
 /// Core `index` of a runtime, as a `schedulable::home`.
 [[nodiscard]] core* core_at(runtime& of, unsigned index) noexcept;
 

@@ -33,6 +33,13 @@ class inbox {
   /// Whether a fetch would bring nothing, for the reader while it is awake; a moment's truth.
   [[nodiscard]] bool looks_empty() const noexcept { return head_.load(std::memory_order_relaxed) == nullptr; }
 
+  /// Whether nothing but perhaps `only` waits; a moment's truth, but for what the caller has pushed itself. `only` must
+  /// not be fetched meanwhile.
+  [[nodiscard]] bool holds_at_most(const signal& only) const noexcept {
+    const auto* const head = head_.load(std::memory_order_acquire);
+    return head == nullptr || head == blocked_mark() || (head == &only && only.next == nullptr);
+  }
+
   /// Takes everything, oldest first. The reader must be awake.
   [[nodiscard]] signal* fetch() noexcept {
     if (head_.load(std::memory_order_relaxed) == nullptr) return nullptr;
