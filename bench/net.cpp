@@ -95,14 +95,16 @@ void add_call_many(std::vector<workload>& to) {
   to.push_back(in_one);
 }
 
-workload storm(std::string_view variant, std::uint64_t operations) {
+// Where both ends are free, the system puts them on one CPU in one run and on two in the next.
+workload storm(std::string_view variant, std::uint64_t operations, placement where) {
   return {.id = "net-storm",
           .variant = variant,
           .what = "one-way messages between two OS processes: one process to one, or 20 to 2,000",
           .operations = operations,
           .run = net_storm,
-          .rivals = {{reference::beam, 20}},
-          .ends = pairing::ours_to_ours};
+          .rivals = {{reference::beam, where == placement::two_cpus ? 20.0 : 0.0}},
+          .ends = pairing::ours_to_ours,
+          .where = where};
 }
 
 // Ours are in one OS process and use no peer; for Erlang, the caller starts the others.
@@ -139,7 +141,7 @@ void add_encrypted(std::vector<workload>& to) {
   constexpr double of_plain = 0.6;
   auto one = call_seq("number", placement::one_cpu, 20'000, 0);
   auto many = call_many("number", pairing::ours_to_ours, 120'000, 0);
-  auto cast = storm("", 600'000);
+  auto cast = storm("", 2'000'000, placement::two_cpus);
   one.run = one_with_numbers;
   many.run = many_with_numbers;
   std::string_view names[] = {"call-seq", "call-120", "storm"};
@@ -191,8 +193,10 @@ std::vector<workload> net_workloads() {
   add_sizes(made);
   add_latencies(made);
   add_call_many(made);
-  made.push_back(storm("", 600'000));
-  made.push_back(storm("20-2000", 400'000));
+  for (const auto where : {placement::two_cpus, placement::free}) {
+    made.push_back(storm("", 2'000'000, where));
+    made.push_back(storm("20-2000", 2'000'000, where));
+  }
   add_clusters(made);
   add_encrypted(made);
   add_presence(made);
