@@ -24,10 +24,16 @@ std::string first_line_of(const char* file, const std::string& beginning) {
   return "unknown";
 }
 
+// The page itself is a change, too, while it is written: documents do not count.
 std::string commit() {
+  const auto git = [](std::vector<std::string> command) {
+    command.insert(command.begin(), {"git", "-C", ERGO_BENCH_SOURCE});
+    return run_command(command).output;
+  };
   try {
-    auto found = run_command({"git", "-C", ERGO_BENCH_SOURCE, "describe", "--always", "--dirty", "--abbrev=12"}).output;
-    return found.substr(0, found.find('\n'));
+    const auto found = git({"rev-parse", "--short=12", "HEAD"});
+    const auto changes = git({"status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)*.md"});
+    return found.substr(0, found.find('\n')) + (changes.empty() ? "" : "-dirty");
   } catch (const std::exception&) {
     return "unknown";
   }
