@@ -35,7 +35,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(ergo_build_flags INTERFACE
     -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
     -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-mismatched-new-delete
-    -Wno-use-after-free -Wno-nonnull -Wno-address)
+    -Wno-use-after-free -Wno-nonnull -Wno-address -Wno-aggressive-loop-optimizations)
 else()
   target_compile_options(ergo_build_flags INTERFACE -Wshadow -fcolor-diagnostics)
 endif()
