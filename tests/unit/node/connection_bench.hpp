@@ -3,6 +3,7 @@
 
 #include "connection.hpp"
 
+#include "journal.hpp"
 #include "router.hpp"
 
 #include <ergo/dist/control_encode.hpp>
@@ -20,7 +21,6 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,36 +33,6 @@ using namespace std::chrono_literals;
 namespace control = ergo::dist::control;
 
 using lines = std::vector<std::string>;
-constexpr auto patience = 20s;
-
-/// What several threads write and the test waits for.
-class journal {
- public:
-  void add(std::string line) {
-    // Tells under the lock: whoever waits may destroy this object as soon as it has the lock.
-    const std::scoped_lock lock{mutex_};
-    lines_.push_back(std::move(line));
-    changed_.notify_all();
-  }
-  [[nodiscard]] bool wait_for(const std::string& line, std::size_t times = 1) {
-    std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, patience,
-                             [&] { return static_cast<std::size_t>(std::ranges::count(lines_, line)) >= times; });
-  }
-  [[nodiscard]] std::size_t count(const std::string& line) {
-    const std::scoped_lock lock{mutex_};
-    return static_cast<std::size_t>(std::ranges::count(lines_, line));
-  }
-  [[nodiscard]] std::size_t size() {
-    const std::scoped_lock lock{mutex_};
-    return lines_.size();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  lines lines_;
-};
 
 class owner_stub final : public connection_owner {
  public:

@@ -1,6 +1,8 @@
 // What tests of whole nodes begin with.
 #pragma once
 
+#include "journal.hpp"
+
 #include <ergo/node.hpp>
 #include <ergo_test/free_port.hpp>
 
@@ -11,9 +13,6 @@
 #include <thread>
 
 namespace ergo_test {
-
-/// How long a test waits for what must happen.
-inline constexpr std::chrono::seconds patience{20};
 
 /// A node without port mapper, which nobody finds.
 inline ergo::node_options lonely() {

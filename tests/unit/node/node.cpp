@@ -108,8 +108,8 @@ TEST_CASE("two nodes find each other through an embedded port mapper and call ea
   CHECK(run(b, call_once, destination{"echo"_atom, "a@localhost"_atom}, term{42}).value() == term{42});
   CHECK(a.self->nodes(node_set::hidden) == std::vector{atom::of("b@localhost")});
   CHECK(a.self->nodes().empty());
-  CHECK(a.changes.wait_for("up b@localhost"));
-  CHECK(b.changes.wait_for("up a@localhost"));
+  CHECK(a.changes.wait_for_part("up b@localhost"));
+  CHECK(b.changes.wait_for_part("up a@localhost"));
   const auto counted = a.self->counters("b@localhost");
   REQUIRE(counted);
   CHECK(counted->packets_out >= 3);
@@ -139,13 +139,13 @@ TEST_CASE("links and monitors hear of the end of a process, and of the end of a 
     const auto first = start_echo(b, "echo"_atom);
     running watcher{a, watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told};
     running linked{a, link_until_exit, first, &told};
-    REQUIRE(told.wait_for("watching"));
-    REQUIRE(told.wait_for("linked"));
+    REQUIRE(told.wait_for_part("watching"));
+    REQUIRE(told.wait_for_part("linked"));
     b.self->send(first, "broken"_atom);
     CHECK(watcher.get().is("broken"_atom));
     CHECK(linked.get().is("broken"_atom));
   }
-  CHECK(a.changes.wait_for("down b@localhost"));
+  CHECK(a.changes.wait_for_part("down b@localhost"));
   CHECK(a.self->nodes(node_set::all).empty());
 }
 
@@ -158,12 +158,12 @@ TEST_CASE("a disconnect gives noconnection on both sides, and the next message c
   (void)start_echo(b, "echo"_atom);
   journal told;
   running watcher{a, watch_until_down, destination{"echo"_atom, "b@localhost"_atom}, &told};
-  REQUIRE(told.wait_for("watching"));
+  REQUIRE(told.wait_for_part("watching"));
   CHECK(a.self->disconnect("b@localhost"));
   CHECK(watcher.get().is("noconnection"_atom));
-  CHECK(b.changes.wait_for("down a@localhost"));
+  CHECK(b.changes.wait_for_part("down a@localhost"));
   CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{1}).value() == term{1});
-  CHECK(a.changes.wait_for("up b@localhost", 2));
+  CHECK(a.changes.wait_for_part("up b@localhost", 2));
 }
 
 TEST_CASE("connecting right after a disconnect makes a new connection") {
@@ -174,7 +174,7 @@ TEST_CASE("connecting right after a disconnect makes a new connection") {
   REQUIRE(b.start());
   for (std::size_t made = 1; made <= 30; ++made) {
     REQUIRE(a.self->connect("b@localhost"));
-    REQUIRE(a.changes.wait_for("up b@localhost", made));
+    REQUIRE(a.changes.wait_for_part("up b@localhost", made));
     REQUIRE(a.self->disconnect("b@localhost"));
   }
 }
@@ -235,10 +235,10 @@ TEST_CASE("a port mapper that dies with its node is replaced by another node, an
     REQUIRE(b.start());
     REQUIRE(c.start());
     a.self->stop();
-    CHECK(a.events.wait_for("takes its port mapper with it, which holds 2 other name(s)"));
+    CHECK(a.events.wait_for_part("takes its port mapper with it, which holds 2 other name(s)"));
   }
-  CHECK(b.events.wait_for("is registered at the port mapper again"));
-  CHECK(c.events.wait_for("is registered at the port mapper again"));
+  CHECK(b.events.wait_for_part("is registered at the port mapper again"));
+  CHECK(c.events.wait_for_part("is registered at the port mapper again"));
   CHECK(b.self->connect("c@localhost", patience));
 }
 
@@ -337,8 +337,8 @@ TEST_CASE("both nodes call each other at once, again and again: there is always 
     REQUIRE(first);
     REQUIRE(second);
     a.self->disconnect("b@localhost");
-    REQUIRE(a.changes.wait_for("down b@localhost", static_cast<std::size_t>(round) + 1));
-    REQUIRE(b.changes.wait_for("down a@localhost", static_cast<std::size_t>(round) + 1));
+    REQUIRE(a.changes.wait_for_part("down b@localhost", static_cast<std::size_t>(round) + 1));
+    REQUIRE(b.changes.wait_for_part("down a@localhost", static_cast<std::size_t>(round) + 1));
   }
   bool up = false;
   for (const auto& line : a.changes.lines()) {
@@ -392,11 +392,11 @@ TEST_CASE("a node is traced when it is asked to, and its secrets are not") {
   (void)start_echo(b, "echo"_atom);
   a.self->trace(trace_category::all);
   CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{"PAYLOAD"_atom}).is("PAYLOAD"_atom));
-  CHECK(traced.wait_for("node route call"));
-  CHECK(traced.wait_for("dist out peer=b@localhost REG_SEND"));
-  CHECK(traced.wait_for("dist in peer=b@localhost"));
-  CHECK(traced.count("PAYLOAD") == 0);
-  CHECK(traced.count("TOPSECRET") == 0);
+  CHECK(traced.wait_for_part("node route call"));
+  CHECK(traced.wait_for_part("dist out peer=b@localhost REG_SEND"));
+  CHECK(traced.wait_for_part("dist in peer=b@localhost"));
+  CHECK(traced.count_part("PAYLOAD") == 0);
+  CHECK(traced.count_part("TOPSECRET") == 0);
   a.self->untrace(trace_category::all);
   const auto before = traced.lines().size();
   CHECK(run(a, call_once, destination{"echo"_atom, "b@localhost"_atom}, term{1}).value() == term{1});
