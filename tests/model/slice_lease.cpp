@@ -17,13 +17,29 @@ struct runnable {
   plain<int> prepared;
 };
 
+/// As it is where the system has no such barrier.
+struct no_barrier {
+  static bool available() { return false; }
+  static void here() {}
+  static void everywhere() {}
+};
+/// What a barrier of the whole program does to its two sides.
+struct barrier {
+  static bool available() { return true; }
+  static void here() { rl::atomic_thread_fence(rl::mo_seq_cst, $); }
+  static void everywhere() { rl::atomic_thread_fence(rl::mo_seq_cst, $); }
+};
+struct lost_barrier : barrier {
+  static void everywhere() {}
+};
+
 /// As worker::run_slice, watchdog::take_over and core::collect_late do it. The core's queues are touched by the lease
 /// holder alone; everything that a slice wakes gets there, through the ring or as what others push in.
-template <template <typename> typename Atomic>
-struct a_core_changes_hands : rl::test_suite<a_core_changes_hands<Atomic>, 3> {
+template <template <typename> typename Atomic, typename Barrier>
+struct a_core_changes_hands : rl::test_suite<a_core_changes_hands<Atomic, Barrier>, 3> {
   static constexpr int expected = slices * wakes;
 
-  detail::basic_slice_lease<Atomic> lease;
+  detail::basic_slice_lease<Atomic, Barrier> lease;
   detail::basic_wake_ring<runnable, 2, Atomic> ring;
   std::array<runnable, expected> all;
   plain<int> queued;   // of the core: only the lease holder touches it
@@ -101,11 +117,19 @@ struct a_core_changes_hands : rl::test_suite<a_core_changes_hands<Atomic>, 3> {
 };
 
 TEST_CASE("a core taken from a late slice has one holder at a time, and gets all that the slice wakes", "[model]") {
-  CHECK(holds<a_core_changes_hands<atomic>>(200'000));
+  SECTION("where the end of a slice is an exchange") {
+    CHECK(holds<a_core_changes_hands<atomic, no_barrier>>(200'000));
+  }
+  SECTION("where the watchdog pays for the barrier") { CHECK(holds<a_core_changes_hands<atomic, barrier>>(200'000)); }
 }
 
 TEST_CASE("a lease without its memory orders is found out", "[model]") {
-  CHECK(is_found_out<a_core_changes_hands<loose_atomic>>(10'000));
+  CHECK(is_found_out<a_core_changes_hands<loose_atomic, no_barrier>>(10'000));
+  CHECK(is_found_out<a_core_changes_hands<loose_atomic, barrier>>(10'000));
+}
+
+TEST_CASE("a lease without the watchdog's barrier is found out", "[model]") {
+  CHECK(is_found_out<a_core_changes_hands<atomic, lost_barrier>>(100'000));
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include "busy_meter.hpp"
 #include "landing.hpp"
-#include "slice_lease.hpp"
 #include "slice_meter.hpp"
 #include "steal_ring.hpp"
 
@@ -95,9 +94,8 @@ class core {
   const unsigned index;
   std::unique_ptr<ergo::parker> sleeper;
   const std::unique_ptr<slice_meter> meter;  ///< null unless slices are measured; others look at it, so it lies here
-  alignas(64) basic_slice_lease<> slice;     ///< the watchdog may take the core from a slice
-  std::uint64_t slices = 0;
-  std::atomic<worker*> holder{nullptr};
+  alignas(64) std::uint64_t slices = 0;
+  std::atomic<worker*> holder{nullptr};  ///< never null while there is a watchdog, which changes it
   busy_meter worked;
   bool carried = false;                ///< by an event loop: nobody else may take it
   std::atomic<bool> attention{false};  ///< set by the watchdog: sockets and timers have not been looked at for a while

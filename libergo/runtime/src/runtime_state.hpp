@@ -105,7 +105,7 @@ struct runtime_state {
   void carry(core& without_thread, carried_parker& loop);
   void end_carried(std::chrono::steady_clock::time_point until, std::vector<worker*>& stuck);
   void report_slow(const worker& late, duration took);
-  void take_over(core& from, std::uint64_t slice, std::chrono::steady_clock::time_point now);
+  void take_over(core& from, sight& last, std::chrono::steady_clock::time_point now);
   [[nodiscard]] std::pair<pid, atom> runs_in(const worker& thread);
 };
 

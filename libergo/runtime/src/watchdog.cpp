@@ -43,14 +43,14 @@ void runtime_state::watch() {
 
 void runtime_state::look_at(core& core, sight& last, steady::time_point now) {
   if (!core.parked()) core.attention.store(true, std::memory_order_relaxed);
-  const auto slice = core.slice.seen();
+  const auto slice = core.holder.load(std::memory_order_acquire)->lease_of_slice.seen();
   // Something that waits during two looks is worth another core, unless its turn comes soon anyway: two processes that
   // keep each other busy with short slices stay together, in the cache of one core.
   constexpr std::uint64_t few_slices = 16;
   const bool waits = core.waiting() != 0 && slice - last.slice < 2 * few_slices;
   if (waits && last.waited) wake_parked_core(&core, appetite::hungry);
   last.waited = waits;
-  if (slice != last.slice || !core.slice.running(slice)) {
+  if (slice != last.slice || !basic_slice_lease<>::running(slice)) {
     last.slice = slice;
     last.since = now;
     last.told = false;
@@ -59,7 +59,7 @@ void runtime_state::look_at(core& core, sight& last, steady::time_point now) {
     if (took < options.slow_slice || std::exchange(last.told, true)) return;
     report_slow(*core.holder.load(std::memory_order_acquire), took);
   } else if (now - last.since >= options.takeover) {
-    take_over(core, slice, now);
+    take_over(core, last, now);
   }
 }
 
@@ -110,15 +110,16 @@ void runtime_state::wake_parked_core(const core* but, appetite how) noexcept {
 }
 
 // Between the exchange and the assignment nobody holds the lease but this thread.
-void runtime_state::take_over(core& from, std::uint64_t slice, steady::time_point now) {
+void runtime_state::take_over(core& from, sight& last, steady::time_point now) {
   auto* const spare = spare_worker();
   if (spare == nullptr) return;
   auto* const slow = from.holder.load(std::memory_order_acquire);
   slow->lost_at = now;
-  if (!from.slice.take(slice)) return worker_is_spare(spare);
+  if (!slow->lease_of_slice.take(last.slice)) return worker_is_spare(spare);
   slow->lost.store(true, std::memory_order_release);
   from.add_late(slow);
   from.attention.store(true, std::memory_order_relaxed);
+  last.slice = spare->lease_of_slice.seen();  // no slice yet
   spare->assign(&from);
 }
 

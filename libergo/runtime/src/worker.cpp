@@ -45,7 +45,7 @@ void worker::wake(schedulable& ready) noexcept {
   auto* const home = ready.home.load(std::memory_order_relaxed);
   if (&home->runtime != &runtime_ || (ready.place != placement::anywhere && home != core_)) {
     home->push_incoming(&ready);
-  } else if (!in_slice_) {
+  } else if (!in_slice()) {
     core_->enqueue(&ready);
   } else if (lost.load(std::memory_order_relaxed) || !wakes_.push(&ready)) {
     home->push_incoming(&ready);
@@ -59,15 +59,12 @@ void worker::drain_wakes(core& into) noexcept {
 
 bool worker::run_slice(core& on, schedulable& ready) {
   ready.home.store(&on, std::memory_order_relaxed);
-  const auto mark = on.slice.begin();
-  in_slice_ = true;
-  ++begun_;
+  const auto mark = lease_of_slice.begin();
   const auto began = on.meter != nullptr ? on.meter->begin(ready) : duration{};
   const auto ended = ready.run_slice(*this);
-  in_slice_ = false;
   if (on.meter != nullptr) on.meter->end(began);
   running.store(nullptr, std::memory_order_relaxed);
-  if (!on.slice.end(mark)) {
+  if (!lease_of_slice.end(mark)) {
     finish_late(on, ready, ended);
     return false;
   }
@@ -86,6 +83,7 @@ void worker::finish_late(core& lost_core, schedulable& ready, slice_end ended) {
   const auto who = ended == slice_end::gone ? pid{} : ready.who();
   const auto name = ended == slice_end::gone ? atom{} : ready.called();
   if (ended != slice_end::gone) lost_core.push_incoming(&ready);
+  core_ = nullptr;  // before the report, whose subscriber may wake somebody
   const auto took = std::chrono::steady_clock::now() - lost_at + runtime_.options.takeover;
   if (took >= runtime_.options.slow_slice) {
     runtime_.report({.what = event::kind::slow_slice,
@@ -96,7 +94,6 @@ void worker::finish_late(core& lost_core, schedulable& ready, slice_end ended) {
                      .reason = {},
                      .took = took});
   }
-  core_ = nullptr;
   finished.store(true, std::memory_order_release);
   lost_core.wake();
 }
@@ -217,7 +214,6 @@ void worker::run_leases() {
       if (assigned_ == nullptr) break;
       core_ = std::exchange(assigned_, nullptr);
     }
-    core_->holder.store(this, std::memory_order_release);
     core_->worked.begin();
     if (core_->has_late()) core_->collect_late();
     serve(*core_);
@@ -234,6 +230,7 @@ void worker::assign(core* lease) {
     lost.store(false, std::memory_order_relaxed);
     reported_slow = false;
     finished.store(false, std::memory_order_relaxed);
+    lease->holder.store(this, std::memory_order_release);
     assigned_ = lease;
   }
   changed_.notify_one();

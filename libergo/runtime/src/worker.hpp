@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core.hpp"
+#include "slice_lease.hpp"
 #include "slots.hpp"
 
 #include <atomic>
@@ -35,9 +36,10 @@ class worker {
 
   [[nodiscard]] core* lease() const noexcept { return core_; }
   /// Number of the slice that runs, also when its core was taken away meanwhile; 0 between slices.
-  [[nodiscard]] std::uint64_t slice() const noexcept { return in_slice_ ? begun_ : 0; }
+  [[nodiscard]] std::uint64_t slice() const noexcept { return in_slice() ? lease_of_slice.own() : 0; }
   void adopt(core* lease) noexcept { core_ = lease; }  ///< for the manual runtime, whose thread comes and goes
 
+  basic_slice_lease<> lease_of_slice;  ///< the watchdog may take the core from a slice
   std::atomic<bool> lost{false};       ///< the core was taken away during the present slice
   std::atomic<bool> finished{false};   ///< the late slice has ended; nothing more will be put into the ring
   std::atomic<bool> abandoned{false};  ///< the runtime has gone: no more user code is to be run
@@ -51,6 +53,7 @@ class worker {
  private:
   enum class turns : std::uint8_t { none_now, running, ended };
 
+  [[nodiscard]] bool in_slice() const noexcept { return lease_of_slice.running(lease_of_slice.own()); }
   void serve(core& lease);
   void idle(core& lease);
   [[nodiscard]] bool find_work(core& lease);
@@ -61,8 +64,6 @@ class worker {
 
   runtime_state& runtime_;
   core* core_ = nullptr;
-  bool in_slice_ = false;
-  std::uint64_t begun_ = 0;  ///< slices
   std::atomic<turns> turns_{turns::none_now};
 
   basic_wake_ring<schedulable> wakes_;
