@@ -1,23 +1,18 @@
 // One thread that polls the sockets of all connections and moves bytes between them.
 #include <ergo_test/fault_proxy.hpp>
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "fault_lane.hpp"
+#include "fault_sockets.hpp"
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <condition_variable>
-#include <deque>
-#include <limits>
+#include <future>
 #include <list>
 #include <mutex>
-#include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,91 +20,20 @@
 namespace ergo::test {
 namespace {
 
-using clock = std::chrono::steady_clock;
-
-constexpr std::size_t most_kept = 1U << 20;  // bytes on their way, then the sender waits
 constexpr auto both_ways = std::to_array<way>({way::forward, way::backward});
 
 std::size_t index_of(way which) { return static_cast<std::size_t>(which); }
 
-[[noreturn]] void fail(const char* what) { throw std::system_error{errno, std::generic_category(), what}; }
-
-sockaddr_in address_of(const endpoint& at) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(at.port);
-  address.sin_addr.s_addr = htonl(at.address);
-  return address;
-}
-
-int listen_at(const endpoint& at) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket < 0) fail("socket");
-  const int on = 1;
-  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const auto address = address_of(at);
-  if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(socket, 64) != 0) {
-    close(socket);
-    fail("bind");
-  }
-  return socket;
-}
-
-// Blocks for as long as loopback takes; -1 when nobody listens.
-int connect_to(const endpoint& at) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const auto address = address_of(at);
-  if (socket < 0 || connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (socket >= 0) close(socket);
-    return -1;
-  }
-  return socket;
-}
-
-void prepare(int socket) {
-  const int on = 1;
-  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
-}
-
-void close_socket(int socket, ending how) {
-  if (how == ending::reset) {
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  }
-  close(socket);
-}
-
-struct faults {
-  struct cut {
-    std::uint64_t after;
-    ending how;
-  };
-  std::optional<cut> cut_at;
-  bool stalled = false;
-  std::size_t most_at_once = 0;
-  std::chrono::milliseconds late{0};
-};
-
-/// Bytes that wait for their time.
-struct chunk {
-  clock::time_point due;
-  std::string bytes;
-};
-
-/// One way of one connection.
-struct lane {
-  int from = -1;
-  int to = -1;
-  std::deque<chunk> waiting;
-  std::size_t kept = 0;
-  std::uint64_t passed = 0;
-  bool source_ended = false;
-  bool finished = false;
+/// A second connection to the target that is told what the first is told, and whose answers nobody hears.
+struct twin {
+  int socket = -1;
+  std::string unsent;
+  bool ended = false;  ///< the caller said all it had to say
 };
 
 struct link {
   std::array<lane, 2> lanes;
+  twin second;
   std::optional<ending> over;
 };
 
@@ -119,30 +43,51 @@ struct record {
   std::array<std::size_t, 2> writes{};
 };
 
+bool would_block(ssize_t count) { return count < 0 && (errno == EAGAIN || errno == EINTR); }
+
+/// Writes to a twin what it has not been told, and drops what it says. Its end is nobody's business but its own.
+void move_twin(twin& one) {
+  if (one.socket < 0) return;
+  std::array<char, 65'536> space{};
+  auto heard = receive(one.socket, space);
+  while (heard > 0) heard = receive(one.socket, space);
+  bool over = !would_block(heard);
+  while (!over && !one.unsent.empty()) {
+    const auto count = send(one.socket, one.unsent.data(), one.unsent.size(), MSG_NOSIGNAL);
+    if (would_block(count)) return;
+    if (count < 0) over = true;
+    if (count > 0) one.unsent.erase(0, static_cast<std::size_t>(count));
+  }
+  if (over) {
+    close(std::exchange(one.socket, -1));
+  } else if (std::exchange(one.ended, false)) {
+    shutdown(one.socket, SHUT_WR);
+  }
+}
+
 }  // namespace
 
 class fault_proxy::engine {
  public:
   engine(const endpoint& listens, const endpoint& target)
-      : target_{target}, listener_{listen_at(listens)}, bell_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-    sockaddr_in bound{};
-    socklen_t size = sizeof bound;
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&bound), &size);
-    port_ = ntohs(bound.sin_port);
+      : listens_{listens}, target_{target}, holder_{hold_port(listens)}, bell_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+    listens_.port = port_of(holder_);
+    listener_ = listen_at(listens_);
     thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
   }
   ~engine() {
     thread_.request_stop();
     ring();
     thread_.join();
-    for (auto& one : links_) end(one, ending::close);
-    close(listener_);
+    end_every(ending::close);
+    stop_listening();
+    close(holder_);
     close(bell_);
   }
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return listens_.port; }
 
   template <typename Change>
   void change(Change apply) {
@@ -152,16 +97,22 @@ class fault_proxy::engine {
     }
     ring();
   }
-  void end_all(ending how) {
-    std::unique_lock lock{mutex_};
-    end_asked_ = how;
-    ring();
-    ended_.wait(lock, [&] { return !end_asked_; });
-  }
   template <typename Look>
   [[nodiscard]] auto look(Look at) const {
     const std::scoped_lock lock{mutex_};
     return at(*this);
+  }
+  /// Waits until the proxy's thread has done it: nobody else may close what that thread waits for.
+  template <typename Work>
+  void ask(Work work) {
+    std::packaged_task<void()> task{[this, work] { work(*this); }};
+    auto done = task.get_future();
+    {
+      const std::scoped_lock lock{mutex_};
+      asked_.push_back(std::move(task));
+    }
+    ring();
+    done.get();
   }
 
  private:
@@ -180,7 +131,7 @@ class fault_proxy::engine {
       std::uint64_t rung = 0;
       (void)!read(bell_, &rung, sizeof rung);
       const std::scoped_lock lock{mutex_};
-      end_those_asked_for();
+      for (auto& one : std::exchange(asked_, {})) one();
       accept_all();
       for (auto& one : links_) move_bytes(one);
       links_.remove_if([](const link& one) { return one.over.has_value(); });
@@ -190,35 +141,45 @@ class fault_proxy::engine {
   // What to wait for, and for how many milliseconds at most.
   int prepare_poll(std::vector<pollfd>& watched) {
     const std::scoped_lock lock{mutex_};
-    const auto now = clock::now();
     auto wait = std::chrono::milliseconds::max();
-    watched.assign({{listener_, POLLIN, 0}, {bell_, POLLIN, 0}});
+    watched.assign({{bell_, POLLIN, 0}});
+    if (listener_ >= 0) watched.push_back({listener_, POLLIN, 0});
     for (const auto& one : links_) {
-      for (const auto which : both_ways) {
-        const auto& path = one.lanes[index_of(which)];
-        if (!path.source_ended && path.kept < most_kept) watched.push_back({path.from, POLLIN, 0});
-        if (path.waiting.empty() || faults_[index_of(which)].stalled) continue;
-        if (path.waiting.front().due <= now) {
-          watched.push_back({path.to, POLLOUT, 0});
-        } else {
-          wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(path.waiting.front().due - now));
-        }
-      }
+      for (const auto which : both_ways) wait = std::min(wait, watch_lane(one.lanes[index_of(which)], which, watched));
+      watch_twin(one.second, watched);
     }
     return wait == std::chrono::milliseconds::max() ? -1 : static_cast<int>(wait.count());
   }
 
-  // Here, because nobody else may close what this thread waits for.
-  void end_those_asked_for() {
-    if (!end_asked_) return;
-    for (auto& one : links_) end(one, *end_asked_);
+  [[nodiscard]] std::chrono::milliseconds watch_lane(const lane& path, way which, std::vector<pollfd>& watched) const {
+    if (path.hungry()) watched.push_back({path.from, POLLIN, 0});
+    const auto due = path.due(faults_[index_of(which)]);
+    if (!due) return std::chrono::milliseconds::max();
+    const auto left = *due - proxy_clock::now();
+    if (left > proxy_clock::duration::zero()) return std::chrono::ceil<std::chrono::milliseconds>(left);
+    watched.push_back({path.to, POLLOUT, 0});
+    return std::chrono::milliseconds::max();
+  }
+  static void watch_twin(const twin& one, std::vector<pollfd>& watched) {
+    if (one.socket < 0) return;
+    const auto wanted = one.unsent.empty() ? POLLIN : POLLIN | POLLOUT;
+    watched.push_back({one.socket, static_cast<short>(wanted), 0});
+  }
+
+  void end_every(ending how) {
+    for (auto& one : links_) end(one, how);
     links_.clear();
-    end_asked_.reset();
-    ended_.notify_all();
+  }
+
+  void start_listening() {
+    if (listener_ < 0) listener_ = listen_at(listens_);
+  }
+  void stop_listening() {
+    if (listener_ >= 0) close(std::exchange(listener_, -1));
   }
 
   void accept_all() {
-    for (;;) {
+    while (listener_ >= 0) {
       const int caller = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (caller < 0) return;
       ++connections_;
@@ -233,6 +194,8 @@ class fault_proxy::engine {
       auto& made = links_.emplace_back();
       made.lanes[0].from = made.lanes[1].to = caller;
       made.lanes[0].to = made.lanes[1].from = target;
+      if (doubling_) made.second.socket = connect_to(target_);
+      if (made.second.socket >= 0) prepare(made.second.socket);
       recorded_ = &made;
     }
   }
@@ -240,53 +203,69 @@ class fault_proxy::engine {
   void move_bytes(link& one) {
     for (const auto which : both_ways) {
       auto& path = one.lanes[index_of(which)];
-      take(path, faults_[index_of(which)]);
-      if (!pass(one, which)) return;
-      if (path.source_ended && path.waiting.empty() && !std::exchange(path.finished, true)) shutdown(path.to, SHUT_WR);
+      if (!take(one, which) || !pass(one, which)) return;
+      if (path.source_ended && path.empty()) finish(one, which);
     }
-    if (one.lanes[0].finished && one.lanes[1].finished) end(one, ending::close);
+    move_twin(one.second);
+    if (one.lanes[0].source_ended && one.lanes[1].source_ended && one.lanes[0].empty() && one.lanes[1].empty()) {
+      end(one, ending::close);
+    }
   }
 
-  // Reads what there is; a source that is broken is noted.
-  void take(lane& path, const faults& with) {
-    while (!path.source_ended && path.kept < most_kept) {
+  // Tells whoever listens that no more will come, unless that is lost, too.
+  void finish(link& one, way which) {
+    auto& path = one.lanes[index_of(which)];
+    if (faults_[index_of(which)].losing || path.swallowing || std::exchange(path.finished, true)) return;
+    shutdown(path.to, SHUT_WR);
+    if (which == way::forward) one.second.ended = true;
+  }
+
+  // Reads what there is; false when the connection has ended.
+  bool take(link& one, way which) {
+    auto& path = one.lanes[index_of(which)];
+    while (path.hungry()) {
       std::array<char, 65'536> space{};
-      const auto count = recv(path.from, space.data(), space.size(), 0);
-      if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-      if (count <= 0) {
-        path.source_ended = true;
-        broken_ = count < 0;
-        return;
-      }
-      path.kept += static_cast<std::size_t>(count);
-      path.waiting.push_back({clock::now() + with.late, std::string(space.data(), static_cast<std::size_t>(count))});
+      const auto count = receive(path.from, space);
+      if (would_block(count)) return true;
+      path.source_ended = count <= 0;
+      if (count < 0) return lost_end(one, which);
+      if (count > 0) path.put({space.data(), static_cast<std::size_t>(count)}, faults_[index_of(which)]);
     }
+    return true;
   }
 
-  // False when the connection has ended.
+  // Writes what may pass; false when the connection has ended.
   bool pass(link& one, way which) {
     auto& path = one.lanes[index_of(which)];
     const auto& with = faults_[index_of(which)];
-    if (std::exchange(broken_, false)) return end(one, ending::reset), false;
+    if (with.losing) path.drop_all();
     for (;;) {
-      if (with.cut_at && path.passed >= with.cut_at->after) return end(one, with.cut_at->how), false;
-      if (with.stalled || path.waiting.empty() || path.waiting.front().due > clock::now()) return true;
-      auto& front = path.waiting.front().bytes;
-      auto most = front.size();
-      if (with.most_at_once != 0) most = std::min(most, with.most_at_once);
-      if (with.cut_at) most = std::min<std::uint64_t>(most, with.cut_at->after - path.passed);
-      const auto count = send(path.to, front.data(), most, MSG_NOSIGNAL);
-      if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-      if (count < 0) return end(one, ending::reset), false;
-      note(one, which, std::string_view{front}.substr(0, static_cast<std::size_t>(count)));
-      path.passed += static_cast<std::size_t>(count);
-      path.kept -= static_cast<std::size_t>(count);
-      front.erase(0, static_cast<std::size_t>(count));
-      if (front.empty()) path.waiting.pop_front();
+      if (with.cut_at && path.passed() >= with.cut_at->after) return end(one, with.cut_at->how), false;
+      const auto due = path.due(with);
+      if (!due || *due > proxy_clock::now()) return true;
+      const auto bytes = path.next(with);
+      const auto count = send(path.to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (would_block(count)) return true;
+      if (count < 0) return lost_end(one, other(which));
+      note(one, which, bytes.substr(0, static_cast<std::size_t>(count)));
+      path.pass(static_cast<std::size_t>(count), with);
     }
   }
 
-  void note(const link& one, way which, std::string_view bytes) {
+  // The end that speaks this way is broken. Where its bytes are lost, the other one is not told: it may go on for ever
+  // with nobody behind the proxy. False when the connection has ended.
+  bool lost_end(link& one, way which) {
+    if (!faults_[index_of(which)].losing) return end(one, ending::reset), false;
+    one.lanes[index_of(which)].source_ended = true;
+    auto& back = one.lanes[index_of(other(which))];
+    back.swallowing = true;
+    back.drop_all();
+    return true;
+  }
+  static way other(way which) { return which == way::forward ? way::backward : way::forward; }
+
+  void note(link& one, way which, std::string_view bytes) {
+    if (which == way::forward && one.second.socket >= 0) one.second.unsent += bytes;
     if (&one != recorded_) return;
     last_.passed[index_of(which)] += bytes;
     ++last_.writes[index_of(which)];
@@ -296,23 +275,25 @@ class fault_proxy::engine {
     if (one.over) return;
     one.over = how;
     if (&one == recorded_) recorded_ = nullptr;
+    move_twin(one.second);
+    if (one.second.socket >= 0) close_socket(one.second.socket, how);
     close_socket(one.lanes[0].from, how);
     close_socket(one.lanes[0].to, how);
   }
 
+  endpoint listens_;
   const endpoint target_;
-  int listener_;
+  int holder_;
+  int listener_ = -1;
   int bell_;
-  std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
   std::array<faults, 2> faults_;
+  bool doubling_ = false;
   std::list<link> links_;
   const link* recorded_ = nullptr;
   record last_;
   std::size_t connections_ = 0;
-  bool broken_ = false;  // the source that was read last
-  std::optional<ending> end_asked_;
-  std::condition_variable ended_;
+  std::vector<std::packaged_task<void()>> asked_;
   std::jthread thread_;
 };
 
@@ -333,16 +314,42 @@ void fault_proxy::cut_never() {
 void fault_proxy::stall(way which) {
   engine_->change([&](auto& all) { all[index_of(which)].stalled = true; });
 }
+void fault_proxy::lose(way which) {
+  engine_->change([&](auto& all) { all[index_of(which)].losing = true; });
+}
 void fault_proxy::resume(way which) {
-  engine_->change([&](auto& all) { all[index_of(which)].stalled = false; });
+  engine_->change([&](auto& all) { all[index_of(which)].stalled = all[index_of(which)].losing = false; });
 }
 void fault_proxy::dribble(way which, std::size_t bytes) {
   engine_->change([&](auto& all) { all[index_of(which)].most_at_once = bytes; });
 }
+void fault_proxy::rate(way which, std::uint64_t bytes_per_second) {
+  engine_->change([&](auto& all) { all[index_of(which)].rate = bytes_per_second; });
+}
 void fault_proxy::delay(way which, std::chrono::milliseconds by) {
   engine_->change([&](auto& all) { all[index_of(which)].late = by; });
 }
-void fault_proxy::end_all(ending how) { engine_->end_all(how); }
+void fault_proxy::jitter(way which, std::chrono::milliseconds most, std::uint32_t seed) {
+  engine_->change([&](auto& all) {
+    all[index_of(which)].jitter = most;
+    all[index_of(which)].random.seed(seed);
+  });
+}
+void fault_proxy::refuse() {
+  engine_->ask([](engine& of) { of.stop_listening(); });
+}
+void fault_proxy::accept() {
+  engine_->ask([](engine& of) { of.start_listening(); });
+}
+void fault_proxy::duplicate() {
+  engine_->ask([](engine& of) { of.doubling_ = true; });
+}
+void fault_proxy::duplicate_never() {
+  engine_->ask([](engine& of) { of.doubling_ = false; });
+}
+void fault_proxy::end_all(ending how) {
+  engine_->ask([how](engine& of) { of.end_every(how); });
+}
 
 std::size_t fault_proxy::connections() const {
   return engine_->look([](const engine& of) { return of.connections_; });

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
 using namespace ergo::test;
 using namespace std::chrono_literals;
@@ -245,4 +247,173 @@ TEST_CASE("a caller whose target does not listen is reset") {
   end_point caller{made};
   CHECK(caller.hear(1).empty());
   CHECK(caller.error() == ECONNRESET);
+}
+
+TEST_CASE("a way with a rate passes so many bytes in a second, and the other one as fast as it can") {
+  stage on;
+  on.proxy->rate(way::forward, 20'000);
+  auto caller = on.call();
+  auto server = on.answer();
+  const auto sent = noise(10'000);
+  const auto began = steady::now();
+  caller.say(sent);
+  server.say(noise(2'000'000));
+  CHECK(caller.hear(2'000'000).size() == 2'000'000);
+  CHECK(server.hear(sent.size()) == sent);
+  CHECK(steady::now() - began >= 400ms);  // half a second, less what is caught up with
+  CHECK(on.proxy->writes(way::forward) >= 50);
+
+  on.proxy->rate(way::forward, 0);
+  caller.say(noise(2'000'000));
+  CHECK(server.hear(2'000'000).size() == 2'000'000);
+}
+
+TEST_CASE("a rate below its steps passes single bytes, of each connection for itself") {
+  stage on;
+  on.proxy->rate(way::backward, 50);
+  auto caller = on.call();
+  auto server = on.answer();
+  auto second_caller = on.call();
+  auto second_server = on.answer();
+  const auto began = steady::now();
+  server.say("0123456789");
+  second_server.say("abcdefghij");
+  CHECK(caller.hear(10) == "0123456789");
+  CHECK(second_caller.hear(10) == "abcdefghij");
+  CHECK(steady::now() - began >= 130ms);  // nine bytes after the first, less what is caught up with
+  CHECK(on.proxy->writes(way::backward) == 10);
+}
+
+TEST_CASE("bytes that jitter come late by a random time, and in order") {
+  stage on;
+  on.proxy->delay(way::forward, 20ms);
+  on.proxy->jitter(way::forward, 100ms);
+  auto caller = on.call();
+  auto server = on.answer();
+  std::vector<steady::duration> late;
+  for (char letter = 'a'; letter <= 'p'; ++letter) {
+    const auto began = steady::now();
+    caller.say({&letter, 1});
+    REQUIRE(server.hear(1) == std::string(1, letter));
+    late.push_back(steady::now() - began);
+    CHECK(late.back() >= 20ms);
+  }
+  const auto [least, most] = std::ranges::minmax(late);
+  CHECK(most - least > 20ms);  // of 16 times out of 0 to 100 ms
+  const auto sent = noise(300'000);
+  std::jthread speaking{[&] { caller.say(sent); }};
+  CHECK(server.hear(sent.size()) == sent);
+}
+
+TEST_CASE("a lost way is silent at one end only, and what was lost stays lost") {
+  stage on;
+  auto caller = on.call();
+  auto server = on.answer();
+  on.proxy->lose(way::forward);
+  const auto sent = noise(5'000'000);
+  caller.say(sent);  // taken, however much it is
+  server.say("nobody speaks");
+  CHECK(caller.hear(13) == "nobody speaks");
+  CHECK(server.hear(1, 50ms).empty());
+  CHECK_FALSE(server.ended());
+  CHECK(on.proxy->passed(way::forward).empty());
+  on.proxy->resume(way::forward);
+  caller.say("again");
+  const auto heard = server.hear(2 * sent.size(), 200ms);
+  CHECK(heard.ends_with("again"));
+  CHECK(heard.size() < sent.size());
+}
+
+TEST_CASE("the end of a caller is lost, too: the other end speaks to nobody, and hears nothing of it") {
+  for (const bool with_bytes_unread : {false, true}) {  // then the system resets the connection
+    stage on;
+    auto caller = on.call();
+    auto server = on.answer();
+    on.proxy->lose(way::forward);
+    server.say("first");
+    if (!with_bytes_unread) REQUIRE(caller.hear(5) == "first");
+    caller.stop();
+    server.say(noise(3'000'000));
+    server.say(noise(3'000'000));
+    CHECK(server.hear(1, 50ms).empty());
+    CHECK_FALSE(server.ended());
+    CHECK(on.proxy->open() == 1);
+    server.stop();
+    const auto until = steady::now() + patience;
+    while (on.proxy->open() != 0 && steady::now() < until) std::this_thread::yield();
+    CHECK(on.proxy->open() == 0);
+  }
+}
+
+TEST_CASE("a proxy that refuses has no listener, keeps its port and its connections, and accepts again") {
+  stage on;
+  auto caller = on.call();
+  auto server = on.answer();
+  const auto port = on.proxy->port();
+  on.proxy->refuse();
+  on.proxy->refuse();
+  const int refused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const end_point owner{refused};
+  const auto address = local(port);
+  CHECK(connect(refused, reinterpret_cast<const sockaddr*>(&address), sizeof address) == -1);
+  CHECK(errno == ECONNREFUSED);
+  caller.say("still");
+  CHECK(server.hear(5) == "still");
+  CHECK(on.proxy->connections() == 1);
+  on.proxy->accept();
+  on.proxy->accept();
+  CHECK(on.proxy->port() == port);
+  auto later = on.call();
+  auto its_server = on.answer();
+  later.say("here");
+  CHECK(its_server.hear(4) == "here");
+}
+
+TEST_CASE("a duplicated connection says all of it twice, and only the first is answered") {
+  stage on;
+  on.proxy->duplicate();
+  auto caller = on.call();
+  auto first = on.answer();
+  auto second = on.answer();
+  const auto sent = noise(2'000'000);
+  std::string heard;
+  std::string heard_again;
+  std::jthread speaking{[&] { caller.say(sent); }};
+  std::jthread listening{[&] { heard = first.hear(sent.size()); }};
+  heard_again = second.hear(sent.size());
+  listening.join();
+  CHECK(heard == sent);
+  CHECK(heard_again == sent);
+  second.say("nobody hears this");
+  first.say("answer");
+  CHECK(caller.hear(6) == "answer");
+  second.stop();  // the target may end it, and the first goes on
+  first.say("more");
+  CHECK(caller.hear(4) == "more");
+  caller.stop();
+  CHECK(first.hear(1).empty());
+  CHECK(first.ended());
+}
+
+TEST_CASE("a duplicate ends with what it repeats, and later callers are not repeated") {
+  stage on;
+  on.proxy->duplicate();
+  {
+    auto caller = on.call();
+    auto first = on.answer();
+    auto second = on.answer();
+    caller.say("one");
+    REQUIRE(first.hear(3) == "one");
+    REQUIRE(second.hear(3) == "one");
+    on.proxy->end_all(ending::reset);
+    (void)second.hear(1);
+    CHECK(second.error() == ECONNRESET);
+  }
+  on.proxy->duplicate_never();
+  auto caller = on.call();
+  auto only = on.answer();
+  caller.say("two");
+  CHECK(only.hear(3) == "two");
+  pollfd another{on.listener, POLLIN, 0};
+  CHECK(poll(&another, 1, 50) == 0);
 }

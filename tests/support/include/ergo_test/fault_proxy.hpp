@@ -1,5 +1,5 @@
-// A TCP connection that is cut, reset, stalled, dribbled or late, as a test wants it: the faults that a loopback
-// device does not have.
+// A TCP connection that is cut, reset, stalled, slow, late, deaf on one side, refused or made twice, as a test wants
+// it: the faults that a loopback device does not have.
 #pragma once
 
 #include <chrono>
@@ -47,11 +47,30 @@ class fault_proxy {
   void cut_never();
   /// Passes nothing on any more; senders are held up when the sockets are full.
   void stall(way which);
+  /// Takes all that comes this way, the end of the connection too, and tells nobody: a half-open connection. Whoever
+  /// would have heard it may go on speaking, even to a peer that is gone.
+  void lose(way which);
+  /// Takes `stall` and `lose` back; what was lost stays lost.
   void resume(way which);
   /// Writes at most `bytes` at once, each in a segment of its own; 0: as many as there are.
   void dribble(way which, std::size_t bytes);
+  /// Passes so many bytes of each connection on in a second, in a hundred steps; 0: as fast as they come. A wait of the
+  /// proxy of up to 50 ms is caught up with.
+  void rate(way which, std::uint64_t bytes_per_second);
   /// Passes bytes on so late; those that are on their way keep their time.
   void delay(way which, std::chrono::milliseconds by);
+  /// Adds a random time up to `most` to what `delay` says, to whatever is read at once; bytes stay in order. The same
+  /// seed gives the same times.
+  void jitter(way which, std::chrono::milliseconds most, std::uint32_t seed = 1);
+
+  /// New callers are refused by the system, as if nobody listened; the port stays taken, connections go on.
+  void refuse();
+  /// Takes `refuse` back.
+  void accept();
+  /// Connects twice to the target for each caller to come: what the caller says goes to both, what the second
+  /// connection answers to nobody. It ends with the first, or when the target ends it.
+  void duplicate();
+  void duplicate_never();
   /// Ends the connections that there are.
   void end_all(ending how);
 
