@@ -10,6 +10,12 @@ void connection_table::add(std::shared_ptr<connection> client) {
   by_source_[added.source].push_back(added);
 }
 
+void connection_table::renew(connection& client) {
+  by_age_.splice(by_age_.end(), by_age_, by_age_.iterator_to(client));
+  auto& bucket = by_source_.find(client.source)->second;
+  bucket.splice(bucket.end(), bucket, bucket.iterator_to(client));
+}
+
 void connection_table::settle(connection& client) {
   if (!client.by_age.is_linked()) return;
   by_age_.erase(by_age_.iterator_to(client));

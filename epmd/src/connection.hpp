@@ -27,16 +27,20 @@ struct connection {
   boost::asio::ip::tcp::endpoint peer;
   boost::asio::ip::address source;
   std::chrono::steady_clock::time_point deadline;
+  bool has_begun = false;  ///< a byte of its request has come
   boost::intrusive::list_member_hook<> by_age;
   boost::intrusive::list_member_hook<> by_source;
 };
 
 /// All open connections. Those without a registration are *transient*: ordered by age, counted per source address,
-/// and the first to go when there are too many. All of them have the same deadline, so age orders the deadlines.
+/// and the first to go when there are too many. All of them have equally long until their deadline, so age orders the
+/// deadlines.
 class connection_table {
  public:
   /// Takes a new, transient connection.
   void add(std::shared_ptr<connection> client);
+  /// The age of a transient connection, and so its deadline, counts from now.
+  void renew(connection& client);
   /// The connection has become a registration: it is not transient any more.
   void settle(connection& client);
   /// Drops a connection; it may be destroyed by that unless the caller holds it.

@@ -89,6 +89,7 @@ class server::impl : public std::enable_shared_from_this<impl> {
   bool make_room(const asio::ip::address& source);
   bool survive(tcp::acceptor& from, const error_code& failed);
   void turn_away(tcp::acceptor& from);
+  void set_deadline(connection& client) const;
   std::optional<session::event> read(connection& client);
   session::action advance(const client_ptr& client, const session::event& what);
   void close(const client_ptr& client);
@@ -272,7 +273,7 @@ void server::impl::admit(tcp::socket socket) {
   auto client = std::make_shared<connection>(std::move(socket), terms);
   client->peer = peer;
   client->source = source;
-  client->deadline = steady_clock::now() + options_.request_deadline + options_.delay_write;
+  set_deadline(*client);
   table_.add(client);
   arm_sweep();
   emit({.what = server_event::kind::connected, .peer = peer, .where = where, .descriptor = client->descriptor});
@@ -316,6 +317,10 @@ std::optional<session::event> server::impl::read(connection& client) {
   const auto size = client.socket.read_some(asio::buffer(buffer_), failed);
   if (failed == asio::error::would_block || failed == asio::error::interrupted) return std::nullopt;
   if (failed) return session::ended{};
+  if (!std::exchange(client.has_begun, true)) {
+    set_deadline(client);
+    table_.renew(client);
+  }
   return session::received{std::string_view{buffer_.data(), size}};
 }
 
@@ -345,6 +350,10 @@ void server::impl::close(const client_ptr& client) {
 void server::impl::dismiss(const client_ptr& client, errc reason) { advance(client, session::dismissed{reason}); }
 
 // ----- time ---------------------------------------------------------------------------------------------------------
+
+void server::impl::set_deadline(connection& client) const {
+  client.deadline = steady_clock::now() + options_.request_deadline + options_.delay_write;
+}
 
 /// One timer for all: the deadlines are in the order of age.
 void server::impl::arm_sweep() {

@@ -89,9 +89,11 @@ TEST_CASE("Nonsense is closed without an answer") {
   CHECK(eventually([&] { return server.clients() == 0; }));
 }
 
-TEST_CASE("The deadline counts from the start and is not extended by dribbling") {
-  running_server server{{.request_deadline = 300ms}};
+TEST_CASE("The deadline counts from the first byte and is not extended by dribbling") {
+  constexpr auto deadline = 300ms;
+  running_server server{{.request_deadline = deadline}};
   raw_client one{server.port()};
+  REQUIRE_FALSE(one.is_closed_within(deadline / 2));
   const auto start = steady_clock::now();
   REQUIRE(one.send("\x0b\xf1z"));  // announces the longest request
   // A dribbling client would last for minutes if each byte counted anew.
@@ -100,6 +102,17 @@ TEST_CASE("The deadline counts from the start and is not extended by dribbling")
   CHECK(lasted >= 250ms);
   CHECK(lasted < 2s);
   CHECK(eventually([&] { return server.count(errc::timed_out) == 1; }));
+}
+
+TEST_CASE("Who says nothing has as long as who asks, from the connection on") {
+  constexpr auto deadline = 300ms;
+  running_server server{{.request_deadline = deadline}};
+  const auto start = steady_clock::now();
+  raw_client silent{server.port()};
+  CHECK(silent.is_closed_within());
+  const auto lasted = steady_clock::now() - start;
+  CHECK(lasted >= deadline);
+  CHECK(lasted < 2s);
 }
 
 TEST_CASE("Silent and refused clients are closed at the deadline, registrations live on") {

@@ -64,6 +64,23 @@ TEST_CASE("Over the cap of one address its oldest idle client goes, and nobody e
   CHECK(server.knows("a"));
 }
 
+TEST_CASE("Who has begun to ask later than others connected is not the first to go") {
+  running_server server{{.request_deadline = 60s, .max_idle_per_address = 3}};
+  const auto port = server.port();
+  raw_client first{port}, second{port}, third{port};
+  CHECK(eventually([&] { return server.clients() == 3; }));
+  const auto request = encode(names_request{}).value();
+  first.send(std::string_view{request}.substr(0, 1));
+  raw_client stranger{port, loopback(1)};  // is answered after that byte was read
+  stranger.send(names_request{});
+  CHECK(stranger.read_all().size() == 4);
+  raw_client fourth{port};
+  CHECK(second.is_closed_within());
+  for (auto* living : {&first, &third, &fourth}) CHECK(living->is_open());
+  first.send(std::string_view{request}.substr(1));
+  CHECK(first.read_all().size() == 4);
+}
+
 TEST_CASE("A full server drops its oldest idle client, never a registration") {
   running_server server{{.request_deadline = 60s, .max_clients = 16}};
   const auto port = server.port();

@@ -28,11 +28,13 @@ struct server_options {
   std::uint16_t port = default_port;  ///< 0 lets the system choose; see `server::port`
   /// Empty: all addresses, IPv4 and IPv6. Otherwise these, and both loopback addresses where the host has them.
   std::vector<boost::asio::ip::address> addresses;
-  /// For a whole exchange, from the accepted connection to the last byte of the answer; no byte extends it.
+  /// For a whole exchange, from the first byte of the request to the last one of the answer; no other byte extends it.
+  /// A client that says nothing is closed so long after it connected: nobody stays longer than twice this.
   std::chrono::milliseconds request_deadline{5'000};
   /// Connections at most, registrations included; a sixteenth of them (4 to 256) is kept free for queries.
   std::size_t max_clients = 16'384;
-  /// Connections without registration from one address (one /64 network for IPv6) at most. The oldest one goes.
+  /// Connections without registration from one address (one /64 network for IPv6) at most. The one goes that has
+  /// waited longest: since it connected, or since it began to ask.
   std::size_t max_idle_per_address = 1'024;
   std::size_t max_unused_names = 1'000;  ///< see `directory_limits::unused`
   command_check check = command_check::strict;
