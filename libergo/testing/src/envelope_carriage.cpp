@@ -96,6 +96,8 @@ class envelope_carriage final : public carriage {
     }
   }
 
+  [[nodiscard]] std::size_t remembered() const override { return links_.size() + own_.size() + theirs_.size(); }
+
  private:
   struct link {
     pid local;

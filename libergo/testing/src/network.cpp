@@ -30,7 +30,7 @@ sim::network::link& sim::network::between(member& one, member& other) {
 bool sim::network::reach(link& on, std::size_t side) {
   if (on.ends[side].up) return true;
   const auto& other = *on.ends[1 - side].owner;
-  if (on.separated || other.runtime == nullptr) return false;
+  if (on.separated || on.ends[0].muted || on.ends[1].muted || other.runtime == nullptr) return false;
   open(on);
   return true;
 }
@@ -52,6 +52,7 @@ void sim::network::open(link& on) {
     one.towards.clear();
     one.last_due = sim_.now();
     one.notices_at = time_point::max();
+    one.gives_up_at = time_point::max();
     one.owner->node->connected().came({peer.name(), false, sessions});
   }
 }
@@ -62,11 +63,35 @@ void sim::network::put(link& on, std::size_t side, packet what) {
     ++lost;
     return;
   }
-  const auto spread = (sim_.options_.most_delay - sim_.options_.least_delay).count();
-  const auto delay =
-      sim_.options_.least_delay + duration{static_cast<duration::rep>(sim_.pick(static_cast<std::size_t>(spread) + 1))};
+  if (const auto place = place_for(what, far); place != far.towards.end()) {
+    const auto due = place->due;
+    overtaken += static_cast<std::uint64_t>(far.towards.end() - place);
+    far.towards.insert(place, {std::move(what), due});
+    return;
+  }
+  const auto delay = sim_.options_.least_delay + up_to(sim_.options_.most_delay - sim_.options_.least_delay);
   far.last_due = std::max(far.last_due, sim_.now() + delay);
   far.towards.push_back({std::move(what), far.last_due});
+}
+
+duration sim::network::up_to(duration most) {
+  return duration{static_cast<duration::rep>(sim_.choose(static_cast<std::size_t>(most.count()) + 1))};
+}
+
+// Where a packet goes among those that are under way: mostly behind all, but never before one of the same sender, and
+// not past one that has none.
+std::deque<sim::network::on_the_way>::iterator sim::network::place_for(const packet& what, end& far) {
+  const auto last = far.towards.end();
+  if (sim_.options_.overtaking == 0 || what.envelope == nullptr || what.envelope->from == pid{}) return last;
+  if (sim_.choose(100) >= sim_.options_.overtaking) return last;
+  auto first = last;
+  while (first != far.towards.begin()) {
+    const auto* const before = std::prev(first)->what.envelope;
+    if (before == nullptr || before->from == pid{} || before->from == what.envelope->from) break;
+    --first;
+  }
+  const auto passed = sim_.choose(static_cast<std::size_t>(last - first) + 1);
+  return last - static_cast<std::ptrdiff_t>(passed);
 }
 
 void sim::network::deliver(member& from, const destination& to, detail::signal* envelope) {
@@ -135,18 +160,19 @@ void sim::network::tell_watchers(end& of, atom node) {
 
 // ----- loss ---------------------------------------------------------------------------------------------------------
 
-// Some of what is under way still arrives, always the oldest; then each end notices.
+// Some of what is under way still arrives, always the oldest; then each end notices. One that hears nothing notices by
+// the silence.
 void sim::network::lose(link& on) {
   if (on.broken || (!on.ends[0].up && !on.ends[1].up)) return;
   on.broken = true;
   for (auto& one : on.ends) {
     if (!one.up) continue;
-    const auto arrives = sim_.pick(one.towards.size() + 1);
+    const auto arrives = one.muted ? 0 : sim_.choose(one.towards.size() + 1);
     lost += one.towards.size() - arrives;
     one.towards.erase(one.towards.begin() + static_cast<std::ptrdiff_t>(arrives), one.towards.end());
+    if (one.muted) continue;
     const auto from = one.towards.empty() ? sim_.now() : one.towards.back().due;
-    one.notices_at = from + duration{static_cast<duration::rep>(
-                                sim_.pick(static_cast<std::size_t>(sim_.options_.slowest_notice.count()) + 1))};
+    one.notices_at = from + up_to(sim_.options_.slowest_notice);
   }
 }
 
@@ -154,6 +180,7 @@ void sim::network::tell(link& on, std::size_t side) {
   auto& one = on.ends[side];
   one.up = false;
   one.notices_at = time_point::max();
+  one.gives_up_at = time_point::max();
   lost += one.towards.size();
   one.towards.clear();
   const auto carry = std::move(one.carry);
@@ -168,10 +195,37 @@ void sim::network::cut(member& left, member& right) {
   if (auto* const on = find(left, right)) lose(*on);
 }
 
-void sim::network::partition(member& left, member& right, bool separate) {
+void sim::network::partition(member& left, member& right) {
   auto& on = between(left, right);
-  on.separated = separate;
-  if (separate) lose(on);
+  on.separated = true;
+  lose(on);
+}
+
+// An end whose notice was under way does not hear of it any more.
+void sim::network::mute(member& from, member& to) {
+  auto& on = between(from, to);
+  auto& deaf = on.ends[side_of(on, to)];
+  if (deaf.muted) return;
+  deaf.muted = true;
+  if (!deaf.up) return;
+  deaf.gives_up_at = sim_.now() + sim_.options_.silence * 3 / 4 + up_to(sim_.options_.silence / 2);
+  deaf.notices_at = time_point::max();
+}
+
+void sim::network::end_silence(end& of, bool lost_meanwhile) {
+  if (!std::exchange(of.muted, false)) return;
+  of.gives_up_at = time_point::max();
+  if (of.up && lost_meanwhile) of.notices_at = sim_.now() + up_to(sim_.options_.slowest_notice);
+}
+
+void sim::network::heal(member& left, member& right) {
+  auto& on = between(left, right);
+  on.separated = false;
+  for (auto& one : on.ends) end_silence(one, on.broken);
+}
+
+void sim::network::heal_all() {
+  for (auto& on : links_) heal(*on->ends[0].owner, *on->ends[1].owner);
 }
 
 void sim::network::crashed(member& gone) {
@@ -185,6 +239,7 @@ void sim::network::crashed(member& gone) {
     lost += end_of.towards.size();
     end_of.towards.clear();
     end_of.notices_at = time_point::max();
+    end_of.gives_up_at = time_point::max();
     end_of.waiting.clear();
     end_of.watchers.clear();
   }
@@ -193,6 +248,19 @@ void sim::network::crashed(member& gone) {
 bool sim::network::connected(const member& from, const member& to) const {
   const auto* const on = find(from, to);
   return on != nullptr && on->ends[side_of(*on, from)].up;
+}
+
+bool sim::network::quiet(const member& one, const member& other) const {
+  const auto* const on = find(one, other);
+  if (on == nullptr) return true;
+  const bool noticed = !on->broken || (!on->ends[0].up && !on->ends[1].up);
+  return noticed && on->ends[0].up == on->ends[1].up && on->ends[0].towards.empty() && on->ends[1].towards.empty();
+}
+
+std::size_t sim::network::remembered(const member& from, const member& to) const {
+  const auto* const on = find(from, to);
+  const auto* const carry = on == nullptr ? nullptr : on->ends[side_of(*on, from)].carry.get();
+  return carry == nullptr ? 0 : carry->remembered();
 }
 
 std::uint64_t sim::network::sessions_of(const member& one, const member& other) const {
@@ -208,8 +276,11 @@ std::size_t sim::network::due_actions(time_point now) {
     for (std::size_t side = 0; side < 2; ++side) {
       auto& one = on->ends[side];
       if (!one.up) continue;
-      if (!one.towards.empty() && one.towards.front().due <= now) due_.push_back({on.get(), side, false});
-      if (one.towards.empty() && one.notices_at <= now) due_.push_back({on.get(), side, true});
+      const bool reads = !one.muted && one.owner->reads_at <= now;
+      if (reads && !one.towards.empty() && one.towards.front().due <= now)
+        due_.push_back({on.get(), side, event::packet});
+      if (one.towards.empty() && one.notices_at <= now) due_.push_back({on.get(), side, event::notice});
+      if (one.gives_up_at <= now) due_.push_back({on.get(), side, event::silence});
     }
   }
   return due_.size();
@@ -217,17 +288,30 @@ std::size_t sim::network::due_actions(time_point now) {
 
 void sim::network::act(std::size_t index) {
   const auto chosen = due_[index];
-  if (chosen.notice) {
-    tell(*chosen.on, chosen.side);
-  } else {
-    take(*chosen.on, chosen.side);
+  if (sim_.options_.history) sim_.note(describe(chosen));
+  switch (chosen.what) {
+    case event::packet: return take(*chosen.on, chosen.side);
+    case event::notice: return tell(*chosen.on, chosen.side);
+    case event::silence: lose(*chosen.on); return tell(*chosen.on, chosen.side);
   }
+}
+
+std::string sim::network::describe(const action& chosen) const {
+  const auto& here = chosen.on->ends[chosen.side].owner->name;
+  const auto& there = chosen.on->ends[1 - chosen.side].owner->name;
+  switch (chosen.what) {
+    case event::packet: return here + " reads of " + there;
+    case event::notice: return here + " notices the loss of " + there;
+    case event::silence: return here + " gives up " + there + ", which is silent";
+  }
+  return {};
 }
 
 void sim::network::take(link& on, std::size_t side) {
   auto& one = on.ends[side];
   auto first = std::move(one.towards.front().what);
   one.towards.pop_front();
+  one.owner->reads_at = after(sim_.now(), one.owner->gap);
   auto& sender = on.ends[1 - side];
   if (one.towards.size() <= sim_.options_.busy_above / 2 && sender.owner->node != nullptr) wake_waiting(sender);
   ++packets;
@@ -242,10 +326,11 @@ time_point sim::network::next_due() const {
   for (const auto& on : links_) {
     for (const auto& one : on->ends) {
       if (!one.up) continue;
-      if (!one.towards.empty()) {
-        next = std::min(next, one.towards.front().due);
-      } else {
+      next = std::min(next, one.gives_up_at);
+      if (one.towards.empty()) {
         next = std::min(next, one.notices_at);
+      } else if (!one.muted) {
+        next = std::min(next, std::max(one.towards.front().due, one.owner->reads_at));
       }
     }
   }

@@ -16,6 +16,9 @@ struct sim::member {
   std::unique_ptr<ergo::runtime> runtime;  // null while it is down
   local_node* node = nullptr;
   std::unique_ptr<outbound> way;
+  std::function<void(const std::string&)> boot;
+  duration gap{};  // between two packets that it reads
+  time_point reads_at{};
 };
 
 class sim::network {
@@ -33,10 +36,15 @@ class sim::network {
   // Faults.
 
   void cut(member& left, member& right);
-  void partition(member& left, member& right, bool separate);
+  void partition(member& left, member& right);
+  void mute(member& from, member& to);
+  void heal(member& left, member& right);
+  void heal_all();
   /// Everything that a crashed node had is gone; the others notice.
   void crashed(member& gone);
   [[nodiscard]] bool connected(const member& from, const member& to) const;
+  [[nodiscard]] bool quiet(const member& one, const member& other) const;
+  [[nodiscard]] std::size_t remembered(const member& from, const member& to) const;
   [[nodiscard]] std::uint64_t sessions_of(const member& one, const member& other) const;
 
   // Progress.
@@ -49,6 +57,7 @@ class sim::network {
 
   std::uint64_t packets = 0;
   std::uint64_t lost = 0;
+  std::uint64_t overtaken = 0;
   std::uint64_t sessions = 0;
   std::uint64_t refused = 0;
   std::string refusal;
@@ -66,6 +75,8 @@ class sim::network {
     std::deque<on_the_way> towards;
     time_point last_due{};
     time_point notices_at = time_point::max();
+    bool muted = false;                              // nothing arrives here
+    time_point gives_up_at = time_point::max();      // because it has not heard the other end for so long
     std::vector<pid> waiting;                        // for the queue towards the other end to drain
     std::vector<std::pair<pid, unsigned>> watchers;  // of the other node
   };
@@ -75,10 +86,11 @@ class sim::network {
     bool separated = false;
     bool broken = false;  // lost, and not noticed by everybody
   };
+  enum class event : std::uint8_t { packet, notice, silence };
   struct action {
     link* on;
     std::size_t side;
-    bool notice;
+    event what;
   };
 
   [[nodiscard]] link* find(const member& one, const member& other) const;
@@ -89,6 +101,10 @@ class sim::network {
   [[nodiscard]] bool reach(link& on, std::size_t side);
   void open(link& on);
   void lose(link& on);
+  void end_silence(end& of, bool lost_meanwhile);
+  [[nodiscard]] std::deque<on_the_way>::iterator place_for(const packet& what, end& far);
+  [[nodiscard]] duration up_to(duration most);
+  [[nodiscard]] std::string describe(const action& chosen) const;
   void tell(link& on, std::size_t side);
   void put(link& on, std::size_t side, packet what);
   void take(link& on, std::size_t side);

@@ -1,5 +1,7 @@
 // Nodes, steps and time of a simulation.
 #include "network.hpp"
+#include "sequence.hpp"
+#include "span_text.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -36,9 +38,15 @@ class way_out final : public outbound {
 }  // namespace
 
 sim::sim(sim_options options)
-    : options_{std::move(options)}, random_{options_.seed}, network_{std::make_unique<network>(*this)} {}
+    : options_{std::move(options)},
+      order_{sequence(options_.seed, 0)},
+      script_{sequence(options_.seed, 1)},
+      slices_{sequence(options_.seed, 2)},
+      network_{std::make_unique<network>(*this)} {}
 
-sim::~sim() {
+sim::~sim() { crash_all(); }
+
+void sim::crash_all() {
   for (auto& one : members_) {
     if (one->runtime != nullptr) crash(one->name);
   }
@@ -51,7 +59,7 @@ sim::member* sim::find(std::string_view name) const {
   return found == members_.end() ? nullptr : found->get();
 }
 
-local_node& sim::start(std::string_view name) {
+local_node& sim::start(std::string_view name, std::function<void(const std::string&)> boot) {
   auto* one = find(name);
   if (one == nullptr) {
     one = members_.emplace_back(std::make_unique<member>()).get();
@@ -68,7 +76,15 @@ local_node& sim::start(std::string_view name) {
   one->way = std::make_unique<way_out<network, member>>(*network_, *one);
   one->node->connect(one->way.get());
   note("start " + one->name);
+  if (boot) one->boot = std::move(boot);
+  if (one->boot) one->boot(one->name);
   return *one->node;
+}
+
+void sim::restart(std::string_view name, duration absence) {
+  crash(name);
+  run_for(absence);
+  if (!running(name)) start(name);
 }
 
 void sim::crash(std::string_view name) {
@@ -87,7 +103,7 @@ bool sim::running(std::string_view name) const {
   return one != nullptr && one->runtime != nullptr;
 }
 
-local_node& sim::node(std::string_view name) {
+local_node& sim::node(std::string_view name) const {
   auto* const one = find(name);
   if (one == nullptr || one->node == nullptr) throw std::out_of_range{"no such node is running: " + std::string{name}};
   return *one->node;
@@ -99,38 +115,6 @@ std::vector<std::string> sim::nodes() const {
     if (one->runtime != nullptr) names.push_back(one->name);
   }
   return names;
-}
-
-// ----- faults -------------------------------------------------------------------------------------------------------
-
-void sim::cut(std::string_view left, std::string_view right) {
-  auto* const one = find(left);
-  auto* const other = find(right);
-  if (one == nullptr || other == nullptr || one == other) return;
-  note("cut " + one->name + " " + other->name);
-  network_->cut(*one, *other);
-}
-
-void sim::partition(std::string_view left, std::string_view right) {
-  auto* const one = find(left);
-  auto* const other = find(right);
-  if (one == nullptr || other == nullptr || one == other) return;
-  note("partition " + one->name + " " + other->name);
-  network_->partition(*one, *other, true);
-}
-
-void sim::heal(std::string_view left, std::string_view right) {
-  auto* const one = find(left);
-  auto* const other = find(right);
-  if (one == nullptr || other == nullptr || one == other) return;
-  note("heal " + one->name + " " + other->name);
-  network_->partition(*one, *other, false);
-}
-
-bool sim::connected(std::string_view left, std::string_view right) const {
-  const auto* const one = find(left);
-  const auto* const other = find(right);
-  return one != nullptr && other != nullptr && network_->connected(*one, *other);
 }
 
 // ----- progress -----------------------------------------------------------------------------------------------------
@@ -148,20 +132,21 @@ bool sim::act() {
   const auto arrivals = network_->due_actions(now());
   const auto choices = members_.size() + arrivals;
   if (choices == 0) return false;
-  const auto first = pick(choices);
+  const auto first = choose(choices);
   for (std::size_t turn = 0; turn < choices; ++turn) {
     const auto choice = (first + turn) % choices;
     if (choice >= members_.size()) {
       network_->act(choice - members_.size());
-      note("network");
       return true;
     }
     auto& one = *members_[choice];
     if (one.runtime == nullptr) continue;
-    if (one.runtime->step([&](std::size_t runnable) { return pick(runnable); })) {
-      note("slice " + one.name);
-      return true;
-    }
+    in_slice_ = true;
+    const bool ran = one.runtime->step([&](std::size_t runnable) { return choose(runnable); });
+    in_slice_ = false;
+    if (!ran) continue;
+    note("slice " + one.name);
+    return true;
   }
   return false;
 }
@@ -172,7 +157,28 @@ bool sim::try_work() {
   if (!act()) return false;
   ++steps_;
   clock_.advance(options_.slice_cost);
+  check_invariants();
   return true;
+}
+
+// What leaves here ends the run, and what processes refer to ends with the functions that it leaves.
+void sim::check_invariants() try {
+  for (const auto& one : conditions_) {
+    if (const auto wrong = one.sentence(); !wrong.empty()) throw broken_invariant{one.name, wrong};
+  }
+} catch (...) {
+  note("an invariant broke; all nodes end");
+  crash_all();
+  throw;
+}
+
+void sim::invariant(std::string name, std::function<std::string()> sentence) {
+  conditions_.push_back({std::move(name), std::move(sentence)});
+}
+
+std::mt19937_64& sim::random() noexcept {
+  if (in_slice_) return slices_;
+  return in_fault_ ? fault_ : script_;
 }
 
 time_point sim::next_event() { return std::min(fire_timers(), network_->next_due()); }
@@ -218,8 +224,9 @@ pid sim::spawn(std::string_view on, const spawn_options& options, std::unique_pt
 }
 
 sim::member* sim::owner_of(const pid& process) const {
-  auto* const one = find(process.node.name().text());
-  return one != nullptr && one->node != nullptr && one->node->identity() == process.node ? one : nullptr;
+  const auto found = std::ranges::find_if(
+      members_, [&](const auto& one) { return one->node != nullptr && one->node->identity() == process.node; });
+  return found == members_.end() ? nullptr : found->get();
 }
 
 void sim::send(const pid& to, const term& content) {
@@ -230,6 +237,8 @@ void sim::exit(const pid& target, const term& reason) {
   if (auto* const one = owner_of(target)) one->runtime->exit(target, exit_reason{reason});
 }
 
+void sim::kill(const pid& target) { exit(target, "kill"_atom); }
+
 bool sim::alive(const pid& process) const {
   const auto* const one = owner_of(process);
   return one != nullptr && one->runtime->alive(process);
@@ -239,6 +248,7 @@ bool sim::alive(const pid& process) const {
 
 std::uint64_t sim::packets() const noexcept { return network_->packets; }
 std::uint64_t sim::lost() const noexcept { return network_->lost; }
+std::uint64_t sim::overtaken() const noexcept { return network_->overtaken; }
 std::uint64_t sim::sessions() const noexcept { return network_->sessions; }
 std::uint64_t sim::sessions(std::string_view left, std::string_view right) const {
   const auto* const one = find(left);
@@ -250,10 +260,7 @@ const std::string& sim::refusal() const noexcept { return network_->refusal; }
 
 void sim::note(std::string line) {
   if (!options_.history) return;
-  line = std::to_string(
-             std::chrono::duration_cast<std::chrono::microseconds>(now().time_since_epoch() - std::chrono::hours{1})
-                 .count()) +
-         " us " + line;
+  line = span_text(elapsed()) + " " + line;
   if (history_.size() < history_length) {
     history_.push_back(std::move(line));
   } else {

@@ -1,26 +1,18 @@
 // Runs by seed: how many, which, what makes one fail, and how it is run again.
+#include "setting.hpp"
+
 #include <ergo/testing/sim.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 using namespace ergo;
+using test::setting;
 
 namespace {
-
-/// Sets a variable of the environment for one scope.
-class setting {
- public:
-  setting(const char* variable, const char* value) : variable_{variable} { ::setenv(variable, value, 1); }
-  ~setting() { ::unsetenv(variable_); }
-  setting(const setting&) = delete;
-  setting& operator=(const setting&) = delete;
-
- private:
-  const char* variable_;
-};
 
 /// The seeds of all runs that a scenario without faults is given.
 std::vector<std::uint64_t> seeds_of(const testing::seed_range& range) {
@@ -51,7 +43,7 @@ TEST_CASE("a failing scenario tells its seed, and that seed alone can be run aga
   REQUIRE(failed);
   CHECK(failed->seed == 5);
   CHECK(failed->what == "five is wrong");
-  CHECK(failed->history.empty());
+  CHECK(failed->repeatable);
   CHECK(failed->message().find("ERGO_SIM_SEED=5") != std::string::npos);
   {
     const setting only{"ERGO_SIM_SEED", "5"};
@@ -66,6 +58,32 @@ TEST_CASE("a failing scenario tells its seed, and that seed alone can be run aga
   }
   const setting only{"ERGO_SIM_SEED", "six"};
   CHECK(testing::run_seeds({.first = 1, .count = 10}, five_is_wrong));
+}
+
+TEST_CASE("a program's arguments choose seeds and faults as the environment does") {
+  const auto take = [](std::vector<std::string> words) {
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    auto count = static_cast<int>(words.size());
+    auto wrong = testing::take_arguments(count, arguments.data());
+    std::string left;
+    for (int index = 0; index < count; ++index) left += std::string{arguments[static_cast<std::size_t>(index)]} + " ";
+    CHECK(arguments[static_cast<std::size_t>(count)] == nullptr);
+    return left + wrong;
+  };
+  CHECK(take({"tests", "--seeds", "2000", "-v", "--first", "7", "last"}) == "tests -v last ");
+  CHECK(std::getenv("ERGO_SIM_SEEDS") == std::string{"2000"});
+  CHECK(std::getenv("ERGO_SIM_FIRST") == std::string{"7"});
+  CHECK(take({"tests", "--seed", "17", "--faults", "3,9"}) == "tests ");
+  CHECK(std::getenv("ERGO_SIM_SEED") == std::string{"17"});
+  CHECK(std::getenv("ERGO_SIM_FAULTS") == std::string{"3,9"});
+  for (const auto* const variable : {"ERGO_SIM_SEEDS", "ERGO_SIM_FIRST", "ERGO_SIM_SEED", "ERGO_SIM_FAULTS"})
+    ::unsetenv(variable);
+  CHECK(take({"tests", "--seeds", "many"}) == "tests --seeds takes a number");
+  CHECK(take({"tests", "--seeds"}) == "tests --seeds takes a number");
+  CHECK(take({"tests", "--faults", "3;9"}) == "tests --faults takes `all`, `none` or numbers of faults, as in 3,9");
+  CHECK(std::getenv("ERGO_SIM_SEEDS") == nullptr);
 }
 
 TEST_CASE("a scenario that throws fails with the text of its exception") {

@@ -43,6 +43,8 @@ class carriage {
   virtual std::string read(packet received, const std::function<void(packet)>& send) = 0;
   /// The connection is lost: tells every process of this node whose link, monitor or call went over it.
   virtual void lost() = 0;
+  /// Links, monitors and calls that it remembers, for `sim::remembered`.
+  [[nodiscard]] virtual std::size_t remembered() const { return 0; }
 };
 
 /// Makes the end of a connection that `local` has to the node `peer`.
