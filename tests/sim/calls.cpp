@@ -19,11 +19,11 @@ TEST_CASE("every call between nodes resolves while servers die and connections a
     }
     for (int fault = 0; fault < 25; ++fault) {
       world.run_for(std::chrono::milliseconds{world.pick(30)});
-      if (world.pick(2) == 0) random_network_fault(world, names);
+      if (world.pick(2) == 0) random_network_fault(world);
       if (world.pick(3) == 0) world.exit(servers[world.pick(servers.size())], "kill"_atom);
       start_server(world, names[world.pick(names.size())], servers);
     }
-    heal_all(world, names);
+    world.heal();
     world.run_for(60s);
     return verdict(seen, rounds * callers);
   });

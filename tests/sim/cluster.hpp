@@ -4,6 +4,7 @@
 #include <ergo/calls.hpp>
 #include <ergo/etf/text.hpp>
 #include <ergo/testing/sim.hpp>
+#include <ergo_test/sanitizers.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -30,22 +31,13 @@ using testing::sim;
   return names;
 }
 
-/// Loses, parts or heals the connection of two random nodes.
-inline void random_network_fault(sim& world, const std::vector<std::string>& names) {
-  const auto left = world.pick(names.size());
-  const auto right = (left + 1 + world.pick(names.size() - 1)) % names.size();
-  switch (world.pick(4)) {
-    case 0: return world.partition(names[left], names[right]);
-    case 1: return world.heal(names[left], names[right]);
-    default: return world.cut(names[left], names[right]);
-  }
+/// Loses, parts, half deafens or heals the connection of two random nodes, as a fault of the run's plan.
+inline void random_network_fault(sim& world) {
+  world.random_fault({.cut = 3, .partition = 2, .mute = 1, .heal = 2, .slow = 0, .restart = 0, .kill = 0});
 }
 
-inline void heal_all(sim& world, const std::vector<std::string>& names) {
-  for (std::size_t left = 0; left < names.size(); ++left) {
-    for (std::size_t right = left + 1; right < names.size(); ++right) world.heal(names[left], names[right]);
-  }
-}
+/// How many seeds there is time for, of so many without a sanitizer.
+[[nodiscard]] constexpr unsigned seeds_in_time(unsigned count) { return sanitized ? count / 10 : count; }
 
 /// Runs a scenario for `count` seeds and fails the test with the seed of the first that does not hold.
 inline void check_seeds(unsigned count, testing::sim_options options, const testing::scenario& wanted) {

@@ -119,10 +119,10 @@ TEST_CASE("after quiet every node has the same names, and each is the name of a 
         restart(on, mortal);
         set_up(on, mortal);
       } else {
-        random_network_fault(world, on.nodes);
+        random_network_fault(world);
       }
     }
-    heal_all(world, on.nodes);
+    world.heal();
     on.quiet = true;
     world.run_for(60s);
     const auto keeper = name_of(name_count);  // whatever the faults have left, there is a name at the end

@@ -40,9 +40,9 @@ TEST_CASE("links between nodes stay symmetric when connections are lost, and eac
       for (std::size_t number = 0; number < 15; ++number) {
         order(on, random_op(on));
         world.run_for(std::chrono::microseconds{world.pick(3000)});
-        if (world.pick(4) == 0) random_network_fault(world, on.names);
+        if (world.pick(4) == 0) random_network_fault(world);
       }
-      heal_all(world, on.names);
+      world.heal();
       look_everywhere(on);
       if (auto wrong = check_symmetry(on); !wrong.empty()) return "round " + std::to_string(round) + ": " + wrong;
     }

@@ -26,9 +26,9 @@ TEST_CASE("when connections are lost signals are missing only at the end of a se
     const auto made = start_traffic(world, names, 25);
     for (int fault = 0; fault < 12; ++fault) {
       world.run_for(std::chrono::microseconds{world.pick(6000)});
-      random_network_fault(world, names);
+      random_network_fault(world);
     }
-    heal_all(world, names);
+    world.heal();
     world.run_for(10s);
     if (world.lost() == 0 && world.sessions() < names.size() + 3) return "nothing was ever lost";
     return made.verdict();
@@ -201,10 +201,10 @@ TEST_CASE("a busy connection that is lost lets its senders go") {
         world.run_for(std::chrono::microseconds{world.pick(30'000)});
         world.start(names[1]);
       } else {
-        random_network_fault(world, names);
+        random_network_fault(world);
       }
     }
-    heal_all(world, names);
+    world.heal();
     if (!world.run_until([&] { return finished == 4; }, 60s))
       return "only " + std::to_string(finished) + " of 4 senders came to their end";
     return {};

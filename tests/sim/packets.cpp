@@ -59,6 +59,10 @@ class packet_carriage final : public testing::carriage {
     for (const auto& told : notices) local_.route_local(told.to, told.envelope);
   }
 
+  [[nodiscard]] std::size_t remembered() const override {
+    return table_.links() + table_.own_monitors() + table_.peer_monitors();
+  }
+
  private:
   void flush(const std::function<void(testing::packet)>& send) {
     if (out_.empty()) return;

@@ -166,10 +166,10 @@ TEST_CASE("after quiet every scope, and everybody who follows one, knows all mem
           world.start(mortal);
           set_up(on, mortal, names);
           break;
-        default: random_network_fault(world, names);
+        default: random_network_fault(world);
       }
     }
-    heal_all(world, names);
+    world.heal();
     on.quiet = true;
     world.spawn(names.front(), stay, &on, names.front());
     world.run_for(2s);

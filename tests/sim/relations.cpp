@@ -1,5 +1,6 @@
 // A3, A5, A12, A13, A14: monitors, watched nodes, exit signals and former incarnations between nodes under random
 // faults.
+#include "sights.hpp"
 #include "watchers.hpp"
 
 namespace ergo::test {
@@ -31,12 +32,12 @@ TEST_CASE("every monitor between nodes gives exactly one DOWN, whatever dies and
           break;
         case 1: world.exit(targets[world.pick(targets.size())], "kill"_atom); break;
         case 2: start_target(world, names[world.pick(names.size())], targets); break;
-        default: random_network_fault(world, names);
+        default: random_network_fault(world);
       }
     }
     for (const auto& one : watching) world.send(one, "finish"_atom);
     world.run_for(1s);
-    heal_all(world, names);
+    world.heal();
     for (const auto& one : targets) world.exit(one, "kill"_atom);
     world.run_for(5s);
     return check_watchers(watchers);
@@ -121,7 +122,7 @@ TEST_CASE("each monitor_node gives exactly one nodedown, at once when the node c
         &world, std::vector<std::string>{names[1], names[2], "never@sim"}, &seen);
     for (int fault = 0; fault < 15; ++fault) {
       world.run_for(std::chrono::milliseconds{world.pick(20)});
-      random_network_fault(world, names);
+      random_network_fault(world);
     }
     world.send(watcher, "finish"_atom);
     world.run_for(1s);
@@ -168,51 +169,6 @@ TEST_CASE("of a node watched several times only what was not taken back is told"
   });
 }
 
-/// What a process that monitors nodes sees of one other: whether it is up in the eyes of the test, and what was wrong.
-struct sight {
-  std::map<std::string, bool> up;
-  int ups = 0;
-  int downs = 0;
-  int messages = 0;
-  std::string wrong;
-
-  void change(atom node, bool now) {
-    auto& known = up[std::string{node.text()}];
-    if (known == now) wrong = std::string{node.text()} + (now ? " came twice" : " went twice");
-    known = now;
-    ++(now ? ups : downs);
-  }
-};
-
-// Its senders put the name of their node into each message.
-task<> witness_nodes(process& self, sight* seen) {
-  for (const auto node : self.monitor_nodes()) seen->change(node, true);
-  for (;;) {
-    const auto got = co_await self.receive<node_up, node_down, down, atom>();
-    if (const auto* const came = got.get<node_up>()) {
-      seen->change(came->node, true);
-      const destination talker{"talker"_atom, came->node};
-      if (self.node().connected().contains(came->node)) (void)self.monitor(talker);  // not over the next connection
-    } else if (const auto* const gone = got.get<node_down>()) {
-      seen->change(gone->node, false);
-    } else if (const auto* const ended = got.get<down>()) {
-      const auto from = std::string{ended->object.elements()[1].as_atom()->text()};
-      if (ended->reason.is("noconnection"_atom) && !seen->up[from]) seen->wrong = from + " went before its monitors";
-    } else {
-      ++seen->messages;
-      const auto from = std::string{got.get<atom>()->text()};
-      if (!seen->up[from]) seen->wrong = "a message of " + from + " while it was down";
-    }
-  }
-}
-
-task<> talk_to_witness(process& self, atom node) {
-  for (;;) {
-    self.send(destination{"witness"_atom, node}, self.node().name());
-    co_await self.sleep(2ms);
-  }
-}
-
 TEST_CASE("nodes come before their traffic and go after it, alternately, to who monitors them", "[A12]") {
   check_seeds(100, [](sim& world) -> std::string {
     const auto names = start_nodes(world, 4);
@@ -225,7 +181,7 @@ TEST_CASE("nodes come before their traffic and go after it, alternately, to who 
     world.spawn(names[0], {.name = "witness"_atom}, make_body(witness_nodes, &seen));
     for (int fault = 0; fault < 20; ++fault) {
       world.run_for(std::chrono::milliseconds{world.pick(20)});
-      random_network_fault(world, names);
+      random_network_fault(world);
       if (fault % 5 != 4) continue;
       const auto& mortal = names[1 + world.pick(names.size() - 1)];
       world.crash(mortal);
@@ -233,7 +189,7 @@ TEST_CASE("nodes come before their traffic and go after it, alternately, to who 
       world.start(mortal);
       talk(mortal);
     }
-    heal_all(world, names);
+    world.heal();
     world.run_for(1s);
     const auto connected = world.node(names[0]).connected().list().size();
     for (std::size_t index = 1; index < names.size(); ++index) world.crash(names[index]);

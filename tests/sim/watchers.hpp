@@ -23,6 +23,7 @@ struct watched {
 struct watcher_state {
   std::vector<watched> all;
   int strangers = 0;
+  int twice = 0;
 };
 
 // Monitors random targets by pid and name, takes some back, notes every DOWN; until told to finish.
@@ -56,6 +57,7 @@ inline task<> keep_watching(process& self, sim* world, const std::vector<std::st
     ++known->downs;
     known->reason = etf::to_text(ended->reason.value());
     if (known->taken_back) ++known->downs;  // after a flush there must be none
+    if (known->downs > 1) ++out->twice;
     const auto expected = known->target.by_name() ? etf::tuple(known->target.name(), known->target.node())
                                                   : term{known->target.process()};
     if (ended->object != expected) ++out->strangers;

@@ -188,5 +188,17 @@ CATCH_REGISTER_LISTENER(ergo::test::watchdog_listener)
 
 int main(int argc, char* argv[]) {
   std::signal(SIGPIPE, SIG_IGN);
-  return Catch::Session().run(argc, argv);
+  Catch::Session session;
+  // What a simulation reads of its environment (libergo/TESTING.md).
+  const auto into = [](const char* variable) {
+    return [variable](const std::string& value) {
+      ::setenv(variable, value.c_str(), 1);
+      return Catch::Clara::ParserResult::ok(Catch::Clara::ParseResultType::Matched);
+    };
+  };
+  using Catch::Clara::Opt;
+  session.cli(session.cli() | Opt(into("ERGO_SIM_SEEDS"), "number")["--seeds"]("simulated runs of each scenario") |
+              Opt(into("ERGO_SIM_SEED"), "number")["--seed"]("one simulated run, with its last steps") |
+              Opt(into("ERGO_SIM_FAULTS"), "list")["--faults"]("which of its faults are done, as in 3,9"));
+  return session.run(argc, argv);
 }
