@@ -88,6 +88,11 @@ void add_call_many(std::vector<workload>& to) {
     to.push_back(call_many(variant, pairing::ours_to_beam, operations, for_a_mixed_pair));
     to.push_back(call_many(variant, pairing::beam_to_ours, operations, for_a_mixed_pair));
   }
+  for (const auto ends : {pairing::ours_to_ours, pairing::ours_to_beam, pairing::beam_to_ours}) {
+    auto placed = call_many("number", ends, 120'000, 0);
+    placed.where = placement::two_cpus;
+    to.push_back(placed);
+  }
   auto in_one = call_many("number", pairing::ours_to_ours, 240'000, 0);
   in_one.id = "net-call-120-in-one";
   in_one.what = "the same with both nodes of ours in one OS process, beside two of Erlang";
