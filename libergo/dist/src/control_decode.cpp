@@ -288,11 +288,14 @@ std::expected<received_control, control_error> decode_terms(bytes_view terms, pa
                                                             const etf::decode_limits& limits) {
   std::expected<received_control, control_error> made{std::in_place};
   if (!scan_control(terms, context, limits, *made)) {
-    auto decoded = etf::decode_bare(terms, limits);
-    if (!decoded) return std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
-    made = read_control(decoded->value, context);
-    if (!made) return made;
-    terms = terms.subspan(decoded->consumed);
+    const auto decoded = etf::decode_bare(terms, limits);
+    if (decoded) {
+      made = read_control(decoded->value, context);
+      terms = terms.subspan(decoded->consumed);
+    } else {
+      made = std::unexpected{control_error{control_errc::bad_term, 0, 0, decoded.error()}};
+    }
+    if (!made) return made;  // always the same variable: then none of it is moved
   }
   if (const auto failed = find_payload(*made, terms, form)) made = std::unexpected{*failed};
   return made;
@@ -344,7 +347,7 @@ std::expected<received_control, control_error> decode_control(const framed_messa
                                                               const control_context& context) {
   if (message.atoms.empty()) return decode_terms(message.terms, message.form, context, context.limits);
   auto limits = context.limits;
-  limits.cache = message.atoms;
+  limits.cache = {message.atoms.data(), message.atoms.size()};  // word by word, as it has just been written
   return decode_terms(message.terms, message.form, context, limits);
 }
 

@@ -117,7 +117,7 @@ signal_reader::outcome signal_reader::take(const dist::framed_message& message, 
   if (!decoded) return bad(dist::to_string(decoded.error()));
   if (wire_.trace.on(trace_category::dist)) trace_in(*decoded, bytes);
   limits_.aliased = message.owner();
-  limits_.cache = message.atoms;
+  limits_.cache = {message.atoms.data(), message.atoms.size()};  // word by word, as it has just been written
   current_ = &*decoded;
   return std::visit([this](const auto& signal) { return on(signal); }, decoded->message);
 }

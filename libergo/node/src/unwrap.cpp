@@ -34,9 +34,9 @@ bool tagged(payload_view& from, std::size_t arity, etf::atom tag, const etf::dec
 }  // namespace
 
 bool unwrap_cast(payload_view& payload, const etf::decode_limits& limits) {
-  auto rest = payload;
+  payload_view rest{payload.data(), payload.size()};
   if (!tagged(rest, 2, "$gen_cast"_atom, limits)) return false;
-  payload = rest;
+  payload = payload.last(rest.size());
   return true;
 }
 

@@ -48,7 +48,11 @@ struct control_context {
 
 /// A control message with what belongs to it.
 struct received_control {
-  control::message message{};
+  received_control() noexcept {
+  }  // NOLINT: a defaulted one would clear all of it first, which takes longer than to scan
+  received_control(control::message of, operation in) : message{std::move(of)}, op{in} {}
+
+  control::message message;
   operation op{};  ///< The form in which it was sent, for traces.
   /// The reason of an `exit`, `exit2` or `down` in the old forms; otherwise it is the payload.
   std::optional<etf::term> reason{};
