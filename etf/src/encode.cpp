@@ -357,6 +357,8 @@ void encode(buffer& out, const term& value, const encode_options& options) {
 }
 
 void encode_bare(buffer& out, const term& value, const encode_options& options) {
+  if (term_access::tag_of(value) == tag::integer)  // needs no walk
+    return encode_integer(out, static_cast<std::int64_t>(term_access::value(value)));
   const auto before = out.here();
   try {
     write(out, value, options);

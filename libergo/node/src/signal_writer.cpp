@@ -85,8 +85,26 @@ void signal_writer::begin(operation op, std::size_t arity) {
 // Payloads were measured before: every packet fits.
 void signal_writer::end() { (void)dist::end_packet(out_, start_, packets_); }
 
+// From a process of ours to one of the peer's, or to a name there: nearly all messages.
+void signal_writer::begin_placed(const outgoing& what, const pid& from) {
+  flat_run head{out_};
+  op_ = what.to.by_name() ? operation::reg_send : operation::send_sender;
+  head.tuple(what.to.by_name() ? 4 : 3).integer(static_cast<std::uint8_t>(op_)).pid(from, ours_);
+  if (what.to.by_name()) {
+    head.atom(atom{}).atom(what.to.name());
+  } else {
+    head.pid(what.to.process(), theirs_);
+  }
+  head.end();
+}
+
 void signal_writer::begin_message(const outgoing& what) {
   const auto from = sender_of(*what.envelope);
+  if (placing_ && from.node == ours_.node && (what.to.by_name() || what.to.process().node == theirs_.node)) {
+    start_ = dist::begin_packet(out_, packets_);
+    begin_placed(what, from);
+    return dist::begin_payload(out_, start_, packets_);
+  }
   if (what.to.by_name()) {
     begin(operation::reg_send, 4);
     etf::encode_pid(out_, from);
@@ -133,8 +151,12 @@ void signal_writer::message_over_alias(const signal& envelope) {
 
 void signal_writer::cast(const outgoing& what) {
   begin_message(what);
-  etf::encode_tuple_header(out_, 2);
-  etf::encode_atom(out_, "$gen_cast"_atom);
+  if (out_.atoms() != nullptr) {
+    flat_run{out_}.tuple(2).atom("$gen_cast"_atom).end();
+  } else {
+    etf::encode_tuple_header(out_, 2);
+    etf::encode_atom(out_, "$gen_cast"_atom);
+  }
   etf::encode_bare(out_, what.envelope->payload, gathering);
   end();
   trace_out(op_, what.envelope->from, target_of(what.to));

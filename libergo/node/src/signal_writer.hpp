@@ -2,6 +2,7 @@
 #pragma once
 
 #include "carried.hpp"
+#include "flat_run.hpp"
 #include "wire.hpp"
 
 #include <ergo/dist/packet_writer.hpp>
@@ -13,7 +14,12 @@ namespace ergo::inline v0::detail {
 class signal_writer {
  public:
   signal_writer(const wire& over, dist::packet_writer& packets, etf::buffer& out) noexcept
-      : wire_{over}, packets_{packets}, out_{out} {}
+      : wire_{over},
+        packets_{packets},
+        out_{out},
+        placing_{over.negotiated.has(dist::flag::dist_hdr_atom_cache) && over.negotiated.has(dist::flag::send_sender)},
+        ours_{over.local.identity()},
+        theirs_{over.peer} {}
 
   /// Appends `what` (owned from now on), leaves it with the packet writer when it is too long for one packet
   /// (`dist::packet_writer::take_large`), or answers it where the peer cannot receive it: its process is of an earlier
@@ -48,6 +54,7 @@ class signal_writer {
   [[nodiscard]] bool too_long(const signal& envelope, std::size_t size) const;
   void begin(dist::operation op, std::size_t arity);
   void begin_message(const outgoing& what);
+  void begin_placed(const outgoing& what, const pid& from);
   void begin_alias(const signal& envelope, const reference& alias);
   void end();
   void tell(const crossing::notice& news) const noexcept;
@@ -60,6 +67,9 @@ class signal_writer {
   const wire& wire_;
   dist::packet_writer& packets_;
   etf::buffer& out_;
+  const bool placing_;  // atoms by their place, and messages with their sender
+  const named_node ours_;
+  const named_node theirs_;
   std::size_t begun_ = 0;  // size of the buffer before the packet
   dist::packet_start start_{};
   dist::operation op_{};

@@ -31,6 +31,36 @@ TEST_CASE("messages are SEND_SENDER by pid and REG_SEND by name") {
   CHECK(write(on, signal_kind::message, to_name, "hi"_atom) == lines{"{6,<here@h.1.0>,'',srv} hi"});
 }
 
+TEST_CASE("a peer with an atom cache gets the same messages, with their atoms in the header") {
+  const auto negotiated = modern.with(dist::flag::dist_hdr_atom_cache);
+  wire_fixture on{negotiated};
+  dist::packet_reader packets{negotiated, {}};
+  const auto read = [&](signal_kind kind, const destination& to, const pid& from) {
+    on.writer.write({make_signal(kind, from, term{"hi"_atom}), to}, 100);
+    const auto bytes = on.out.to_string().substr(4);
+    on.out.clear();
+    const auto framed = packets.read(std::as_bytes(std::span{bytes}), nullptr, {});
+    REQUIRE(framed);
+    etf::decode_limits limits;
+    limits.cache = (*framed)->atoms;
+    auto terms = (*framed)->terms;
+    std::string line;
+    while (!terms.empty()) {
+      const auto part = etf::decode_bare(terms, limits);
+      REQUIRE(part);
+      line += (line.empty() ? "" : " ") + etf::to_text(part->value);
+      terms = terms.subspan(part->consumed);
+    }
+    return line;
+  };
+  const pid ours{on.here, 1, 0};
+  const pid foreign{on.third, 2, 3};
+  CHECK(read(signal_kind::message, on.remote, ours) == "{22,<here@h.1.0>,<there@h.5.1>} hi");
+  CHECK(read(signal_kind::message, to_name, ours) == "{6,<here@h.1.0>,'',srv} hi");
+  CHECK(read(signal_kind::cast, to_name, ours) == "{6,<here@h.1.0>,'',srv} {'$gen_cast',hi}");
+  CHECK(read(signal_kind::cast, on.remote, foreign) == "{22,<third@h.2.3>,<there@h.5.1>} {'$gen_cast',hi}");
+}
+
 TEST_CASE("messages are plain SEND where SEND_SENDER was not negotiated") {
   wire_fixture on{modern.without(dist::flag::send_sender)};
   CHECK(write(on, signal_kind::message, on.remote, "hi"_atom) == lines{"{2,'',<there@h.5.1>} hi"});
