@@ -21,16 +21,19 @@ struct runnable {
 struct no_barrier {
   static bool available() { return false; }
   static void here() {}
-  static void everywhere() {}
+  static bool everywhere() { return true; }
 };
 /// What a barrier of the whole program does to its two sides.
 struct barrier {
   static bool available() { return true; }
   static void here() { rl::atomic_thread_fence(rl::mo_seq_cst, $); }
-  static void everywhere() { rl::atomic_thread_fence(rl::mo_seq_cst, $); }
+  static bool everywhere() {
+    rl::atomic_thread_fence(rl::mo_seq_cst, $);
+    return true;
+  }
 };
 struct lost_barrier : barrier {
-  static void everywhere() {}
+  static bool everywhere() { return true; }
 };
 
 /// As worker::run_slice, watchdog::take_over and core::collect_late do it. The core's queues are touched by the lease

@@ -17,13 +17,14 @@ bool process_barrier::available() noexcept {
   return registered;
 }
 
-// It cannot fail where it has succeeded once.
-void process_barrier::everywhere() noexcept { (void)::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+bool process_barrier::everywhere() noexcept {
+  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
 
 #else
 
 bool process_barrier::available() noexcept { return false; }
-void process_barrier::everywhere() noexcept {}
+bool process_barrier::everywhere() noexcept { return false; }
 
 #endif
 

@@ -13,8 +13,9 @@ struct process_barrier {
   /// Between the write and the look of the one that does it all the time: no instruction.
   static void here() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
   /// Between those of the other: each thread of the program executes a full barrier meanwhile. Microseconds. Only where
-  /// it is available.
-  static void everywhere() noexcept;
+  /// it is available. False when the system has come to refuse it (a sandbox that the program entered), and nothing
+  /// was ordered.
+  [[nodiscard]] static bool everywhere() noexcept;
 };
 
 }  // namespace ergo::inline v0::detail

@@ -41,10 +41,10 @@ class basic_slice_lease {
       return true;
     return claim_.compare_exchange_strong(mark, 0, std::memory_order_acq_rel, std::memory_order_acquire);
   }
-  /// The watchdog: takes the core out of the slice with that mark; false if it has ended.
+  /// The watchdog: takes the core out of the slice with that mark; false if it has ended, or if nobody can tell.
   [[nodiscard]] bool take(std::uint64_t mark) noexcept {
     claim_.store(mark, std::memory_order_seq_cst);
-    if (one_sided_) Barrier::everywhere();
+    if (one_sided_ && !Barrier::everywhere()) return false;
     if (count_.load(std::memory_order_seq_cst) != mark) return false;  // marks never come again, so the claim may stay
     return claim_.compare_exchange_strong(mark, mark + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
   }
