@@ -3,6 +3,7 @@
 include_guard(GLOBAL)
 
 # target | arguments of find_package | pkg-config module | flags where there is no module
+# A package that may be absent says OPTIONAL: the rooms that need it are left out then.
 set(ergo_externals
   "Boost::headers|Boost 1.83 CONFIG||"
   "Boost::program_options|Boost 1.83 CONFIG COMPONENTS program_options||-lboost_program_options"
@@ -10,6 +11,8 @@ set(ergo_externals
   "OpenSSL::SSL|OpenSSL 3.0|libssl|"
   "OpenSSL::Crypto|OpenSSL 3.0|libcrypto|"
   "spdlog::spdlog|spdlog 1.10 CONFIG|spdlog|"
+  "prometheus-cpp::core|OPTIONAL prometheus-cpp CONFIG|prometheus-cpp-core|"
+  "gperftools::profiler|OPTIONAL Gperftools|libprofiler|"
   "Threads::Threads|Threads||-pthread")
 
 # Sets `find`, `module` and `flags` to what the table says about a target; all are empty for one of our own.
@@ -39,7 +42,12 @@ macro(ergo_find_packages)
       ergo_external(${ergo_needed} ergo_find ergo_module ergo_flags)
       if(ergo_find)
         string(REPLACE " " ";" ergo_find "${ergo_find}")
-        find_package(${ergo_find} REQUIRED GLOBAL)
+        set(ergo_must REQUIRED)
+        if("OPTIONAL" IN_LIST ergo_find)
+          list(REMOVE_ITEM ergo_find OPTIONAL)
+          set(ergo_must QUIET)
+        endif()
+        find_package(${ergo_find} ${ergo_must} GLOBAL)
       endif()
     endif()
   endforeach()

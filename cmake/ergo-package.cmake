@@ -16,6 +16,7 @@ function(ergo_sort_dependencies room_list find_list module_list flag_list)
       if(NOT find)
         message(FATAL_ERROR "${target} is in no row of cmake/ergo-dependencies.cmake, so it cannot be exported.")
       endif()
+      string(REGEX REPLACE "^OPTIONAL " "" find "${find}") # what was built with it needs it
       list(APPEND finds "${find}")
       list(APPEND modules ${module})
       list(APPEND extra ${flags})
@@ -113,5 +114,5 @@ function(ergo_install_package)
   write_basic_package_version_file("${PROJECT_BINARY_DIR}/ergo-config-version.cmake"
     VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)
   install(FILES "${PROJECT_BINARY_DIR}/ergo-config.cmake" "${PROJECT_BINARY_DIR}/ergo-config-version.cmake"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/ergo" COMPONENT development)
+    "${PROJECT_SOURCE_DIR}/cmake/FindGperftools.cmake" DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/ergo" COMPONENT development)
 endfunction()
