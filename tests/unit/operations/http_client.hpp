@@ -55,6 +55,15 @@ class http_client {
     http::write(socket_, asked);
     return receive(verb);
   }
+  /// Whether it is answered, and not closed at once.
+  bool answers(std::string_view target) {
+    http::request<http::empty_body> asked{http::verb::get, target, 11};
+    boost::system::error_code failed;
+    http::write(socket_, asked, failed);
+    http_answer read;
+    if (!failed) http::read(socket_, buffer_, read, failed);
+    return !failed;
+  }
   /// Whether the other end closes without another byte.
   bool is_closed() {
     char byte = 0;
