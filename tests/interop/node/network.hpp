@@ -1,40 +1,22 @@
-// Computers of a test's own, as network namespaces, between which it can cut the network.
+// Computers of a test's own, for the scenarios of this program: what this machine cannot do is remarked in its table.
 #pragma once
 
-#include "harness.hpp"
+#include "scoreboard.hpp"
 
-#include <functional>
-#include <string>
+#include <ergo_test/network.hpp>
 
 namespace ergo_interop {
 
-/// The computers of netns.sh, until this object goes. Skips the test where the machine allows none.
-class network {
+class network : public ergo::test::network {
  public:
-  explicit network(unsigned computers) { set_up("up", std::to_string(computers)); }
-  ~network() { (void)run("down", ""); }
-  network(const network&) = delete;
-  network& operator=(const network&) = delete;
+  using ergo::test::network::network;
 
-  /// Parts two of them by `drop`, `reset` or `down`, which is the end of the first one's link. False where this machine
-  /// cannot do that; why is remarked.
-  [[nodiscard]] bool cut(const std::string& how, unsigned one, unsigned other);
-  void heal() { set_up("heal", ""); }
-  [[nodiscard]] std::string space(unsigned computer) const { return bed_ + "-" + std::to_string(computer); }
-  [[nodiscard]] static std::string address(unsigned computer) { return "10.77.0." + std::to_string(computer); }
-
-  /// Runs `work` on a thread of that computer; threads that it starts are there, too.
-  void on(unsigned computer, const std::function<void()>& work) const;
-
- private:
-  struct outcome {
-    int code = 0;
-    std::string said;
-  };
-  [[nodiscard]] outcome run(const std::string& command, const std::string& arguments) const;
-  void set_up(const std::string& command, const std::string& arguments) const;
-
-  std::string bed_ = fresh_name("ergo");
+  /// False where this machine cannot do that.
+  [[nodiscard]] bool cut(const std::string& how, unsigned one, unsigned other) {
+    const auto lacks = ergo::test::network::cut(how, one, other);
+    if (lacks) remark("partial partitions by " + how + " are left out: " + *lacks);
+    return !lacks;
+  }
 };
 
 }  // namespace ergo_interop

@@ -4,9 +4,11 @@
 #
 #   netns.sh up BED COUNT       computers BED-1 … BED-COUNT at 10.77.0.1 …; ends with 77 and the reason where this
 #                               machine does not allow that
-#   netns.sh cut BED HOW A B    between computers A and B: `drop` loses what is sent, `reset` refuses it (77 without
-#                               nft), `down` takes the link of A away, and so cuts it from all. Without nft, `drop`
-#                               cuts every pair of computers that were named so far.
+#   netns.sh cut BED HOW A B    between computers A and B: `drop` loses what is sent, `random` a twentieth of it,
+#                               `reset` refuses it, `blackhole` has no route for it, `down` takes the link of A away, and
+#                               so cuts it from all. Ends with 77 and the reason where this machine cannot do that.
+#                               Without nft, `drop` cuts every pair of computers that were named so far.
+#   netns.sh narrow BED A RATE  what A sends passes at RATE (of tc, such as 2mbit), before and after `cut`
 #   netns.sh heal BED           as before
 #   netns.sh down BED           everything is gone, whatever of it there was
 set -euo pipefail
@@ -52,18 +54,37 @@ up() {
 
 cut() {
   local how=$1 one=$2 other=$3 rule pair computer here there
-  [[ $how != down ]] || { at "$one" ip link set link0 down; return; }
+  case $how in
+    down)
+      at "$one" ip link set link0 down
+      return ;;
+    blackhole)
+      at "$one" ip route add blackhole "$net.$other/32" || cannot "the kernel has no blackhole routes"
+      at "$other" ip route add blackhole "$net.$one/32"
+      return ;;
+  esac
   if ! has_nft; then
     [[ $how == drop ]] || cannot "nft is not installed (package nftables)"
     for computer in "$one" "$other"; do at 0 ip link set "port$computer" type bridge_slave isolated on; done
     return
   fi
-  rule=drop
-  [[ $how != reset ]] || rule="tcp flags & rst == 0 reject with tcp reset"
+  case $how in
+    drop) rule=drop ;;
+    reset) rule="tcp flags & rst == 0 reject with tcp reset" ;;
+    random) rule="numgen random mod 20 0 drop" ;;
+    *) echo "netns: no such way to cut: $how" >&2; exit 2 ;;
+  esac
   for pair in "$one $other" "$other $one"; do
     read -r here there <<<"$pair"
-    at "$here" nft add rule ip cut incoming ip saddr "$net.$there" $rule
+    at "$here" nft add rule ip cut incoming ip saddr "$net.$there" $rule ||
+      cannot "the kernel's nftables cannot do: $rule"
   done
+}
+
+narrow() {
+  command -v tc >/dev/null || cannot "tc is not installed (package iproute2)"
+  at "$1" tc qdisc replace dev link0 root tbf rate "$2" burst 16kb latency 200ms ||
+    cannot "the kernel has no token bucket (tc tbf)"
 }
 
 heal() {
@@ -73,6 +94,8 @@ heal() {
     at 0 ip link set "port$computer" type bridge_slave isolated off
     ! has_nft || at "$computer" nft flush chain ip cut incoming
     at "$computer" ip link set link0 up
+    at "$computer" ip route flush type blackhole
+    ! command -v tc >/dev/null || at "$computer" tc qdisc del dev link0 root 2>/dev/null || true
   done
 }
 
@@ -84,6 +107,6 @@ down() {
 command=$1
 shift 2
 case $command in
-  up | cut | heal | down) "$command" "$@" ;;
-  *) sed -n '2,12p' "$0" >&2; exit 2 ;;
+  up | cut | narrow | heal | down) "$command" "$@" ;;
+  *) sed -n '2,14p' "$0" >&2; exit 2 ;;
 esac
