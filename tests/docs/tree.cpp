@@ -30,6 +30,7 @@ const std::vector<std::string> blocks_with_a_test{
     "README.md: int serve(int argc, char** argv)",
     "README.md: ergo::tls_options certified(",
     "README.md: epmd: erl@localhost should listen",
+    "README.md: int operate(",
     "README.md: cmake/run test --only",
     "libergo/ARCHITECTURE.md:         std ",
     "libergo/ARCHITECTURE.md: #include <ergo/otp/call.hpp>",
