@@ -21,8 +21,8 @@ std::strong_ordering compare(const pid& left, const pid& right) noexcept {
 
 std::strong_ordering compare(const reference& left, const reference& right) noexcept {
   if (const auto order = compare_nodes(left.node, right.node); order != 0) return order;
-  for (auto word = left.words.size(); word-- > 0;) {
-    if (const auto order = left.words[word] <=> right.words[word]; order != 0) return order;
+  for (auto word = left.words.size(); word > 0; --word) {
+    if (const auto order = left.words[word - 1] <=> right.words[word - 1]; order != 0) return order;
   }
   return std::strong_ordering::equal;
 }

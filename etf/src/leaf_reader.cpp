@@ -98,8 +98,8 @@ step leaf_reader::big_integer(term& to, std::size_t width) {
   while (size != 0 && bytes[size - 1] == 0) --size;  // other encoders pad
   const auto limb = [bytes, size](std::size_t at) {
     std::uint64_t value = 0;
-    for (auto byte = std::min(size, at * 8 + 8); byte-- > at * 8;)
-      value = (value << 8) | static_cast<unsigned char>(bytes[byte]);
+    for (auto end = std::min(size, at * 8 + 8); end > at * 8; --end)
+      value = (value << 8) | static_cast<unsigned char>(bytes[end - 1]);
     return value;
   };
   if (size <= 8 && detail::fits_64_bits(negative, limb(0)))

@@ -20,8 +20,8 @@ std::weak_ordering reverse(std::weak_ordering order) noexcept { return 0 <=> ord
 std::weak_ordering compare_magnitudes(std::span<const std::uint64_t> left,
                                       std::span<const std::uint64_t> right) noexcept {
   if (left.size() != right.size()) return left.size() <=> right.size();
-  for (auto limb = left.size(); limb-- > 0;) {
-    if (left[limb] != right[limb]) return left[limb] <=> right[limb];
+  for (auto limb = left.size(); limb > 0; --limb) {
+    if (left[limb - 1] != right[limb - 1]) return left[limb - 1] <=> right[limb - 1];
   }
   return std::weak_ordering::equivalent;
 }

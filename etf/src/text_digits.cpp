@@ -92,7 +92,7 @@ class digit_writer {
   void few(std::uint64_t value) {
     const auto start = out_.size();
     out_.append(width_, '0');
-    for (auto place = out_.size(); place-- > start; value /= base_) out_[place] = all_digits[value % base_];
+    for (auto end = out_.size(); end > start; --end, value /= base_) out_[end - 1] = all_digits[value % base_];
   }
 
   unsigned base_;

@@ -27,7 +27,7 @@ class bit_collector {
       bytes_ += static_cast<char>(value & 0xFFU);
       return;
     }
-    while (bits-- > 0) add_bit(static_cast<unsigned>(value >> bits) & 1U);
+    for (; bits > 0; --bits) add_bit(static_cast<unsigned>(value >> (bits - 1)) & 1U);
   }
   void add_bytes(std::string_view bytes) {
     for (const char byte : bytes) add(static_cast<unsigned char>(byte), 8);

@@ -112,9 +112,9 @@ void append_pid(std::string& out, const pid& value) {
 void append_reference(std::string& out, const reference& value) {
   out += "#Ref<";
   append_node(out, value.node);
-  for (std::size_t word = value.size; word-- > 0;) {
+  for (std::size_t word = value.size; word > 0; --word) {
     out += '.';
-    append_unsigned(out, value.words[word]);
+    append_unsigned(out, value.words[word - 1]);
   }
   out += '>';
 }
