@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-using namespace std::chrono_literals;
+void north_dozes(ergo::testing::sim& world);  // of the document
 
 namespace {
 
@@ -12,7 +12,7 @@ bool is_done_by(const ergo::testing::fault_choice& which) {
   options.faults = which;
   ergo::testing::sim world{options};
   world.start("north@sim");
-#include "testing_fault.inc"
+  north_dozes(world);
   return world.faults().front().done;
 }
 

@@ -40,7 +40,7 @@ const std::vector<std::string> blocks_with_a_test{
     "libergo/ASIO.md: ergo::task<> export_lines(",
     "libergo/TESTING.md: #include <ergo/otp/call.hpp>",
     "libergo/TESTING.md: seed ",
-    "libergo/TESTING.md: world.fault(\"the north is asleep",
+    "libergo/TESTING.md: #include <ergo/testing/sim.hpp>",
     "otp/GUIDE.md: class stack {",
     "otp/GUIDE.md: ergo::task<> customer(",
     "otp/GUIDE.md: otp::supervisor_spec kitchen()",

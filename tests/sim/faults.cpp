@@ -163,7 +163,7 @@ class cast {
       if (world_.node(left).owner().process_count() != 0) return "processes are left on " + left;
       for (const auto& right : names_) {
         if (const auto kept = world_.remembered(left, right); kept != 0)
-          return left + " remembers " + std::to_string(kept) + " links, monitors or calls to " + right;
+          return std::to_string(kept) + " links, monitors or calls are remembered by " + left;
       }
     }
     return {};

@@ -105,7 +105,7 @@ sim::chosen_fault sim::choose_fault(const fault_mix& mix) {
   const std::array all{mix.cut, mix.partition, mix.mute, mix.heal, mix.slow, mix.restart, mix.kill};
   std::size_t sum = 0;
   for (const auto weight : all) sum += weight;
-  const chosen_fault nothing{"nothing", [] {}};
+  chosen_fault nothing{"nothing", [] {}};
   if (sum == 0) return nothing;
   auto ticket = pick(sum);
   const std::size_t of_connections = mix.cut + mix.partition + mix.mute + mix.heal;

@@ -16,7 +16,6 @@
 using namespace ergo;
 using namespace std::chrono_literals;
 using test::setting;
-using testing::failed_run;
 using testing::sim;
 
 namespace {
