@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <iostream>
+#include <mutex>
 
 namespace demo {
 namespace {
@@ -39,6 +40,10 @@ void print(const ergo::event& happened) {
   if (happened.name != ergo::atom{}) line += " (" + ergo::etf::to_text(happened.name) + ")";
   if (!happened.reason.is_nil()) line += ": " + ergo::etf::to_text(happened.reason, {.limit = 200});
   for (const auto& [key, value] : happened.fields) line += " " + key + "=" + ergo::etf::to_text(value, {.limit = 200});
+  // A line that failed, on a full disk for example, must not be the last one. Events come from many threads.
+  static std::mutex turns;
+  const std::scoped_lock turn{turns};
+  std::cout.clear();
   std::cout << line + "\n" << std::flush;
 }
 

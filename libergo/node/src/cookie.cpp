@@ -47,6 +47,16 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string{} : std::string{value};
 }
 
+/// All of it and on the disk, or false with the reason in `errno`: a disk may be full in the middle.
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno != EINTR) return false;
+    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return ::fsync(fd) == 0;
+}
+
 std::expected<void, std::string> check_file(const std::string& path, int fd) {
   struct stat facts{};
   if (::fstat(fd, &facts) != 0) return system_problem(path, "cannot look at it");
@@ -108,8 +118,7 @@ std::expected<std::string, std::string> create_cookie_file(const std::string& pa
   const descriptor file{::mkstemp(draft.data())};
   if (!file) return system_problem(path, "cannot be made");
   const auto text = cookie + "\n";
-  const bool written = ::fchmod(file.get(), 0400) == 0 &&
-                       ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written = ::fchmod(file.get(), 0400) == 0 && write_all(file.get(), text);
   const bool linked = written && ::link(draft.c_str(), path.c_str()) == 0;
   const auto cause = errno;
   ::unlink(draft.c_str());

@@ -1,7 +1,5 @@
 // An Erlang node and ours over a connection that is reset at chosen bytes: R03, live.
-#include "harness.hpp"
-
-#include <ergo_test/fault_proxy.hpp>
+#include "proxied.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -13,12 +11,7 @@ namespace {
 
 using ergo::etf::is_tagged;
 using ergo::etf::tuple;
-using ergo::test::ending;
-using ergo::test::endpoint;
-using ergo::test::fault_proxy;
-using ergo::test::way;
 
-constexpr std::uint32_t other_address = 0x7F00'0002;
 constexpr std::size_t large = 150'000;  // three fragments
 
 /// Counts large messages that came whole, and everything else; call `take` gives both and begins again.
@@ -37,51 +30,6 @@ ergo::task<> collect(ergo::process& self) {
     }
   }
 }
-
-ergo::node_options without_mapper(const std::string& name, std::uint16_t peers) {
-  auto options = options_for("", free_port());
-  options.name = name;
-  options.epmd = ergo::epmd_mode::none;
-  options.peer_port = peers;
-  return options;
-}
-
-peer_options erlang_at(const release& otp, const std::string& host, std::uint16_t port) {
-  auto options = peer_at(otp, free_port(), host);
-  auto address = host;
-  std::ranges::replace(address, '.', ',');
-  options.more = {"-erl_epmd_port", std::to_string(port), "-kernel", "inet_dist_use_interface", "{" + address + "}"};
-  return options;
-}
-
-/// Erlang dials ours, which does not dial, through a proxy.
-struct they_dial {
-  explicit they_dial(const release& otp)
-      : port{free_port()},
-        behind{free_port()},
-        proxy{endpoint{other_address, port}, endpoint{other_address, behind}},
-        ours{options()},
-        peer{erlang_at(otp, "127.0.0.1", port)} {
-    peer.load(ERGO_SOURCE_DIR "/tests/interop/node/flood_side.erl");
-  }
-  [[nodiscard]] ergo::node_options options() const {
-    auto made = without_mapper(fresh_name("cpp") + "@127.0.0.2", free_port());
-    made.listen_port_min = behind;
-    return made;
-  }
-  [[nodiscard]] std::string at(const std::string& process) const {
-    return "{" + process + ", " + ours.quoted_name() + "}";
-  }
-  [[nodiscard]] bool apart() {
-    return !ours->is_connected(peer.name()) && peer.run("{connected, " + ours.quoted_name() + "}") == "false";
-  }
-
-  std::uint16_t port;
-  std::uint16_t behind;
-  fault_proxy proxy;
-  our_node ours;
-  erlang_peer peer;
-};
 
 /// Bytes at which to reset: the first ones behind a handshake, those around the beginnings of fragments, and samples.
 std::vector<std::uint64_t> cuts_of(std::size_t all) {
