@@ -16,7 +16,9 @@ starting::starting(process& self, const start_options& options, tie relation, st
                     .mailbox_bound = options.mailbox_bound,
                     .policy = options.policy,
                     .group_leader = options.group_leader,
-                    .initial_call = {}};
+                    .initial_call = {},
+                    .high_water = options.high_water,
+                    .redirect_to = options.redirect_to};
   auto* const loop = dynamic_cast<server_loop*>(body.get());
   auto* const other = loop == nullptr ? dynamic_cast<acknowledging*>(body.get()) : nullptr;
   if (loop == nullptr && other == nullptr) {

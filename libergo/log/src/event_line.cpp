@@ -16,6 +16,7 @@ std::string_view name_of(event::kind what) noexcept {
     case event::kind::log: return "log";
     case event::kind::limit: return "limit";
     case event::kind::cluster: return "cluster";
+    case event::kind::overload: return "overload";
   }
   return "event";
 }

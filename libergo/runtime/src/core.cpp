@@ -41,7 +41,9 @@ core::core(runtime_state& owner, unsigned position, std::unique_ptr<ergo::parker
     : runtime{owner},
       index{position},
       sleeper{std::move(how)},
-      meter{owner.options.measure_slices ? std::make_unique<slice_meter>() : nullptr} {}
+      meter{owner.options.measure_slices || owner.options.measure_run_time
+                ? std::make_unique<slice_meter>(owner.options.measure_slices)
+                : nullptr} {}
 
 void core::enqueue(schedulable* ready) noexcept {
   if (runtime.options.manual || ready->place == placement::pinned) {

@@ -135,6 +135,7 @@ void process_kernel::fail_callers(process& self, const exit_reason& reason) {
   while (self.first_ != nullptr) {
     auto* const unread = self.first_;
     self.first_ = unread->next;
+    forget_place(self, *unread);
     if (unread->kind == signal_kind::call) {
       bounce(*self.node_, destination{self.id_}, unread, reason.value());
     } else {
@@ -182,6 +183,7 @@ slice_end process_kernel::retire(process& self) noexcept {
     if ((left->flags & signal::embedded) != 0) {
       if (left->kind == signal_kind::wake) self.wake_pending_.store(false, std::memory_order_release);
     } else {
+      forget_place(self, *left);
       bounce(*self.node_, destination{self.id_}, left, "noproc"_atom);
     }
     left = next;
@@ -189,6 +191,7 @@ slice_end process_kernel::retire(process& self) noexcept {
   while (self.first_ != nullptr) {  // messages that a destructor sent to its own process
     auto* const unread = self.first_;
     self.first_ = unread->next;
+    forget_place(self, *unread);
     release(unread);
   }
   self.last_link_ = &self.first_;

@@ -2,6 +2,7 @@
 #include "kernel.hpp"
 
 #include "core.hpp"
+#include "mailbox_room.hpp"
 #include "runtime_state.hpp"
 
 #include <ergo/detail/core_api.hpp>
@@ -167,11 +168,13 @@ void process_kernel::take_signals(process& self) {
   while (received != nullptr) {
     auto* const next = received->next;
     if (received->to_serial != self.id_.serial && (received->flags & signal::embedded) == 0) {
+      forget_place(self, *received);
       bounce(*self.node_, destination{pid{self.id_.node, self.slot, received->to_serial}}, received, "noproc"_atom);
     } else if (self.life_ == process_state::life::dying || self.life_ == process_state::life::zombie) {
       if (received->kind == signal_kind::operation_done || received->kind == signal_kind::wake) {
         act(self, received);
       } else {
+        forget_place(self, *received);
         bounce(*self.node_, destination{self.id_}, received, "noproc"_atom);
       }
     } else {
@@ -201,18 +204,41 @@ void process_kernel::insert_urgent(process& self, signal* unread) {
   if (self.waiting_ != nullptr) self.waiting_->overtaken(at);
 }
 
-// Takes the message that `link` points to out of the mailbox; a local call is noted until it is answered.
-signal* process_kernel::unlink_message(process& self, signal** link) noexcept {
+// Takes the message that `link` points to out of the mailbox.
+inline signal* process_kernel::cut(process& self, signal** link) noexcept {
   auto* const taken = *link;
   *link = taken->next;
   if (taken->next == nullptr) self.last_link_ = link;
-  if ((taken->flags & signal::urgent) != 0 && self.extras_->urgent_end == &taken->next) self.extras_->urgent_end = link;
+  if ((taken->flags & (signal::urgent | signal::metered)) != 0) [[unlikely]] {
+    if ((taken->flags & signal::urgent) != 0 && self.extras_->urgent_end == &taken->next)
+      self.extras_->urgent_end = link;
+    forget_place(self, *taken);
+  }
   if (self.extras_ && self.extras_->unread_since == &taken->next) self.extras_->unread_since = link;
   --self.unread_;
+  return taken;
+}
+
+// The same for the process's code; a local call is noted until it is answered.
+signal* process_kernel::unlink_message(process& self, signal** link) noexcept {
+  auto* const taken = cut(self, link);
   if (taken->kind == signal_kind::call && self.node_->owner().find_node(taken->from.node) != nullptr) {
     self.open_calls_.push_back({value_of(taken->tag), taken->from});
   }
   return taken;
+}
+
+// The oldest one that a bound concerns; false when there is none.
+bool process_kernel::drop_oldest(process& self) noexcept {
+  auto** link = &self.first_;
+  while (*link != nullptr && !is_metered(**link)) link = &(*link)->next;
+  if (*link == nullptr) return false;
+  auto* const oldest = cut(self, link);
+  if (self.waiting_ != nullptr) self.waiting_->removed(&oldest->next, link);
+  self.room_->count_dropped_late();
+  self.node_->owner().state().losses.dropped.fetch_add(1, std::memory_order_relaxed);
+  release(oldest);
+  return true;
 }
 
 void process_kernel::look_at_clock(process& self) {

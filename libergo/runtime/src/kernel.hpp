@@ -21,6 +21,7 @@ struct process_kernel {
   static void append(process& self, signal* unread);
   static void insert_urgent(process& self, signal* unread);
   [[nodiscard]] static signal* unlink_message(process& self, signal** link) noexcept;
+  [[nodiscard]] static signal* cut(process& self, signal** link) noexcept;
   static void take_exit(process& self, signal* received);
   static void take_link_exit(process& self, signal* received);
   static void take_unlink(process& self, signal* received);
@@ -31,6 +32,20 @@ struct process_kernel {
   static void take_spawn_reply(process& self, signal* received);
   static void abandon_spawn(process& self, const call_record& record);
   static void answer_inspection(process& self, signal* received);
+
+  // Mailboxes with a bound or high-water mark.
+  [[nodiscard]] static bool meter(process_state& self, const spawn_options& options, const mailbox_limits& otherwise);
+  static void take_metered(process& self, signal* received);
+  [[nodiscard]] static bool drop_oldest(process& self) noexcept;
+  [[nodiscard]] static bool is_metered(const signal& unread) noexcept {
+    return (unread.flags & signal::metered) != 0 &&
+           (unread.kind <= signal_kind::call || unread.kind == signal_kind::timer_message);
+  }
+  static void give_place_back(process_state& self, signal& taken) noexcept;
+  /// For what goes another way than through the mailbox: it does not wait any more.
+  static void forget_place(process_state& self, signal& taken) noexcept {
+    if (is_metered(taken)) give_place_back(self, taken);
+  }
 
   // Back-pressure.
   static void note_busy(process& self, atom node);

@@ -2,6 +2,7 @@
 #include <ergo/local_node.hpp>
 
 #include "kernel.hpp"
+#include "overload.hpp"
 #include "runtime_state.hpp"
 
 #include <ergo/detail/core_api.hpp>
@@ -111,9 +112,16 @@ void local_node::route(const destination& to, detail::signal* envelope) noexcept
 
 void local_node::route_local(const pid& to, detail::signal* envelope) noexcept {
   auto* const target = runtime_.state().slots.at(to.id);
-  if (target != nullptr && target->tenant.load(std::memory_order_acquire) == detail::process_state::tenant_of(to)) {
-    envelope->to_serial = to.serial;
-    if (detail::push_signal(*target, envelope)) return;
+  if (target != nullptr) {
+    const auto wanted = detail::process_state::tenant_of(to);
+    const auto tenant = target->tenant.load(std::memory_order_acquire);
+    if (tenant == wanted) [[likely]] {
+      envelope->to_serial = to.serial;
+      if (detail::push_signal(*target, envelope)) return;
+    } else if (tenant == (wanted | detail::process_state::metered_mark)) {
+      (void)detail::offer(*this, *target, to, envelope, detail::sender::goes_on);
+      return;
+    }
   }
   detail::bounce(*this, to, envelope, "noproc"_atom);
 }
@@ -134,7 +142,7 @@ std::optional<pid> local_node::owner_of(const reference& ref) const noexcept {
   const auto slot = static_cast<std::uint32_t>(detail::value_of(ref) >> 36);
   const auto* const owner = runtime_.state().slots.at(slot);
   if (slot == 0 || owner == nullptr) return std::nullopt;
-  const auto tenant = owner->tenant.load(std::memory_order_acquire);
+  const auto tenant = detail::process_state::identity_in(owner->tenant.load(std::memory_order_acquire));
   if (static_cast<std::uint32_t>(tenant >> 32) != identity().index()) return std::nullopt;
   return pid{identity(), slot, static_cast<std::uint32_t>(tenant)};
 }

@@ -68,8 +68,8 @@ result<void> process::try_send(const destination& to, term content) {
   const auto node = to.by_name() ? to.node() : to.process().node.name();
   if (auto* const way = node_->way_out(); way != nullptr && node != atom{} && way->busy(node, id_))
     return fail(errc::busy, node);
-  node_->route(to, make_signal(signal_kind::message, id_, std::move(content)));
-  return {};
+  const auto sent = node_->try_route(to, make_signal(signal_kind::message, id_, std::move(content)));
+  return sent || sent.error() == errc::noproc ? result<void>{} : sent;
 }
 
 void process::reply(const caller& to, term answer) {
@@ -263,6 +263,26 @@ void process::set_idle_timeout(duration delay) {
 }
 
 namespace detail {
+namespace {
+
+term fact(std::string_view key, term value) { return etf::tuple(atom::of(key), std::move(value)); }
+
+void tell_mailbox(const process& self, std::vector<term>& facts) {
+  const auto counts = self.mailbox();
+  facts.push_back(fact("dropped", counts.dropped));
+  facts.push_back(fact("rejected", counts.rejected));
+  if (!self.metered_) return;
+  facts.push_back(fact("accepted", counts.accepted));
+  facts.push_back(fact("redirected", counts.redirected));
+}
+
+// In nanoseconds; of the process without its present slice.
+void tell_run_time(const run_account& ran, std::vector<term>& facts) {
+  facts.push_back(fact("run_time", ran.own.count()));
+  facts.push_back(fact("behaviour_run_time", ran.behaviour->run_time.load(std::memory_order_relaxed)));
+}
+
+}  // namespace
 
 term describe(process& self) {
   std::vector<term> links;
@@ -277,7 +297,6 @@ term describe(process& self) {
         [&](const auto& watch) { monitors.push_back(etf::tuple("process"_atom, watch.second.to_term())); });
     for (const auto& [ref, asked] : self.extras_->watchers) monitored_by.emplace_back(asked->from);
   }
-  const auto fact = [](std::string_view key, term value) { return etf::tuple(atom::of(key), std::move(value)); };
   std::vector<term> facts;
   if (self.name() != atom{}) facts.push_back(fact("registered_name", self.name()));
   facts.push_back(fact("initial_call", self.initial_call()));
@@ -291,8 +310,8 @@ term describe(process& self) {
   facts.push_back(fact("group_leader", self.group_leader()));
   facts.push_back(fact("dictionary", etf::list(etf::tuple("$ancestors"_atom, self.ancestors()),
                                                etf::tuple("$initial_call"_atom, self.initial_call()))));
-  facts.push_back(fact("dropped", self.dropped()));
-  facts.push_back(fact("rejected", self.rejected()));
+  tell_mailbox(self, facts);
+  if (self.ran_ != nullptr) tell_run_time(*self.ran_, facts);
   try {
     facts.push_back(fact("state", self.body_ ? self.body_->state() : term{}));
   } catch (...) {  // whoever looks at a process must not end it
@@ -325,16 +344,20 @@ bool process_kernel::settle(process& self, local_node& on, const spawn_options& 
   self.life_ = process_state::life::starting;
   self.exits_ = options.trap_exits ? exits::trapped : exits::deadly;
   self.body_ = std::move(body);
-  self.mailbox_bound_ = options.mailbox_bound;
   self.quiet_ = options.quiet;
-  self.fail_senders_ = options.policy == overflow::fail_sender;
   self.place = options.pinned ? placement::pinned : placement::anywhere;
   self.deadline_ = self.armed_ = time_point::max();
   self.time_is_up_ = self.yields_ = false;
-  self.dropped_ = self.rejected_ = 0;
+  std::uint64_t mark = 0;
+  if (state.settles_specially || options.mailbox_bound != limit_of_runtime || options.high_water != limit_of_runtime)
+      [[unlikely]] {
+    if (state.accounts != nullptr) self.ran_ = state.accounts->open(*self.body_, options.initial_call);
+    if (meter(self, options, state.options.mailbox)) mark = process_state::metered_mark;
+  }
+  self.metered_ = mark != 0;
   if (!options.initial_call.is_nil()) self.initial_call_ = options.initial_call;
   self.name_ = atom{};
-  self.tenant.store(process_state::tenant_of(id), std::memory_order_release);
+  self.tenant.store(process_state::tenant_of(id) | mark, std::memory_order_release);
   self.signals.open();
   if (options.name == atom{} || self.register_name(options.name)) return true;
   self.leave_tenant();

@@ -135,7 +135,8 @@ result<exit_reason> runtime::wait(const pid& process, duration timeout) {
 
 bool runtime::alive(const pid& process) const noexcept {
   const auto* const slot = state_->slots.at(process.id);
-  return slot != nullptr && slot->tenant.load(std::memory_order_acquire) == process_state::tenant_of(process);
+  return slot != nullptr &&
+         process_state::identity_in(slot->tenant.load(std::memory_order_acquire)) == process_state::tenant_of(process);
 }
 
 ergo::slice_times runtime::slice_times() const {
@@ -152,7 +153,7 @@ std::vector<pid> runtime::processes(const local_node& of) const {
   std::vector<pid> found;
   const auto end = state_->slots.end();
   for (std::uint32_t slot = 1; slot < end; ++slot) {
-    const auto tenant = state_->slots.at(slot)->tenant.load(std::memory_order_acquire);
+    const auto tenant = process_state::identity_in(state_->slots.at(slot)->tenant.load(std::memory_order_acquire));
     if (tenant >> 32 != of.identity().index()) continue;
     const auto serial = static_cast<std::uint32_t>(tenant);
     const pid id{of.identity(), slot, serial};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core.hpp"
+#include "run_account.hpp"
 #include "side_pool.hpp"
 #include "slots.hpp"
 #include "worker.hpp"
@@ -32,6 +33,13 @@ struct runtime_state {
   std::atomic<const clock_source*> clock;
   slot_table slots;
   side_pool jobs;
+  const std::unique_ptr<behaviour_accounts> accounts;  // null unless run times are measured
+  const bool settles_specially;                        // more is due to each new process than to most
+  struct {
+    std::atomic<std::uint64_t> dropped{0};
+    std::atomic<std::uint64_t> rejected{0};
+    std::atomic<std::uint64_t> redirected{0};
+  } losses;  // of all mailboxes
   std::vector<std::unique_ptr<core>> cores;
   std::atomic<bool> stopping{false};  // no new processes from outside
   std::atomic<bool> halted{false};    // threads end
@@ -94,6 +102,8 @@ struct runtime_state {
   void worker_is_spare(worker* free);
   void thread_has_ended(worker& which) noexcept;
   void report(const event& happened) const noexcept;
+  /// The name a process of this program is registered by, `''` for none; slow, for reports.
+  [[nodiscard]] atom name_of(const pid& process);
   [[nodiscard]] time_point now() const noexcept { return clock.load(std::memory_order_relaxed)->now(); }
 
  private:

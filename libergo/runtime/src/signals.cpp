@@ -25,14 +25,7 @@ void process_kernel::act(process& self, signal* received) {
     case signal_kind::message:
     case signal_kind::cast:
     case signal_kind::call:
-    case signal_kind::timer_message:
-      if (self.unread_ < self.mailbox_bound_) return append(self, received);
-      if (self.fail_senders_ && received->kind == signal_kind::call) {
-        ++self.rejected_;
-        return bounce(*self.node_, destination{self.id_}, received, etf::tuple("system_limit"_atom, "mailbox"_atom));
-      }
-      ++self.dropped_;
-      return release(received);
+    case signal_kind::timer_message: return self.metered_ ? take_metered(self, received) : append(self, received);
     case signal_kind::exit_message: return append(self, received);
     case signal_kind::node_down:
       if (!self.extras_) return release(received);

@@ -1,7 +1,7 @@
 // Logarithmic bins with counters that any thread may read.
 #include "slice_meter.hpp"
 
-#include <ergo/detail/schedulable.hpp>
+#include "run_account.hpp"
 
 #include <boost/histogram/accumulators/count.hpp>
 #include <boost/histogram/axis/regular.hpp>
@@ -79,20 +79,29 @@ struct slice_meter::histograms {
   distribution delay;
 };
 
-slice_meter::slice_meter() : kept_{std::make_unique<histograms>()} {}
+slice_meter::slice_meter(bool histograms_wanted)
+    : kept_{histograms_wanted ? std::make_unique<histograms>() : nullptr} {}
 slice_meter::~slice_meter() = default;
 
-duration slice_meter::begin(const schedulable& ready) noexcept {
-  kept_->delay.add(std::chrono::steady_clock::now() - ready.runnable_since);
-  return thread_time();
+// One that has ended is not touched any more; what its behaviour has used stays.
+slice_end slice_meter::run(schedulable& ready, worker& on) {
+  if (kept_ != nullptr) kept_->delay.add(std::chrono::steady_clock::now() - ready.runnable_since);
+  auto* const account = ready.time_account();
+  auto* const behaviour = account != nullptr ? account->behaviour : nullptr;
+  const auto began = thread_time();
+  const auto ended = ready.run_slice(on);
+  const auto took = thread_time() - began;
+  if (kept_ != nullptr) kept_->cpu.add(took);
+  if (behaviour != nullptr) behaviour->add(took);
+  if (account != nullptr && ended != slice_end::gone) account->own += took;
+  return ended;
 }
-
-void slice_meter::end(duration began) noexcept { kept_->cpu.add(thread_time() - began); }
 
 slice_times slice_meter::sum(const std::vector<const slice_meter*>& of) {
   std::vector<const distribution*> cpu;
   std::vector<const distribution*> delay;
   for (const auto* one : of) {
+    if (one->kept_ == nullptr) continue;
     cpu.push_back(&one->kept_->cpu);
     delay.push_back(&one->kept_->delay);
   }

@@ -1,6 +1,8 @@
-// Two histograms of a core: processor time of its slices, and how long their objects were runnable before.
+// Two histograms of a core: processor time of its slices, and how long their objects were runnable before. And the
+// accounts of those whose slices they were.
 #pragma once
 
+#include <ergo/detail/schedulable.hpp>
 #include <ergo/slice_times.hpp>
 
 #include <memory>
@@ -8,22 +10,20 @@
 
 namespace ergo::inline v0::detail {
 
-struct schedulable;
-
 /// Filled by the thread that has the core and by those that lost it in a slice, read by any thread. Takes two clocks
 /// per slice, so it is made only where they are asked for.
 class slice_meter {
  public:
-  slice_meter();
+  /// Without histograms it keeps accounts alone.
+  explicit slice_meter(bool histograms);
   ~slice_meter();
   slice_meter(const slice_meter&) = delete;
   slice_meter& operator=(const slice_meter&) = delete;
 
-  /// What a slice begins with: the thread's processor time.
-  [[nodiscard]] duration begin(const schedulable& ready) noexcept;
-  void end(duration began) noexcept;
+  /// Runs one slice of `ready` and counts it.
+  [[nodiscard]] slice_end run(schedulable& ready, worker& on);
 
-  /// Of several cores together.
+  /// Of several cores together; those without histograms add nothing.
   [[nodiscard]] static slice_times sum(const std::vector<const slice_meter*>& of);
 
  private:

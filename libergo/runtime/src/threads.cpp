@@ -26,7 +26,10 @@ runtime_state::runtime_state(runtime_options given)
       options{std::move(given)},
       clock{options.clock != nullptr ? options.clock : &steady},
       slots{options.processes, options.compatibility == compatibility::otp23 ? 15U : 28U},
-      jobs{std::max(1U, options.blocking_threads)} {
+      jobs{std::max(1U, options.blocking_threads)},
+      accounts{options.measure_run_time ? std::make_unique<behaviour_accounts>() : nullptr},
+      settles_specially{accounts != nullptr || options.mailbox.bound != no_limit ||
+                        options.mailbox.high_water != no_limit} {
   slots.add(manual_worker.slots);
   for (unsigned index = 0; index < core_count(options); ++index) {
     cores.push_back(std::make_unique<core>(*this, index,
@@ -171,15 +174,20 @@ void runtime_state::thread_has_ended(worker& which) noexcept {
 std::pair<pid, atom> runtime_state::runs_in(const worker& thread) {
   const auto* const who = thread.running.load(std::memory_order_acquire);
   if (who == nullptr) return {};
-  const auto tenant = who->tenant.load(std::memory_order_acquire) & ~process_state::gone_mark;
+  const auto tenant =
+      process_state::identity_in(who->tenant.load(std::memory_order_acquire)) & ~process_state::gone_mark;
   const pid id{etf::node_id::from_index(static_cast<std::uint32_t>(tenant >> 32)), who->slot,
                static_cast<std::uint32_t>(tenant)};
-  auto* const node = find_node(id.node);
-  if (node == nullptr) return {id, {}};
+  return {id, name_of(id)};
+}
+
+atom runtime_state::name_of(const pid& process) {
+  auto* const node = find_node(process.node);
+  if (node == nullptr) return {};
   for (const auto& [name, owner] : node->registered()) {
-    if (owner == id) return {id, name};
+    if (owner == process) return name;
   }
-  return {id, {}};
+  return {};
 }
 
 void runtime_state::stop_threads(duration limit) {

@@ -44,6 +44,11 @@ void waiting::overtaken(signal** at) noexcept {
   left_ = std::exchange(cursor_, at);
 }
 
+void waiting::removed(signal** gone, signal** link) noexcept {
+  if (cursor_ == gone) cursor_ = link;
+  if (left_ == gone) left_ = link;
+}
+
 down_awaiter::down_awaiter(process& self, const monitor_ref& watch, duration timeout) noexcept
     : waiting{self, timeout}, ref_{value_of(watch.ref)} {
   if (self.extras_ && self.extras_->newest_monitor == ref_) begin_at(self.extras_->unread_since);

@@ -60,9 +60,7 @@ void worker::drain_wakes(core& into) noexcept {
 bool worker::run_slice(core& on, schedulable& ready) {
   ready.home.store(&on, std::memory_order_relaxed);
   const auto mark = lease_of_slice.begin();
-  const auto began = on.meter != nullptr ? on.meter->begin(ready) : duration{};
-  const auto ended = ready.run_slice(*this);
-  if (on.meter != nullptr) on.meter->end(began);
+  const auto ended = on.meter == nullptr ? ready.run_slice(*this) : on.meter->run(ready, *this);
   running.store(nullptr, std::memory_order_relaxed);
   if (!lease_of_slice.end(mark)) {
     finish_late(on, ready, ended);

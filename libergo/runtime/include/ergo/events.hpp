@@ -23,6 +23,8 @@ struct event {
     log,         ///< `process::log`
     limit,       ///< a limit of the runtime was reached; `text` names it and its option
     cluster,     ///< nodeup, nodedown and the like; `fields` tells which
+    overload,    ///< a mailbox has reached its high-water mark (level `warning`, field `state` = `high`), or no more
+                 ///< than half of that wait again (`notice`, `normal`); also fields `waiting` and `high_water`
   };
 
   kind what = kind::log;

@@ -71,6 +71,8 @@ class local_node {
   [[nodiscard]] connected_nodes& connected() noexcept { return connected_; }
   [[nodiscard]] const connected_nodes& connected() const noexcept { return connected_; }
 
+  /// The process of this program that a destination names now; empty for other programs, and where nobody has the name.
+  [[nodiscard]] std::optional<pid> find_here(const destination& to) const noexcept;
   /// The process that is registered as `name`. Lock-free.
   [[nodiscard]] std::optional<pid> whereis(atom name) const noexcept;
   /// Registers a process of this node; fails with `name_taken` or `badarg`.
@@ -85,6 +87,9 @@ class local_node {
   void route(const destination& to, detail::signal* envelope) noexcept;
   /// The same, to a process of this program only; what finds nobody is answered through `route`.
   void route_local(const pid& to, detail::signal* envelope) noexcept;
+  /// As `route`, and tells what a mailbox of this program did: `system_limit` if it was full, `noproc` if there is
+  /// none. What leaves the program succeeds.
+  [[nodiscard]] result<void> try_route(const destination& to, detail::signal* envelope) noexcept;
 
   /// Sends a message or exit signal (owned from now on) that has `alias` in its tag to whoever has it; nobody is told
   /// when nobody has.

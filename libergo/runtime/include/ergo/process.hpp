@@ -103,7 +103,8 @@ class process final : public detail::process_state {
   }
   /// As `send`, for a message wrapped as `gen_server:cast/2` does.
   detail::send_awaiter send_cast(const destination& to, term content);
-  /// As `send`, but refuses with `busy` when the connection to `to` is over its busy limit.
+  /// As `send`, but refuses with `busy` when the connection to `to` is over its busy limit, and with `system_limit`
+  /// when a mailbox of this program is full and did not take the message. What nobody gets vanishes.
   [[nodiscard]] result<void> try_send(const destination& to, term content);
   /// Answers a call; from any process, at most once. A late answer is dropped at the caller.
   void reply(const caller& to, term answer);
@@ -231,11 +232,12 @@ class process final : public detail::process_state {
   [[nodiscard]] const term& initial_call() const noexcept { return initial_call_; }  ///< `{M, F, A}`
   [[nodiscard]] std::size_t unread() const noexcept { return unread_; }  ///< messages in the mailbox that nobody took
 
-  /// Messages that found the mailbox full and are lost; calls that were answered `{system_limit, mailbox}` are not
-  /// among them.
-  [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
-  /// Calls that found the mailbox full and were answered `{system_limit, mailbox}`.
-  [[nodiscard]] std::size_t rejected() const noexcept { return rejected_; }
+  /// What became of the messages sent to this process; `runtime::mailbox` tells others the same.
+  [[nodiscard]] mailbox_counts mailbox() const noexcept;
+  /// Messages that found the mailbox full and are lost; those that were refused are not among them.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return mailbox().dropped; }
+  /// Calls and sends that found the mailbox full and failed with `{system_limit, mailbox}`.
+  [[nodiscard]] std::uint64_t rejected() const noexcept { return mailbox().rejected; }
 
   /// Reports something that happened, structured: it reaches the runtime's event subscribers, and through them a
   /// logger.
@@ -275,6 +277,7 @@ class process final : public detail::process_state {
   void before_wait(detail::core& on) override;
   [[nodiscard]] pid who() const noexcept override { return id_; }
   [[nodiscard]] atom called() const noexcept override { return name_; }
+  [[nodiscard]] detail::run_account* time_account() noexcept override { return ran_.get(); }
 };
 
 }  // namespace ergo::inline v0

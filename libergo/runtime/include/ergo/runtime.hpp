@@ -36,7 +36,9 @@ struct runtime_options {
   const clock_source* clock = nullptr;                  ///< not owned; null: the steady clock
   event_handler on_event;                               ///< receives crashes, slow slices, log lines; empty: dropped
   bool measure_slices = false;                          ///< see `slice_times`; costs two to four clock reads a slice
-  bool manual = false;                                  ///< no threads: the owner calls `step`; for simulation
+  bool measure_run_time = false;  ///< of processes and behaviours, see `behaviour_usages`; two clock reads a slice
+  mailbox_limits mailbox{};       ///< of all processes whose `spawn_options` say nothing else, servers of nodes too
+  bool manual = false;            ///< no threads: the owner calls `step`; for simulation
 };
 
 /// Owns cores, threads and processes. Made and destroyed by a thread that is none of its own.
@@ -68,12 +70,23 @@ class runtime {
   void send(const destination& to, term content) {
     anonymous().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content)));
   }
+  /// The same, and tells what became of it: fails with `system_limit` when a mailbox of this program is full and did
+  /// not take the message, and with `noproc` when nobody is there.
+  ///
+  /// With `overflow::block_thread` the calling thread waits until there is room, and gives up with `timeout` after
+  /// `limit`, or with `stopped` when the runtime stops. The runtime's own threads never wait, nor does anybody in
+  /// manual mode; a thread that lends its event loop to a core must not wait for a process of that core.
+  [[nodiscard]] result<void> send(const destination& to, term content, duration limit);
   void exit(const pid& target, exit_reason reason);
 
   /// Blocks the calling thread, which must not be one of the runtime's, until `process` has ended; fails with
   /// `timeout`, or with `stopped` when the runtime stops meanwhile.
   result<exit_reason> wait(const pid& process, duration timeout);
   [[nodiscard]] bool alive(const pid& process) const noexcept;
+  /// What became of the messages sent to a live process; a moment's truth. Any thread.
+  [[nodiscard]] mailbox_counts mailbox(const pid& process) const noexcept;
+  /// What all mailboxes have dropped, rejected and redirected since the start. Any thread.
+  [[nodiscard]] mailbox_counts mailbox_losses() const noexcept;
   [[nodiscard]] std::size_t process_count() const noexcept;
   /// The live processes of a node. A snapshot.
   [[nodiscard]] std::vector<pid> processes(const local_node& of) const;

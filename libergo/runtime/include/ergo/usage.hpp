@@ -3,6 +3,8 @@
 
 #include <ergo/clock.hpp>
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 namespace ergo::inline v0 {
@@ -20,5 +22,18 @@ struct core_usage {
 /// A core that an event loop of the program carries (`carried_parker`) and the one of a manual runtime have no thread
 /// of their own: they tell of no work.
 [[nodiscard]] std::vector<core_usage> core_usages(runtime& of);
+
+/// What all processes of one behaviour have used, those that have ended included.
+struct behaviour_usage {
+  std::string behaviour;  ///< its initial call, such as `{bank,init,1}`, else the name of its C++ type
+  duration run_time{};    ///< processor time
+  std::uint64_t slices = 0;
+  std::uint64_t started = 0;  ///< processes
+};
+
+/// One entry per behaviour, the costliest first; empty unless `runtime_options::measure_run_time` was set. Any thread.
+///
+/// At most 4,096 are told apart; the rest is one entry, `other`.
+[[nodiscard]] std::vector<behaviour_usage> behaviour_usages(runtime& of);
 
 }  // namespace ergo::inline v0

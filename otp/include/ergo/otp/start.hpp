@@ -14,9 +14,11 @@ struct start_options {
   duration timeout = forever;  ///< for `init`; afterwards the new process is killed and start fails
   bool trap_exits = false;     ///< exit signals arrive as `exit_message`, and those of the parent call `terminate`
   bool pinned = false;         ///< never moved to another core; for servers that hold Asio objects
-  std::size_t mailbox_bound = SIZE_MAX;  ///< unread messages
+  std::size_t mailbox_bound = limit_of_runtime;  ///< messages that may wait; see `mailbox_limits`
   overflow policy = overflow::drop_newest;
-  pid group_leader{};  ///< no process: the parent's
+  std::size_t high_water = limit_of_runtime;  ///< messages that wait and are reported
+  destination redirect_to = pid{};            ///< for `overflow::redirect`
+  pid group_leader{};                         ///< no process: the parent's
   /// Claimed before `init`, beside or instead of `name`; of servers only. Must live as long as starts may happen.
   const public_name* as = nullptr;
   std::size_t report_depth = 20;  ///< levels of the last message and the state that a crash report shows; as many

@@ -97,6 +97,7 @@ class waiting : public waiter {
   [[nodiscard]] const signal* look() noexcept;
   [[nodiscard]] signal* take_seen() noexcept;
   void overtaken(signal** at) noexcept final;
+  void removed(signal** gone, signal** link) noexcept final;
   /// Starts the walk at this link instead of the oldest message.
   void begin_at(signal** link) noexcept { cursor_ = link; }
 

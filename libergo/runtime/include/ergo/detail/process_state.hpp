@@ -21,8 +21,10 @@ enum class exits : std::uint8_t;
 
 namespace detail {
 
+class mailbox_room;
 struct process_extras;
 struct process_state;
+struct run_account;
 struct runtime_state;
 
 /// What a suspended process waits for. Lives in the suspended frame.
@@ -33,6 +35,8 @@ struct waiter {
   [[nodiscard]] virtual bool over(process& self) = 0;
   /// A message was put into the mailbox in front of others: `at` is the link that points to it.
   virtual void overtaken(signal** at) noexcept = 0;
+  /// A message was taken out of the mailbox: what was behind it, at the link `gone`, is at `link` now.
+  virtual void removed(signal** gone, signal** link) noexcept = 0;
 
  protected:
   ~waiter() = default;
@@ -79,6 +83,9 @@ class external_operation {
 struct process_state : schedulable {
   /// In `tenant`: whoever lived here has gone, or nobody has lived here yet.
   static constexpr std::uint64_t gone_mark = std::uint64_t{1} << 63;
+  /// In `tenant`: messages are counted in `room_`. Senders that compare with a pid find the difference there, so that
+  /// sending to anybody else costs nothing more.
+  static constexpr std::uint64_t metered_mark = std::uint64_t{1} << 62;
 
   // Identity. The tenant is read by senders on other threads.
   std::atomic<bool> wake_pending_{false};
@@ -90,7 +97,7 @@ struct process_state : schedulable {
   signal* first_ = nullptr;
   signal** last_link_ = &first_;
   std::size_t unread_ = 0;
-  std::size_t mailbox_bound_ = SIZE_MAX;
+  std::unique_ptr<mailbox_room> room_;  // made for the first tenant that needs it; senders may look at it ever after
 
   // Running code.
   std::unique_ptr<behaviour> body_;
@@ -108,8 +115,8 @@ struct process_state : schedulable {
   bool yields_ = false;      // ends the slice although there is more to do
   bool held_up_ = false;     // wrote to a busy connection
   bool root_started_ = false;
-  bool fail_senders_ = false;
-  bool quiet_ = false;  // its end is no crash, whatever the reason
+  bool metered_ = false;  // `room_` is this tenant's
+  bool quiet_ = false;    // its end is no crash, whatever the reason
 
   // Time.
   time_point now_{};
@@ -133,9 +140,8 @@ struct process_state : schedulable {
   mutable term ancestors_;  // without `parent_`, where there is one
   term initial_call_;
   exit_reason dying_of_;
-  signal_head wake_signal_{};  // pushed like a whole one: a `wake` is nothing but its head
-  std::uint32_t dropped_ = 0;
-  std::uint32_t rejected_ = 0;
+  signal_head wake_signal_{};         // pushed like a whole one: a `wake` is nothing but its head
+  std::unique_ptr<run_account> ran_;  // null unless run times are measured
 
   /// Makes the process look at its timers and deadline. Any thread; nothing happens if `serial` is not the tenant's.
   void wake_up(std::uint32_t serial) noexcept;
@@ -145,6 +151,10 @@ struct process_state : schedulable {
   }
   [[nodiscard]] static constexpr std::uint64_t tenant_of(const pid& process) noexcept {
     return (std::uint64_t{process.node.index()} << 32) | process.serial;
+  }
+  /// The same of a value of `tenant`, whatever its mailbox; one who has gone equals nobody.
+  [[nodiscard]] static constexpr std::uint64_t identity_in(std::uint64_t tenant) noexcept {
+    return tenant & ~metered_mark;
   }
 
   process_state() noexcept;

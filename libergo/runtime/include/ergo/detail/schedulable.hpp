@@ -10,6 +10,7 @@ namespace ergo::inline v0::detail {
 
 class core;
 class worker;
+struct run_account;
 
 /// What a slice ended with.
 enum class slice_end : std::uint8_t {
@@ -41,6 +42,8 @@ struct alignas(64) schedulable {
   /// What it is called in reports; asked by the thread that ran its slice.
   [[nodiscard]] virtual pid who() const noexcept { return {}; }
   [[nodiscard]] virtual atom called() const noexcept { return {}; }
+  /// Where the time of its slices is counted; null for nowhere. Asked before a slice, where run times are measured.
+  [[nodiscard]] virtual run_account* time_account() noexcept { return nullptr; }
 
  protected:
   ~schedulable() = default;

@@ -64,7 +64,8 @@ struct signal : signal_head {
   static constexpr std::uint8_t watched = 4;     ///< spawn_reply: the new process is monitored by the receiver
   static constexpr std::uint8_t over_alias = 2;  ///< message, exit: for whoever has the alias in `tag`, if anybody has
   static constexpr std::uint8_t urgent = 4;      ///< message, exit over an alias: asks to be read before others
-  // 8 and above belong to the node.
+  static constexpr std::uint8_t metered = 8;     ///< message, cast, call: counted in its receiver's `mailbox_room`
+  // 8 and above belong to the node, in inboxes of connections.
 
   [[nodiscard]] bool goes_over_alias() const noexcept {
     return (flags & over_alias) != 0 && (kind == signal_kind::message || kind == signal_kind::exit);
