@@ -2,6 +2,8 @@
 // collisions.
 #pragma once
 
+#include <ergo/etf/seeded_hash.hpp>
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -9,16 +11,6 @@
 #include <string_view>
 
 namespace ergo::inline v0::etf {
-
-/// Random bits that are the same for the life of the program. Any thread, also before `main`.
-[[nodiscard]] std::uint64_t process_seed() noexcept;
-
-/// Multiplies to 128 bits and folds: every input bit changes half of the output.
-[[nodiscard]] inline std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
-  __extension__ using wide = unsigned __int128;
-  const auto product = static_cast<wide>(left) * right;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
 
 /// Reads four or eight bytes as a number, the first byte lowest.
 [[nodiscard]] inline std::uint64_t load_word(const char* from, std::size_t count) noexcept {

@@ -34,16 +34,17 @@ std::uint64_t random_bits() noexcept {
   return bits | 1;  // 0 stands for "not chosen yet"
 }
 
-constinit std::atomic<std::uint64_t> chosen_seed{0};
-
 }  // namespace
 
-std::uint64_t process_seed() noexcept {
-  if (const auto seed = chosen_seed.load(std::memory_order_relaxed); seed != 0) return seed;
+constinit std::atomic<std::uint64_t> detail::chosen_seed{0};
+
+std::uint64_t detail::choose_seed() noexcept {
   std::uint64_t nothing = 0;
   const auto bits = random_bits();
   return chosen_seed.compare_exchange_strong(nothing, bits, std::memory_order_relaxed) ? bits : nothing;
 }
+
+std::size_t seeded_hash::operator()(std::string_view key) const noexcept { return hash_bytes(key, process_seed()); }
 
 std::expected<node_id, error> node_id::make(atom name, std::uint32_t creation) {
   const incarnation node{name, creation};

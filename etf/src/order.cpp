@@ -267,7 +267,7 @@ class hashing {
       case tag::pid:
       case tag::port: add(term_access::number(value)); return add(term_access::value(value));
       case tag::short_reference:
-      case tag::reference: return add(std::hash<reference>{}(*value.as_reference()));
+      case tag::reference: return add(seeded_hash{}(*value.as_reference()));
       case tag::big: return add_big(value);
       case tag::binary:
       case tag::bits: add(value.last_byte_bits()); return add(hash_bytes(value.bytes(), state_));

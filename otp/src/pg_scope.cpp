@@ -1,6 +1,8 @@
 // Membership of one scope: our own, that of each peer, and the sum of both.
 #include "pg_scope.hpp"
 
+#include <ergo/etf/seeded_hash.hpp>
+
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <algorithm>
@@ -60,7 +62,7 @@ members subtract(members& from, std::span<const pid> what) {
     }
     return taken;
   }
-  boost::unordered_flat_map<pid, unsigned, std::hash<pid>> wanted;
+  boost::unordered_flat_map<pid, unsigned, etf::seeded_hash> wanted;
   for (const auto& one : what) ++wanted[one];
   std::erase_if(from, [&](const pid& one) {
     const auto named = wanted.find(one);

@@ -4,6 +4,7 @@
 #include "shelf.hpp"
 
 #include <ergo/calls.hpp>
+#include <ergo/etf/seeded_hash.hpp>
 #include <ergo/etf/text.hpp>
 #include <ergo/runtime.hpp>
 
@@ -259,7 +260,7 @@ class app_monitor {
   }
 
   process& self_;
-  std::unordered_set<pid> clients_;
+  std::unordered_set<pid, etf::seeded_hash> clients_;
   std::vector<order> orders_;
 };
 

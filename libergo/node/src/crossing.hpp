@@ -6,6 +6,7 @@
 
 #include <ergo/destination.hpp>
 #include <ergo/detail/signal.hpp>
+#include <ergo/etf/seeded_hash.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -34,6 +35,23 @@ class crossing {
     pid to;
     signal* envelope;
   };
+
+  /// The ends of a link.
+  struct pair {
+    pid local;
+    pid remote;
+    friend bool operator==(const pair&, const pair&) = default;
+  };
+  /// The peer chooses the bits of its pids and references: nobody may foresee where they are put (attack S23).
+  struct pair_hash {
+    using is_avalanching = void;
+    std::size_t operator()(const pair& ends) const noexcept {
+      constexpr etf::seeded_hash hash;
+      return etf::seeded_hash::of(hash(ends.local), hash(ends.remote));
+    }
+  };
+  template <typename Key, typename Value>
+  using table = boost::unordered_flat_map<Key, Value, etf::seeded_hash>;
 
   // Links.
 
@@ -75,22 +93,11 @@ class crossing {
   [[nodiscard]] bool watched_node() const noexcept { return !node_watchers_.empty(); }
 
  private:
-  struct pair {
-    pid local;
-    pid remote;
-    friend bool operator==(const pair&, const pair&) = default;
-  };
-  struct pair_hash {
-    std::size_t operator()(const pair& ends) const noexcept {
-      return std::hash<pid>{}(ends.local) * 31 + std::hash<pid>{}(ends.remote);
-    }
-  };
-
   boost::unordered_flat_map<pair, std::uint64_t, pair_hash> links_;  // id of our unlink under way, 0 while linked
-  boost::unordered_flat_map<reference, own_monitor, std::hash<reference>> own_;
-  boost::unordered_flat_map<reference, peer_monitor, std::hash<reference>> theirs_;
-  boost::unordered_flat_map<reference, pid, std::hash<reference>> spawning_;
-  boost::unordered_flat_map<pid, unsigned, std::hash<pid>> node_watchers_;
+  table<reference, own_monitor> own_;
+  table<reference, peer_monitor> theirs_;
+  table<reference, pid> spawning_;
+  table<pid, unsigned> node_watchers_;
 };
 
 /// Makes of the end of a link one that its process does not notice.

@@ -4,6 +4,7 @@
 #include "net_kernel.hpp"
 #include "stdout_leader.hpp"
 
+#include <ergo/etf/seeded_hash.hpp>
 #include <ergo/runtime.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -169,7 +170,7 @@ class rex final : public behaviour {
   }
 
   std::shared_ptr<const function_table> functions_;
-  boost::unordered_flat_map<reference, asker, std::hash<reference>> waiting_;
+  boost::unordered_flat_map<reference, asker, etf::seeded_hash> waiting_;
   std::optional<reference> blocked_by_;  // the monitor of a `block_call`: rex serves nobody else until it has ended
   std::deque<message> later_;
 };

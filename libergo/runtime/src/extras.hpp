@@ -3,6 +3,7 @@
 
 #include "first_inside.hpp"
 
+#include <ergo/etf/seeded_hash.hpp>
 #include <ergo/process.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -43,9 +44,9 @@ struct process_extras {
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
   static void operator delete(void* extras, std::size_t bytes) noexcept { deallocate_frame(extras, bytes); }
 
-  boost::unordered_flat_map<pid, link_state, std::hash<pid>> links;
+  boost::unordered_flat_map<pid, link_state, etf::seeded_hash> links;  // of pids that peers make up, as below
   first_inside<std::uint64_t, destination> watching;
-  boost::unordered_flat_map<reference, signal*, std::hash<reference>> watchers;  // beside process_state::watcher_
+  boost::unordered_flat_map<reference, signal*, etf::seeded_hash> watchers;  // beside process_state::watcher_
   boost::unordered_flat_map<std::uint64_t, pending_timer> timers;
   std::vector<timer_slot> timer_heap;
   boost::unordered_flat_map<atom, unsigned, std::hash<atom>> watched_nodes;

@@ -3,6 +3,8 @@
 
 #include "locks.hpp"
 
+#include <ergo/etf/seeded_hash.hpp>
+
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <optional>
@@ -47,7 +49,7 @@ class name_table {
   context& context_;
   table names_;
   boost::unordered_flat_map<std::uint64_t, table::iterator> by_watch_;
-  boost::unordered_flat_map<pid, std::size_t, std::hash<pid>> names_of_;  // how many names a process has
+  boost::unordered_flat_map<pid, std::size_t, etf::seeded_hash> names_of_;  // how many names a process has
 };
 
 }  // namespace ergo::inline v0::otp::global_detail

@@ -5,6 +5,7 @@
 #include "directory.hpp"
 #include "machine.hpp"
 
+#include <ergo/etf/seeded_hash.hpp>
 #include <ergo/otp/global.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -80,9 +81,9 @@ class name_server {
   global::options options_;
   published_directory names_;
   machine brain_;
-  boost::unordered_flat_map<reference, interest, std::hash<reference>> monitors_;
+  boost::unordered_flat_map<reference, interest, etf::seeded_hash> monitors_;
   boost::unordered_flat_map<std::uint64_t, reference> watches_;
-  boost::unordered_flat_map<reference, open_call, std::hash<reference>> calls_;
+  boost::unordered_flat_map<reference, open_call, etf::seeded_hash> calls_;
   boost::unordered_flat_map<std::uint64_t, timer_ref> timers_;
   std::map<reference, pid, reference_less> followers_;  // who is told of names, by its monitor
   std::set<atom, node_less> dialled_;                   // nodes that are being connected to

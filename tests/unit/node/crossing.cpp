@@ -4,6 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <type_traits>
+#include <vector>
 
 using namespace ergo;
 using namespace ergo::detail;
@@ -166,4 +168,27 @@ TEST_CASE("what cannot be delivered is answered as if the connection had been lo
   CHECK(unlink.envelope->kind == signal_kind::unlink_ack);
   CHECK(unlink.envelope->payload == term{5});
   for (const auto& one : {link, monitor, unlink}) release(one.envelope);
+}
+
+TEST_CASE("links whose ends are made to collide are spread over the table", "[S23]") {
+  constexpr std::uint32_t count = 4'096;
+  std::vector<std::size_t> low(count);
+  std::vector<std::size_t> high(count);
+  std::vector<std::size_t> plain(count);
+  crossing table;
+  for (std::uint32_t number = 1; number <= count; ++number) {
+    // All of them are one to `std::hash`.
+    const crossing::pair ends{local, pid{etf::node_id::from_index(number), 7, (number << 8) ^ 0x5A5A5A}};
+    ++plain[std::hash<pid>{}(ends.remote) % count];
+    const std::uint64_t value = crossing::pair_hash{}(ends);
+    ++low[value % count];
+    ++high[value >> 52];
+    table.linked(ends.local, ends.remote);
+  }
+  CHECK(std::ranges::max(plain) == count);
+  CHECK(std::ranges::max(low) <= 16);
+  CHECK(std::ranges::max(high) <= 16);
+  CHECK(table.links() == count);
+  CHECK(crossing::pair_hash{}({local, remote}) != crossing::pair_hash{}({remote, local}));
+  STATIC_CHECK(std::is_same_v<crossing::table<reference, int>::hasher, etf::seeded_hash>);
 }

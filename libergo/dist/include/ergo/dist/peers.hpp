@@ -7,6 +7,7 @@
 #pragma once
 
 #include <ergo/dist/handshake.hpp>
+#include <ergo/etf/seeded_hash.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -217,10 +218,8 @@ class peers {
     std::uint64_t ticket{};
     int dials{};  // in this episode: since the peer was last up, denied or not wanted
   };
-  struct text_hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  using entry_map = std::unordered_map<std::string, entry, text_hash, std::equal_to<>>;
+  using entry_map =
+      std::unordered_map<std::string, entry, etf::seeded_hash, std::equal_to<>>;  // strangers choose names
   using slot = entry_map::value_type;
 
   void on(const peering::want& event);
