@@ -6,6 +6,9 @@
 #include "utf8.hpp"
 #include "wire.hpp"
 
+#include <ergo/etf/reserve.hpp>
+
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -111,6 +114,20 @@ std::strong_ordering compare_text(atom left, atom right) noexcept {
 
 atom_usage atom_table_usage() noexcept { return all_atoms.usage(); }
 
+namespace {
+
+constinit std::atomic<std::size_t> chosen_reserve{SIZE_MAX};  // SIZE_MAX: a sixteenth
+
+}  // namespace
+
+void set_atom_reserve(std::size_t atoms) noexcept { chosen_reserve.store(atoms, std::memory_order_relaxed); }
+
+std::size_t atom_reserve() noexcept {
+  const auto capacity = all_atoms.usage().capacity;
+  const auto chosen = chosen_reserve.load(std::memory_order_relaxed);
+  return chosen == SIZE_MAX ? capacity / 16 : std::min(chosen, capacity / 2);
+}
+
 void set_atom_table_capacity(std::size_t count) noexcept { all_atoms.set_capacity(count); }
 
 errc intern_atom(std::string_view utf8, const decode_limits& limits, atom& made) {
@@ -120,6 +137,8 @@ errc intern_atom(std::string_view utf8, const decode_limits& limits, atom& made)
   }
   if (!is_atom_text(utf8)) return errc::bad_atom;
   if (limits.atoms == atom_policy::known_only) return errc::unknown_atom;
+  if (const auto used = all_atoms.usage(); limits.budget != nullptr && used.count + atom_reserve() >= used.capacity)
+    return errc::atom_table_full;
   if (limits.budget != nullptr && !limits.budget->take()) {
     limits.budget->give_back();
     return errc::atom_budget_spent;

@@ -3,6 +3,8 @@
 
 #include "intern.hpp"
 
+#include <ergo/etf/reserve.hpp>
+
 #include <sys/random.h>
 
 #include <array>
@@ -78,6 +80,8 @@ errc intern_node(atom name, std::uint32_t creation, const decode_limits& limits,
     made = node_id::from_index(*found);
     return errc::ok;
   }
+  constexpr auto for_peers = node_table::capacity - node_table::capacity / 16;
+  if (limits.budget != nullptr && all_nodes.size() >= for_peers) return errc::node_table_full;
   if (limits.budget != nullptr && !limits.budget->take()) {
     limits.budget->give_back();
     return errc::atom_budget_spent;
@@ -89,6 +93,13 @@ errc intern_node(atom name, std::uint32_t creation, const decode_limits& limits,
   }
   if (limits.budget != nullptr) limits.budget->give_back();
   return added.error().code;
+}
+
+std::expected<node_id, error> make_node_id(atom name, std::uint32_t creation, const decode_limits& limits) {
+  node_id made;
+  if (const auto code = intern_node(name, creation, limits, made); code != errc::ok)
+    return std::unexpected{error{code}};
+  return made;
 }
 
 }  // namespace ergo::inline v0::etf

@@ -33,6 +33,8 @@ class node_table {
     return index_.find(hash_of(node), [this, &node](std::uint32_t position) { return entries_[position] == node; });
   }
 
+  /// Entries, those of all incarnations that were ever seen.
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// Empty when the table is full.
   [[nodiscard]] std::optional<std::uint32_t> insert(const incarnation& node);
 

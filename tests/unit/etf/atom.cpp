@@ -1,5 +1,6 @@
 // The atom table: constant indices, interning, limits, many threads, and use before main.
 #include <ergo/etf/atom.hpp>
+#include <ergo/etf/reserve.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -146,6 +147,51 @@ TEST_CASE("a full table is an error for new atoms and for nothing else", "[etf][
     return !refused && refused.error().code == errc::atom_table_full && atom::make("filler 0").has_value() &&
            !atom::find("one too many");
   }));
+}
+
+TEST_CASE("peers cannot take the atoms that are kept for the program", "[etf][atom][S15]") {
+  CHECK(in_child([] {
+    etf::set_atom_table_capacity(3'200);
+    if (etf::atom_reserve() != 200) return false;
+    etf::atom_budget budget{100'000};
+    etf::decode_limits of_peer;
+    of_peer.budget = &budget;
+    for (int number = 0; etf::make_atom("theirs " + std::to_string(number), of_peer); ++number) {
+      if (number > 3'200) return false;
+    }
+    if (etf::atom_table_usage().count != 3'000) return false;
+    const auto refused = etf::make_atom("one more of theirs", of_peer);
+    if (refused || refused.error().code != errc::atom_table_full) return false;
+    if (!etf::make_atom("theirs 0", of_peer)) return false;  // is there
+    for (int number = 0; number < 200; ++number) {
+      if (!atom::make("ours " + std::to_string(number))) return false;
+    }
+    return !atom::make("ours 200").has_value();
+  }));
+  CHECK(in_child([] {
+    etf::set_atom_table_capacity(3'200);
+    etf::set_atom_reserve(5);
+    if (etf::atom_reserve() != 5) return false;
+    etf::set_atom_reserve(1'000'000);
+    return etf::atom_reserve() == 1'600;
+  }));
+}
+
+TEST_CASE("an incarnation that a peer tells of is charged to it once", "[etf][atom][S15]") {
+  const auto name = atom::of("incarnated@h");
+  etf::atom_budget budget{2};
+  etf::decode_limits of_peer;
+  of_peer.budget = &budget;
+  const auto first = etf::make_node_id(name, 70'001, of_peer);
+  REQUIRE(first);
+  CHECK(first->name() == name);
+  CHECK(first->creation() == 70'001);
+  CHECK(etf::make_node_id(name, 70'001, of_peer) == *first);
+  CHECK(etf::make_node_id(name, 70'002, of_peer));
+  const auto refused = etf::make_node_id(name, 70'003, of_peer);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::atom_budget_spent);
+  CHECK(etf::make_node_id(name, 70'002, of_peer));
 }
 
 TEST_CASE("the table's capacity is clamped to four million", "[etf][atom]") {
