@@ -1,6 +1,8 @@
 // The server: accepts, reads, writes and keeps time; every decision about a client is its session's.
 #include "ergo/epmd/server.hpp"
 
+#include <ergo/epmd/spare_descriptor.hpp>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -19,7 +21,6 @@
 
 #include "connection.hpp"
 #include "listening.hpp"
-#include "spare_descriptor.hpp"
 
 namespace ergo::inline v0::epmd {
 namespace {

@@ -196,7 +196,7 @@ class world {
 
   void connect() { open.emplace(local, processes[2], negotiated_, functions_); }
 
-  std::expected<void, std::string> read(dist::bytes_view body) {
+  std::expected<void, broken_rule> read(dist::bytes_view body) {
     const std::vector<std::byte> copy{body.begin(), body.end()};  // so that a read behind its end is seen
     auto outcome = open->reader.read(copy, nullptr);
     run();

@@ -48,7 +48,7 @@ class packet_carriage final : public testing::carriage {
     for (auto next = in_.next(); next.what == dist::receive_buffer::outcome::packet; next = in_.next()) {
       const auto read = reader_.read(next.body, in_.owner_of(next.body));
       flush(send);
-      if (!read) return read.error();
+      if (!read) return read.error().text;
     }
     return in_.unread() == 0 ? std::string{} : "half a packet";
   }

@@ -8,6 +8,7 @@
 #include <ergo/dist/connector.hpp>
 #include <ergo/dist/name_pool.hpp>
 #include <ergo/dist/peers.hpp>
+#include <ergo/node_figures.hpp>
 #include <ergo/node_options.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -18,7 +19,6 @@
 
 #include <array>
 #include <chrono>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +70,8 @@ struct attempt : std::enable_shared_from_this<attempt> {
   std::string peer;                       ///< as dialled, as claimed or as given
   std::optional<dist::given_name> given;  ///< the name that the peer has from us
   bool incoming = false;
+  bool settled = false;            ///< the handshake is over, one way or the other
+  std::optional<refusal> refused;  ///< why a caller is sent away, where its handshake does not say
   bool timed_out = false;
   std::optional<dist::peer_errc> cancelled;
   std::optional<dist::handshake::admission> admitted;
@@ -78,12 +80,6 @@ struct attempt : std::enable_shared_from_this<attempt> {
   std::optional<std::uint32_t> challenge;  ///< the one that is in the book
   connection* up = nullptr;                ///< after the handshake: who has the socket
 };
-
-/// The completion handler of a coroutine that obeys `attempt::stop`: Asio uses the slot of that signal until it has
-/// called its handler, which is after the coroutine and what it held have gone.
-[[nodiscard]] inline auto keeping(std::shared_ptr<attempt> kept) {
-  return [kept = std::move(kept)](const std::exception_ptr& /*thrown*/) {};
-}
 
 /// Does the handshake of TLS over the attempt's socket; false when it failed, or the peer is not the one that is
 /// called, for the reason in `attempt::trouble`. Never throws.

@@ -4,6 +4,7 @@
 #include "session.hpp"
 
 #include <ergo/etf/codec.hpp>
+#include <ergo/etf/reserve.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -65,9 +66,19 @@ socket_ends connection::ends() {
   return ends_;
 }
 
-void traffic::clear() noexcept {
-  for (auto* const counter : {&bytes_in, &bytes_out, &packets_in, &packets_out, &ticks_in, &ticks_out})
-    counter->store(0, std::memory_order_relaxed);
+connection_counters traffic::read() const noexcept {
+  const auto now = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+  return {now(bytes_in), now(bytes_out), now(packets_in), now(packets_out), now(ticks_in), now(ticks_out)};
+}
+
+connection_counters connection::counters() const {
+  const auto now = traffic_.read();
+  const std::scoped_lock lock{mutex_};
+  // A session that begins meanwhile may begin with what was read a moment before.
+  const auto since = [](std::uint64_t all, std::uint64_t before) { return all > before ? all - before : 0; };
+  return {since(now.bytes_in, before_.bytes_in),     since(now.bytes_out, before_.bytes_out),
+          since(now.packets_in, before_.packets_in), since(now.packets_out, before_.packets_out),
+          since(now.ticks_in, before_.ticks_in),     since(now.ticks_out, before_.ticks_out)};
 }
 
 connection::connection(connection_terms& terms, atom peer, reactor& reactor, core* on)
@@ -203,6 +214,17 @@ void connection::attach(established_link link) {
 void connection::refuse(const dist::peer_reason& reason) { give(refusal{reason}); }
 void connection::close(dist::peer_errc reason) { give(closing{reason}); }
 void connection::retire() { give(retirement{}); }
+
+std::expected<etf::node_id, etf::error> connection::incarnation(std::uint32_t creation) {
+  etf::decode_limits limits;
+  limits.budget = &budget_;
+  return etf::make_node_id(peer_, creation, limits);
+}
+
+peer_quota connection::quota() const {
+  const auto& limits = terms_.limits;
+  return {limits.links_per_peer, limits.monitors_per_peer, limits.processes_per_peer, spawned_, &terms_.owner};
+}
 
 void connection::give(command told) {
   {

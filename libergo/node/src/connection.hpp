@@ -15,6 +15,7 @@
 #include <ergo/dist/liveness.hpp>
 #include <ergo/dist/packet.hpp>
 #include <ergo/dist/peers.hpp>
+#include <ergo/node_figures.hpp>
 #include <ergo/node_options.hpp>
 
 #include <boost/asio/steady_timer.hpp>
@@ -35,15 +36,16 @@ namespace ergo::inline v0::detail {
 class connection;
 
 /// Who makes connections, seen by them. Called on the connection's core.
-class connection_owner {
+class connection_owner : public limit_watch {
  public:
-  virtual ~connection_owner() = default;
   /// Signals wait for the peer. Answered by `attach` or `refuse`.
   virtual void wanted(connection& by) = 0;
   /// The session is over; everything that had arrived was delivered and everybody was told.
   virtual void lost(connection& by, dist::attempt_id session, const dist::peer_reason& reason) = 0;
-  /// Something worth an event has happened.
-  virtual void report(const event& happened) = 0;
+  /// The peer has broken the protocol; `lost` follows.
+  virtual void broke(const connection& by, breach how, std::string_view text) = 0;
+  /// The session was closed before the peer had taken everything: so many bytes are lost.
+  virtual void cut_short(const connection& by, std::size_t bytes) = 0;
 };
 
 /// What all connections of a node share.
@@ -68,7 +70,7 @@ struct established_link {
   std::unique_ptr<tls_session> tls = nullptr;  ///< null: in the clear
 };
 
-/// What has passed over a connection since its session began.
+/// What has passed over a connection in all its sessions. One writer; whoever reads may be a little late.
 struct traffic {
   std::atomic<std::uint64_t> bytes_in{0};
   std::atomic<std::uint64_t> bytes_out{0};
@@ -76,7 +78,7 @@ struct traffic {
   std::atomic<std::uint64_t> packets_out{0};
   std::atomic<std::uint64_t> ticks_in{0};
   std::atomic<std::uint64_t> ticks_out{0};
-  void clear() noexcept;
+  [[nodiscard]] connection_counters read() const noexcept;
 };
 
 /// Where a connection runs between.
@@ -113,9 +115,19 @@ class connection final : public schedulable {
   /// Returns that session's id, or none when none is up.
   dist::attempt_id separate() noexcept;
   void retire();  ///< the node has stopped: no more signals
+  /// Which node of this name it is; a new one is charged to what the peer may make. Any thread.
+  [[nodiscard]] std::expected<etf::node_id, etf::error> incarnation(std::uint32_t creation);
 
   [[nodiscard]] atom peer() const noexcept { return peer_; }
-  [[nodiscard]] const traffic& counters() const noexcept { return traffic_; }
+  /// What has passed since the session began, or over the last one.
+  [[nodiscard]] connection_counters counters() const;
+  /// What has passed in all sessions.
+  [[nodiscard]] connection_counters total() const noexcept { return traffic_.read(); }
+  /// Bytes that are queued or encoded, and written to no socket yet; those on accounts of their senders are not
+  /// counted.
+  [[nodiscard]] std::size_t waiting() const noexcept {
+    return queued_.load(std::memory_order_relaxed) + unsent_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
   /// The session that is up; none between sessions.
   [[nodiscard]] dist::attempt_id announced() const noexcept { return announced_.load(std::memory_order_relaxed); }
@@ -188,17 +200,19 @@ class connection final : public schedulable {
   void begin_closing(dist::peer_errc reason);
   void go_on_closing(std::uint8_t bells);
   void lose(const dist::peer_reason& reason);
-  void break_protocol(std::string_view text);
+  void break_protocol(breach how, std::string_view text);
   void fail_backlog();
   void fail_backlog_of(session& ended);
   void publish_unsent() noexcept;
   void wake_waiters();
   [[nodiscard]] dist::send_queue queue_state() const noexcept;
+  [[nodiscard]] peer_quota quota() const;
 
   connection_terms& terms_;
   const atom peer_;
   reactor& reactor_;
   etf::atom_budget budget_;
+  const std::shared_ptr<std::atomic<std::size_t>> spawned_ = std::make_shared<std::atomic<std::size_t>>(0);
 
   // Any thread.
   alignas(64) std::atomic<std::size_t> queued_{0};  // sizes of signals that are not encoded yet and not in the accounts
@@ -212,10 +226,11 @@ class connection final : public schedulable {
   std::atomic<bool> has_waiters_{false};
   signal bell_{};
   send_accounts accounts_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<command> commands_;
   std::vector<pid> waiters_;
   socket_ends ends_;
+  connection_counters before_;  // the session; what `traffic_` was when it began
   traffic traffic_;
 
   // The slices.

@@ -91,7 +91,8 @@ struct remote_job {
   right held = right::all;  ///< the caller's rights
   atom module;
   atom function;
-  term arguments;  ///< a proper list
+  term arguments;                                 ///< a proper list
+  std::shared_ptr<const void> counted = nullptr;  ///< released with the job
 };
 
 /// How a function ended, in the classes of Erlang.

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -151,6 +152,22 @@ std::expected<listeners, std::string> open_listeners(boost::asio::io_context& on
   auto place = why.where.to_string();
   if (first != 0) place += " port " + std::to_string(first) + (last != first ? " to " + std::to_string(last) : "");
   return std::unexpected{"cannot listen on " + place + ": " + why.cause.message()};
+}
+
+namespace asio = boost::asio;
+
+std::string counted_as(const asio::ip::address& from) {
+  if (from.is_v4()) return from.to_string();
+  const auto whole = from.to_v6();
+  if (whole.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, whole).to_string();
+  auto bytes = whole.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return asio::ip::address_v6{bytes, whole.scope_id()}.to_string() + "/64";
+}
+
+bool is_shortage(const boost::system::error_code& failed) noexcept {
+  const auto code = failed.value();
+  return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
 }  // namespace ergo::inline v0::detail

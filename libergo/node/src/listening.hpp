@@ -29,6 +29,11 @@ using resolve_function = std::function<addresses(const std::string& host)>;
 [[nodiscard]] std::expected<addresses, std::string> plan_addresses(const full_name& name,
                                                                    const std::vector<std::string>& wanted,
                                                                    const resolve_function& ask);
+/// As whom a caller is counted: one computer may have all the addresses of an IPv6 network of 64 bits.
+[[nodiscard]] std::string counted_as(const boost::asio::ip::address& from);
+/// Whether accepting failed for want of descriptors or memory, which others may give back.
+[[nodiscard]] bool is_shortage(const boost::system::error_code& failed) noexcept;
+
 /// How what passes is carried.
 enum class carrier : std::uint8_t { clear, tls };
 

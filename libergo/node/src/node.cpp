@@ -155,11 +155,10 @@ std::optional<connection_counters> node::counters(std::string_view peer) const {
   const auto name = etf::atom::find(peer);
   const auto* const way = name ? state_->ways().find(*name) : nullptr;
   if (way == nullptr || !way->is_up()) return std::nullopt;
-  const auto& seen = way->counters();
-  const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
-  return connection_counters{read(seen.bytes_in),    read(seen.bytes_out), read(seen.packets_in),
-                             read(seen.packets_out), read(seen.ticks_in),  read(seen.ticks_out)};
+  return way->counters();
 }
+
+node_figures node::figures() const { return state_->figures(); }
 
 void node::send(const destination& to, term content) {
   local().route(to, detail::make_signal(detail::signal_kind::message, pid{}, std::move(content)));

@@ -41,8 +41,9 @@ moved_bytes bytes_over(const router& ways, const switchboard& board) {
   for (const auto peer : board.nodes(node_set::all)) {
     const auto* const way = ways.find(peer);
     if (way == nullptr) continue;
-    all.in += way->counters().bytes_in.load(std::memory_order_relaxed);
-    all.out += way->counters().bytes_out.load(std::memory_order_relaxed);
+    const auto counted = way->counters();
+    all.in += counted.bytes_in;
+    all.out += counted.bytes_out;
   }
   return all;
 }
@@ -52,10 +53,9 @@ std::vector<socket_facts> sockets_of(const router& ways, const switchboard& boar
   for (const auto peer : board.nodes(node_set::all)) {
     auto* const way = ways.find(peer);
     if (way == nullptr || !way->is_up()) continue;
-    const auto& counted = way->counters();
-    const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
-    all.push_back({std::to_underlying(way->announced()), way->ends(), read(counted.bytes_in), read(counted.bytes_out),
-                   read(counted.packets_in), read(counted.packets_out), way->unsent()});
+    const auto counted = way->counters();
+    all.push_back({std::to_underlying(way->announced()), way->ends(), counted.bytes_in, counted.bytes_out,
+                   counted.packets_in, counted.packets_out, way->unsent()});
   }
   return all;
 }
@@ -118,6 +118,14 @@ node_state::~node_state() = default;
 void node_state::report(const event& happened) const {
   if (options_.on_event) return options_.on_event(happened);
   runtime_.report(happened);
+}
+
+node_figures node_state::figures() const {
+  node_figures shown;
+  board_->counts().write_to(shown);
+  ways_->write_to(shown);
+  shown.connections = board_->nodes(node_set::all).size();
+  return shown;
 }
 
 void node_state::note(log_level level, std::string text) const {
@@ -331,12 +339,38 @@ asio::awaitable<void> node_state::accept_all(std::size_t listener) {
     auto done = co_await listening.async_accept(use_tuple);
     const auto failed = std::get<0>(done);
     if (!failed) {
-      board_->accepted(std::move(std::get<1>(done)));
+      welcome(std::move(std::get<1>(done)));
+    } else if (is_shortage(failed)) {
+      turn_away(listening);
+      pause.expires_after(accept_pause);
+      co_await pause.async_wait(use_tuple);
     } else if (failed != asio::error::operation_aborted && failed != asio::error::connection_aborted) {
       pause.expires_after(accept_pause);
       co_await pause.async_wait(use_tuple);
     }
   }
+}
+
+void node_state::welcome(asio::ip::tcp::socket caller) try {
+  spare_.take();
+  board_->accepted(std::move(caller));
+} catch (const std::bad_alloc&) {
+  board_->short_of_memory();
+}
+
+// Callers that nothing is left for are accepted on the spare descriptor and closed: they would wait in vain otherwise.
+void node_state::turn_away(asio::ip::tcp::acceptor& listening) {
+  constexpr std::size_t most_at_once = 64;
+  std::size_t count = 0;
+  spare_.give_up();
+  boost::system::error_code failed;
+  listening.non_blocking(true, failed);
+  while (!failed && count < most_at_once) {
+    const auto unheard = listening.accept(failed);
+    count += failed ? 0 : 1;
+  }
+  spare_.take();
+  board_->short_of_descriptors(count);
 }
 
 // ----- stop ---------------------------------------------------------------------------------------------------------
@@ -364,6 +398,7 @@ void node_state::close_everything(duration grace) {
   asio::post(context(), [self = shared_from_this(), closed] {
     boost::system::error_code ignored;
     for (auto& listener : self->listeners_) listener.close(ignored);
+    self->spare_.give_up();
     if (self->local_ == nullptr && self->epmd_ != nullptr) self->epmd_->stop();
     closed->set_value();
   });
@@ -408,7 +443,7 @@ void node_state::close_connections() {
   });
   const auto limit = options_.limits.drain + std::chrono::seconds{2};
   if (waiting.wait_for(limit) != std::future_status::ready)
-    note(log_level::error, "stops, although not all of its connections are closed");
+    note(log_level::error, "stops, although not all of its connections are closed: " + ways_->still_up());
 }
 
 }  // namespace ergo::inline v0::detail

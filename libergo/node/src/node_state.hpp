@@ -12,6 +12,7 @@
 #include "switchboard.hpp"
 #include "trace.hpp"
 
+#include <ergo/epmd/spare_descriptor.hpp>
 #include <ergo/node.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -50,6 +51,7 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   /// Whether no coroutine is under way any more that a stop has ended; asked on the reactor's thread.
   [[nodiscard]] bool at_rest() const noexcept;
   void report(const event& happened) const;
+  [[nodiscard]] node_figures figures() const;
   /// Takes other certificates for connections that begin from now on; null: reads the files again.
   [[nodiscard]] result<void> reload_tls(const tls_options* next);
 
@@ -66,6 +68,8 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   [[nodiscard]] result<void> become(std::uint32_t creation, std::string cookie);
   void begin_accepting();
   [[nodiscard]] boost::asio::awaitable<void> accept_all(std::size_t listener);
+  void welcome(boost::asio::ip::tcp::socket caller);
+  void turn_away(boost::asio::ip::tcp::acceptor& listening);
   [[nodiscard]] epmd_plan plan_epmd(const addresses& own) const;
   [[nodiscard]] finder_plan plan_finding() const;
   [[nodiscard]] bool run_aside(std::function<void()> work, std::function<void()> done);
@@ -91,7 +95,8 @@ class node_state final : public std::enable_shared_from_this<node_state> {
   std::shared_ptr<switchboard> board_;
   std::shared_ptr<epmd_link> epmd_;
   std::vector<boost::asio::ip::tcp::acceptor> listeners_;
-  long board_users_ = 1;  // who holds it for good; coroutines do so while they run
+  epmd::spare_descriptor spare_;  // the reactor
+  long board_users_ = 1;          // who holds it for good; coroutines do so while they run
   long epmd_users_ = 1;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};

@@ -1,6 +1,8 @@
 // Routing to other nodes.
 #include "router.hpp"
 
+#include "news.hpp"
+
 #include <ergo/dist/node_name.hpp>
 
 namespace ergo::inline v0::detail {
@@ -21,12 +23,21 @@ connection* router::find(atom peer) const noexcept {
   return place == nullptr ? nullptr : place->cells[peer.index() % chunk_size].load(std::memory_order_acquire);
 }
 
-connection* router::find_or_make(atom peer) noexcept {
+bool router::has_room(acquaintance by) const noexcept {
+  const auto most = terms_.limits.names;
+  return all_.size() < (by == acquaintance::proven ? most : most - most / 4);
+}
+
+connection* router::find_or_make(atom peer, acquaintance by) noexcept {
   if (auto* const found = find(peer)) return found;
   if (!dist::valid_node_name(peer.text()) || peer == terms_.local.name()) return nullptr;
   const std::scoped_lock lock{mutex_};
   if (auto* const found = find(peer)) return found;
   if (retired_) return nullptr;
+  if (!has_room(by)) {
+    terms_.owner.refused(peer, "node_limits::names");
+    return nullptr;
+  }
   auto& place = chunks_[peer.index() / chunk_size];
   if (place.load(std::memory_order_relaxed) == nullptr) place.store(new chunk, std::memory_order_release);
   auto& runtime = terms_.local.owner();
@@ -96,6 +107,35 @@ void router::monitor_node(const pid& watcher, atom node) noexcept {
 
 void router::demonitor_node(const pid& watcher, atom node) noexcept {
   if (auto* const way = find(node)) way->unwatch_node(watcher);
+}
+
+void router::write_to(node_figures& shown) {
+  const std::scoped_lock lock{mutex_};
+  shown.names = all_.size();
+  for (const auto& one : all_) {
+    const auto moved = one->total();
+    const auto waiting = one->waiting();
+    shown.queued += waiting;
+    shown.busy += waiting > terms_.limits.busy ? 1 : 0;
+    shown.moved.bytes_in += moved.bytes_in;
+    shown.moved.bytes_out += moved.bytes_out;
+    shown.moved.packets_in += moved.packets_in;
+    shown.moved.packets_out += moved.packets_out;
+    shown.moved.ticks_in += moved.ticks_in;
+    shown.moved.ticks_out += moved.ticks_out;
+  }
+}
+
+std::string router::still_up() {
+  constexpr std::size_t most = 1'000;
+  const std::scoped_lock lock{mutex_};
+  std::string names;
+  for (const auto& one : all_) {
+    if (!one->is_up()) continue;
+    if (names.size() > most) return names + " and more";
+    names += (names.empty() ? "" : ", ") + printable(one->peer().text());
+  }
+  return names.empty() ? "handshakes only" : names;
 }
 
 void router::retire() {

@@ -10,9 +10,16 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace ergo::inline v0::detail {
+
+/// How a node has come to be known.
+enum class acquaintance : std::uint8_t {
+  called,  ///< something here wants to reach it, whether it exists or not
+  proven,  ///< it is there, and has shown that it is of the cluster
+};
 
 /// All connections of a node, by the index of the peer's name. Connections are made at first use and stay.
 class router final : public outbound {
@@ -30,8 +37,13 @@ class router final : public outbound {
   [[nodiscard]] local_node& local() const noexcept { return terms_.local; }
   /// The connection to `peer`, or null when there was never one.
   [[nodiscard]] connection* find(atom peer) const noexcept;
-  /// The connection to `peer`; null when that is no name of another node, or the node has stopped.
-  [[nodiscard]] connection* find_or_make(atom peer) noexcept;
+  /// The connection to `peer`; null when that is no name of another node, the node has stopped, or there are too many
+  /// names (`node_limits::names`, of which a quarter is for nodes that have called and shown the cookie).
+  [[nodiscard]] connection* find_or_make(atom peer, acquaintance by = acquaintance::called) noexcept;
+  /// What all connections hold and have moved; any thread.
+  void write_to(node_figures& shown);
+  /// The names of the peers that are up, in one line; any thread.
+  [[nodiscard]] std::string still_up();
   /// Ends all connections for good.
   void retire();
 
@@ -41,6 +53,8 @@ class router final : public outbound {
   struct chunk;
   static constexpr std::uint32_t chunk_size = 1024;
   static constexpr std::uint32_t most_chunks = 4'194'304 / chunk_size;
+
+  [[nodiscard]] bool has_room(acquaintance by) const noexcept;
 
   connection_terms& terms_;
   std::unique_ptr<std::atomic<chunk*>[]> chunks_;

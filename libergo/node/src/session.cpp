@@ -66,6 +66,8 @@ etf::decode_limits decoding(const node_limits& limits, etf::atom_budget& budget)
   etf::decode_limits made;
   made.memory = limits.message;
   made.budget = &budget;
+  made.depth = limits.depth;
+  made.big_integer_bytes = limits.integer;
   made.compressed = false;
   return made;
 }
@@ -74,7 +76,7 @@ etf::decode_limits decoding(const node_limits& limits, etf::atom_budget& budget)
 
 connection::session::session(connection& of, established_link&& link, etf::decode_limits limits)
     : id{link.id},
-      over{of.terms_.local, link.peer, link.negotiated, of.table_, of.terms_.trace, of.terms_.speaker},
+      over{of.terms_.local, link.peer, link.negotiated, of.table_, of.terms_.trace, of.terms_.speaker, of.quota()},
       in{packets_of(of.terms_.limits)},
       packets{link.negotiated, of.terms_.packets},
       writer{over, packets, out},
@@ -88,7 +90,10 @@ connection::session::session(connection& of, established_link&& link, etf::decod
 void connection::begin(established_link link) {
   if (session_ != nullptr) lose({.code = peer_errc::replaced, .handshake = {}, .system = {}});
   asked_ = false;
-  traffic_.clear();
+  {
+    const std::scoped_lock lock{mutex_};
+    before_ = traffic_.read();
+  }
   const auto where = nearness_of(link.descriptor);
   const bool verified = link.tls != nullptr && link.tls->verified();
   terms_.functions->policy().met(peer_, verified ? nearness::verified : where);
@@ -244,7 +249,7 @@ std::size_t connection::take_packets(std::size_t most) {
       continue;
     }
     if (packet.what == packet_outcome::too_long) {
-      break_protocol("a packet longer than node_limits::frame");
+      break_protocol(breach::frame, "a packet longer than node_limits::frame");
     } else {
       take_packet(packet.body);
     }
@@ -258,12 +263,12 @@ void connection::take_packet(dist::bytes_view body) {
   add(traffic_.packets_in, 1);
   const auto before = session_->out.size();
   const auto read = session_->reader.read(body, session_->in.owner_of(body));
-  if (!read) return break_protocol(read.error());
+  if (!read) return break_protocol(read.error().how, read.error().text);
   ERGO_ASSERT(session_->packets.large() == 0, "an answer of the connection itself is a large message");
   session_->handed_on = true;
   session_->answered += session_->out.size() - before;
   if (session_->answered > terms_.limits.unread_answers)
-    break_protocol("more answers than node_limits::unread_answers were left unread");
+    break_protocol(breach::unread, "more answers than node_limits::unread_answers were left unread");
 }
 
 void connection::wait_to_read() {
@@ -271,12 +276,8 @@ void connection::wait_to_read() {
   session_->socket.when_readable([this, id = session_->id] { ring(bell::readable, id); });
 }
 
-void connection::break_protocol(std::string_view text) {
-  event happened{.what = event::kind::cluster,
-                 .level = log_level::warning,
-                 .text = std::string{peer_.text()} + " broke the protocol: " + std::string{text},
-                 .reason = {}};
-  terms_.owner.report(happened);
+void connection::break_protocol(breach how, std::string_view text) {
+  terms_.owner.broke(*this, how, text);
   lose({.code = peer_errc::protocol, .handshake = {}, .system = {}});
 }
 
@@ -330,7 +331,10 @@ void connection::go_on_closing(std::uint8_t bells) {
   auto& s = *session_;
   const bool timed = (bells & static_cast<std::uint8_t>(bell::tick)) != 0 && clock::now() >= s.deadline;
   const dist::peer_reason reason{.code = s.ends_with, .handshake = {}, .system = {}};
-  if (timed) return lose(reason);
+  if (timed) {
+    if (s.at == session::phase::draining) terms_.owner.cut_short(*this, waiting());
+    return lose(reason);
+  }
   if (s.at == session::phase::draining) {
     if (!s.waits_to_write) encode_backlog();
     if (session_ == nullptr) return;

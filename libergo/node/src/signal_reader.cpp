@@ -13,11 +13,45 @@ namespace {
 
 namespace control = dist::control;
 
-std::unexpected<std::string> bad(std::string text) { return std::unexpected{std::move(text)}; }
+std::unexpected<broken_rule> bad(broken_rule failed) { return std::unexpected{std::move(failed)}; }
+std::unexpected<broken_rule> bad(std::string text) { return bad({breach::control, std::move(text)}); }
 
-std::string describe(std::string_view what, const etf::error& failed) {
-  return std::string{what} + ": " + std::string{etf::describe(failed.code)} + " at byte " +
-         std::to_string(failed.offset);
+// Why a term was refused, where that is not the fault of its bytes: the limits that it has met, by the names of their
+// options.
+struct met_limit {
+  breach how;
+  std::string_view text;
+};
+std::optional<met_limit> limit_of(etf::errc code) noexcept {
+  switch (code) {
+    case etf::errc::too_big:
+      return met_limit{breach::message,
+                       "message_too_large: more than node_limits::message, or an integer beyond node_limits::integer"};
+    case etf::errc::too_deep: return met_limit{breach::message, "message_too_large: deeper than node_limits::depth"};
+    case etf::errc::atom_budget_spent:
+      return met_limit{breach::atoms, "the peer has made more atoms than node_limits::atoms_per_peer"};
+    case etf::errc::atom_table_full: return met_limit{breach::atoms, "the table of atoms is full"};
+    case etf::errc::node_table_full: return met_limit{breach::atoms, "the table of nodes is full"};
+    default: return std::nullopt;
+  }
+}
+
+broken_rule rule_of(const dist::packet_error& failed) {
+  if (const auto limit = limit_of(failed.etf.code)) return {limit->how, std::string{limit->text}};
+  if (failed.code == dist::packet_errc::too_many_bytes)
+    return {breach::message, "message_too_large: " + dist::to_string(failed) + " (node_limits::open_bytes)"};
+  return {breach::packet, dist::to_string(failed)};
+}
+
+broken_rule rule_of(const dist::control_error& failed) {
+  if (const auto limit = limit_of(failed.etf.code)) return {limit->how, std::string{limit->text}};
+  return {breach::control, dist::to_string(failed)};
+}
+
+broken_rule rule_of(const etf::error& failed) {
+  if (const auto limit = limit_of(failed.code)) return {limit->how, std::string{limit->text}};
+  return {breach::payload, "a payload that is no term: " + std::string{etf::describe(failed.code)} + " at byte " +
+                               std::to_string(failed.offset)};
 }
 
 // {'$gen_call', {Pid, Tag}, Request}
@@ -107,14 +141,14 @@ signal_reader::signal_reader(const wire& over, signal_writer& answers, std::shar
 
 signal_reader::outcome signal_reader::read(dist::bytes_view body, const std::shared_ptr<const void>* owner) {
   const auto message = packets_.read(body, owner, context_.limits);
-  if (!message) return bad(dist::to_string(message.error()));
+  if (!message) return bad(rule_of(message.error()));
   if (!*message) return {};
   return take(**message, (*message)->memory ? (*message)->terms.size() : body.size());
 }
 
 signal_reader::outcome signal_reader::take(const dist::framed_message& message, std::size_t bytes) {
   auto decoded = dist::decode_control(message, context_);
-  if (!decoded) return bad(dist::to_string(decoded.error()));
+  if (!decoded) return bad(rule_of(decoded.error()));
   if (wire_.trace.on(trace_category::dist)) trace_in(*decoded, bytes);
   limits_.aliased = message.owner();
   limits_.cache = {message.atoms.data(), message.atoms.size()};  // word by word, as it has just been written
@@ -122,19 +156,19 @@ signal_reader::outcome signal_reader::take(const dist::framed_message& message, 
   return std::visit([this](const auto& signal) { return on(signal); }, decoded->message);
 }
 
-std::expected<term, std::string> signal_reader::payload() {
+std::expected<term, broken_rule> signal_reader::payload() {
   if (current_->reason) return *std::move(current_->reason);
   auto rest = current_->payload;
   return next_part(rest);
 }
 
 // The term at the front of `rest`, which is a part of the payload.
-std::expected<term, std::string> signal_reader::next_part(dist::bytes_view& rest) {
+std::expected<term, broken_rule> signal_reader::next_part(dist::bytes_view& rest) {
   auto decoded = etf::decode_bare(rest, limits_);
   if (!decoded) {
     auto failed = decoded.error();
     failed.offset += current_->payload.size() - rest.size();
-    return std::unexpected{describe("a payload that is no term", failed)};
+    return bad(rule_of(failed));
   }
   rest = rest.subspan(decoded->consumed);
   return std::move(decoded->value);
@@ -157,7 +191,7 @@ void signal_reader::answer(const pid& from, const reference& call, term content)
 }
 
 // The payload as what it is to a process, without the tuples around calls and casts; null where it is another message.
-std::expected<signal*, std::string> signal_reader::unwrapped(const pid& from) {
+std::expected<signal*, broken_rule> signal_reader::unwrapped(const pid& from) {
   auto rest = current_->payload;
   if (unwrap_cast(rest, limits_)) {
     auto content = next_part(rest);
@@ -245,6 +279,30 @@ signal_reader::outcome signal_reader::on(const control::alias_send& signal) {
   return {};
 }
 
+// ----- quotas -------------------------------------------------------------------------------------------------------
+
+bool signal_reader::is_over(std::size_t held, std::size_t quota, std::string_view option) const {
+  if (held < quota) return false;
+  if (wire_.quota.watch != nullptr) wire_.quota.watch->refused(wire_.peer.name(), option);
+  return true;
+}
+
+// What the peer asked for is counted until the process and what it was to do are gone, also beyond the connection.
+std::variant<atom, pid> signal_reader::start(const control::spawn_request& signal, const spawn_wish& wish,
+                                             term arguments) {
+  const auto& living = wire_.quota.spawned;
+  remote_job job{functions_, functions_->policy().of(wire_.peer.name()), signal.module, signal.function,
+                 std::move(arguments)};
+  if (living != nullptr) {
+    if (is_over(living->load(std::memory_order_relaxed), wire_.quota.processes, "node_limits::processes_per_peer"))
+      return "system_limit"_atom;
+    living->fetch_add(1, std::memory_order_relaxed);
+    const auto less = [living](const void*) { living->fetch_sub(1, std::memory_order_relaxed); };
+    job.counted = std::shared_ptr<const void>{static_cast<const void*>(living.get()), less};
+  }
+  return start_runner(wire_.local, wish, signal.leader, std::move(job));
+}
+
 // ----- links --------------------------------------------------------------------------------------------------------
 
 bool signal_reader::formerly_ours(const pid& process) const noexcept {
@@ -254,6 +312,10 @@ bool signal_reader::formerly_ours(const pid& process) const noexcept {
 signal_reader::outcome signal_reader::on(const control::link& signal) {
   if (!ours(signal.to)) {
     answers_.link_exit(signal.to, signal.from, term{"noproc"_atom});
+    return {};
+  }
+  if (is_over(wire_.table.links(), wire_.quota.links, "node_limits::links_per_peer")) {
+    answers_.link_exit(signal.to, signal.from, term{"system_limit"_atom});
     return {};
   }
   wire_.table.linked(signal.to, signal.from);
@@ -316,6 +378,10 @@ signal_reader::outcome signal_reader::on(const control::monitor& signal) {
     answers_.down(signal.target, signal.from, signal.ref, term{"noproc"_atom});
     return {};
   }
+  if (is_over(wire_.table.peer_monitors(), wire_.quota.monitors, "node_limits::monitors_per_peer")) {
+    answers_.down(signal.target, signal.from, signal.ref, term{"system_limit"_atom});
+    return {};
+  }
   const auto by = name != nullptr ? *name : atom{};
   wire_.table.watched(signal.ref, {signal.from, *found, by});
   auto* const asked = make_signal(signal_kind::monitor, signal.from, term{signal.ref}, term{});
@@ -361,9 +427,7 @@ signal_reader::outcome signal_reader::on(const control::spawn_request& signal) {
     return bad("a spawn request whose arguments are no list of its arity");
   }
   const auto wish = read_spawn_options(signal.options);
-  const auto held = functions_->policy().of(wire_.peer.name());
-  remote_job job{functions_, held, signal.module, signal.function, *std::move(arguments)};
-  const auto started = start_runner(wire_.local, wish, signal.leader, std::move(job));
+  const auto started = start(signal, wish, *std::move(arguments));
   const auto* const made = std::get_if<pid>(&started);
   control::spawn_reply reply{signal.id, signal.from, wish.link && made != nullptr, wish.monitor && made != nullptr, {}};
   if (made != nullptr) {

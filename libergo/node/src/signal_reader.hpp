@@ -9,12 +9,21 @@
 #include <ergo/dist/control_decode.hpp>
 #include <ergo/dist/packet_reader.hpp>
 #include <ergo/etf/codec.hpp>
+#include <ergo/node_figures.hpp>
 
 #include <expected>
 #include <optional>
 #include <string>
 
 namespace ergo::inline v0::detail {
+
+/// What a peer has done against the protocol: the reason that is counted, and the sentence with which the connection is
+/// closed.
+struct broken_rule {
+  breach how = breach::control;
+  std::string text;
+  friend bool operator==(const broken_rule&, const broken_rule&) = default;
+};
 
 /// Reads the packets of one connection. Owned by the connection's slices.
 class signal_reader {
@@ -24,12 +33,11 @@ class signal_reader {
                 const etf::decode_limits& limits, const dist::packet_reader_options& packets = {});
 
   /// Acts on the message that one packet completes, if it does. `owner` keeps the packet's memory, or is null where its
-  /// binaries are to be copied. A failure is the sentence with which the connection is closed; then nobody has received
-  /// any part of the message.
-  [[nodiscard]] std::expected<void, std::string> read(dist::bytes_view body, const std::shared_ptr<const void>* owner);
+  /// binaries are to be copied. A failure closes the connection; then nobody has received any part of the message.
+  [[nodiscard]] std::expected<void, broken_rule> read(dist::bytes_view body, const std::shared_ptr<const void>* owner);
 
  private:
-  using outcome = std::expected<void, std::string>;
+  using outcome = std::expected<void, broken_rule>;
 
   [[nodiscard]] outcome take(const dist::framed_message& message, std::size_t bytes);
   struct visitor;
@@ -50,9 +58,9 @@ class signal_reader {
   outcome on(const dist::control::spawn_reply& signal);
 
   /// The payload, or for the old forms the reason inside the control message.
-  [[nodiscard]] std::expected<term, std::string> payload();
-  [[nodiscard]] std::expected<term, std::string> next_part(dist::bytes_view& rest);
-  [[nodiscard]] std::expected<signal*, std::string> unwrapped(const pid& from);
+  [[nodiscard]] std::expected<term, broken_rule> payload();
+  [[nodiscard]] std::expected<term, broken_rule> next_part(dist::bytes_view& rest);
+  [[nodiscard]] std::expected<signal*, broken_rule> unwrapped(const pid& from);
   [[nodiscard]] outcome deliver_message(const pid& from, const pid& to);
   void answer(const pid& from, const reference& call, term content) const;
   [[nodiscard]] bool take_answer(const pid& from, term& content) const;
@@ -64,6 +72,9 @@ class signal_reader {
   [[nodiscard]] bool may_say(const pid& to, const term& content);
   void refuse(const pid& to, const term& content);
   [[nodiscard]] bool formerly_ours(const pid& process) const noexcept;
+  [[nodiscard]] bool is_over(std::size_t held, std::size_t quota, std::string_view option) const;
+  [[nodiscard]] std::variant<atom, pid> start(const dist::control::spawn_request& signal, const spawn_wish& wish,
+                                              term arguments);
   void trace_in(const dist::received_control& seen, std::size_t bytes) const;
 
   const wire& wire_;

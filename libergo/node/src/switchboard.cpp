@@ -4,6 +4,8 @@
 #include "crypto.hpp"
 #include "explain.hpp"
 
+#include <ergo/etf/codec.hpp>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -18,6 +20,29 @@ namespace ergo::inline v0::detail {
 
 namespace asio = boost::asio;
 namespace peering = dist::peering;
+
+namespace {
+
+class set_while_here {
+ public:
+  explicit set_while_here(bool& what) noexcept : what_{what} { what_ = true; }
+  ~set_while_here() { what_ = false; }
+  set_while_here(const set_while_here&) = delete;
+  set_while_here& operator=(const set_while_here&) = delete;
+
+ private:
+  bool& what_;
+};
+
+// A new name of a peer is for the program's own atoms no more than others that peers bring.
+std::expected<atom, etf::error> name_of_peer(std::string_view text) {
+  etf::atom_budget one{1};
+  etf::decode_limits limits;
+  limits.budget = &one;
+  return etf::make_atom(text, limits);
+}
+
+}  // namespace
 
 struct switchboard::observers {
   std::mutex mutex;
@@ -53,7 +78,49 @@ void switchboard::wanted(connection& by) {
   });
 }
 
+void switchboard::broke(const connection& by, breach how, std::string_view text) {
+  counts_.add(how);
+  const auto whom = by.peer().text();
+  report(whom, {.what = event::kind::cluster,
+                .level = log_level::warning,
+                .text = printable(whom) + " broke the protocol: " + printable(text),
+                .reason = {}});
+}
+
+void switchboard::cut_short(const connection& by, std::size_t bytes) {
+  const auto whom = by.peer().text();
+  report(whom, {.what = event::kind::cluster,
+                .level = log_level::warning,
+                .text = printable(whom) + " did not take what was left for it within node_limits::drain: at least " +
+                        std::to_string(bytes) + " bytes are lost",
+                .reason = {}});
+}
+
+void switchboard::refused(atom whom, std::string_view option) {
+  const bool nameless = option == "node_limits::names";
+  (nameless ? counts_.nameless : counts_.over_quota).fetch_add(1, std::memory_order_relaxed);
+  const auto text = nameless ? "there is no room for another node: " : "a peer has reached a limit: ";
+  report(nameless ? std::string_view{} : whom.text(),
+         {.what = event::kind::limit,
+          .level = log_level::warning,
+          .text = text + printable(whom.text()) + " (" + std::string{option} + ")",
+          .reason = {}});
+}
+
+void switchboard::short_of_descriptors(std::size_t turned_away) {
+  counts_.shortages.fetch_add(1, std::memory_order_relaxed);
+  for (std::size_t one = 0; one < turned_away; ++one) counts_.add(refusal::descriptors);
+  if (!strangers_.pass("descriptors", std::chrono::steady_clock::now()))
+    return (void)counts_.left_out.fetch_add(1, std::memory_order_relaxed);
+  report({}, {.what = event::kind::limit,
+              .level = log_level::error,
+              .text = "the program has no file descriptor left: " + std::to_string(turned_away) +
+                      " caller(s) were sent away (raise its limit, as with ulimit -n)",
+              .reason = {}});
+}
+
 void switchboard::lost(connection& /*by*/, dist::attempt_id session, const dist::peer_reason& reason) {
+  counts_.add(parting_of(reason.code));
   asio::post(context_, [self = shared_from_this(), session, reason] {
     self->handle(peering::ended{session, reason});
     self->forget(session);
@@ -68,6 +135,13 @@ void switchboard::connect(std::string peer, outcome_handler told) {
 
 void switchboard::await(const std::string& peer, outcome_handler told) {
   if (has_lost_name(peer)) return told(fail(errc::not_alive));
+  if (!has_room_for(peer)) {
+    report({}, {.what = event::kind::limit,
+                .level = log_level::warning,
+                .text = "there is no room for another connection: " + printable(peer) + " (node_limits::connections)",
+                .reason = {}});
+    return told(fail(errc::system_limit, etf::binary("node_limits::connections")));
+  }
   const dist::waiter_id waiter{++last_waiter_};
   waiters_.emplace(waiter, waiting{peer, std::move(told)});
   handle(peering::want{peer, waiter});
@@ -113,13 +187,18 @@ void switchboard::finish_stop() {
   if (stopping_ && attempts_.empty() && stopped_) std::exchange(stopped_, nullptr)();
 }
 
+// Who is up already may come back: it takes no place of another.
+bool switchboard::has_room_for(std::string_view peer) {
+  return connected_ < limits_.connections || peers_.up(peer).has_value();
+}
+
 // ----- the table ----------------------------------------------------------------------------------------------------
 
 // Carrying out a command may cause the next event; it is handled after the commands that came first. Such events name
 // no peer, so that nothing in them dangles.
 void switchboard::handle(const peering_event& event) {
   if (busy_) return pending_.push_back(event);
-  busy_ = true;
+  const set_while_here busy{busy_};  // also where memory runs out half-way
   auto commands = peers_.resume(event);
   for (;;) {
     for (auto& command : commands) carry_out(command);
@@ -128,7 +207,6 @@ void switchboard::handle(const peering_event& event) {
     pending_.pop_front();
     commands = peers_.resume(next);
   }
-  busy_ = false;
 }
 
 void switchboard::carry_out(peering::command& command) {
@@ -140,11 +218,14 @@ std::shared_ptr<attempt> switchboard::find(dist::attempt_id id) const {
   return found == attempts_.end() ? nullptr : found->second;
 }
 
-void switchboard::on(peering::dial& command) {
+void switchboard::on(peering::dial& command) try {
   const auto call = std::make_shared<attempt>(context_, command.id, limits_);
   call->peer = std::move(command.peer);
-  attempts_.emplace(call->id, call);
-  asio::co_spawn(context_, dial(call), asio::bind_cancellation_slot(call->stop.slot(), keeping(call)));
+  begin(call);
+} catch (const std::bad_alloc&) {
+  dist::peer_reason reason{dist::peer_errc::unreachable};
+  reason.system = std::make_error_code(std::errc::not_enough_memory);
+  pending_.emplace_back(peering::ended{command.id, reason});
 }
 
 void switchboard::on(peering::admit& command) {
@@ -176,9 +257,11 @@ void switchboard::on(peering::close& command) {
 
 void switchboard::on(peering::nodeup& command) {
   const auto call = find(command.id);
-  const auto name = etf::atom::make(command.peer);
-  auto* const way = name ? router_->find_or_make(*name) : nullptr;
-  const auto node = name ? etf::node_id::make(*name, call->result->creation) : std::unexpected{name.error()};
+  ++connected_;
+  const auto name = name_of_peer(command.peer);
+  auto* const way = name ? router_->find_or_make(*name, acquaintance::proven) : nullptr;
+  const auto node = way != nullptr ? way->incarnation(call->result->creation)
+                                   : std::unexpected{etf::error{etf::errc::node_table_full}};
   boost::system::error_code failed;
   const bool hidden = !call->result->negotiated.has(dist::flag::published);
   if (way != nullptr) way->announce(command.id);
@@ -190,17 +273,19 @@ void switchboard::on(peering::nodeup& command) {
   const int descriptor = way != nullptr && node ? call->socket.release(failed) : -1;
   if (descriptor < 0 || failed) {
     if (way != nullptr) way->retract();
-    note(log_level::error,
-         command.peer + " cannot be connected: the table of atoms or nodes is full, or this node is stopping");
+    note(log_level::error, printable(command.peer) + " cannot be connected: the table of atoms or nodes is full, " +
+                               "node_limits::names or atoms_per_peer is reached, or this node is stopping");
     return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
   }
   call->up = way;
+  (call->incoming ? counts_.let_in : counts_.reached).fetch_add(1, std::memory_order_relaxed);
   if (call->given) call->given->proven = true;
   way->attach(
       {call->id, descriptor, *node, call->result->negotiated, std::move(call->result->leftover), std::move(call->tls)});
 }
 
 void switchboard::on(peering::nodedown& command) {
+  --connected_;
   if (const auto name = etf::atom::find(command.peer)) {
     const auto gone = router_->local().connected().went(*name, term{nodedown_reason(command.reason.code)});
     if (gone) tell({node_event::kind::down, *name, gone->hidden, dist::to_string(command.reason), gone->connection});
@@ -241,11 +326,11 @@ void switchboard::tell(const node_event& news) {
   const bool up = news.what == node_event::kind::up;
   event happened{.what = event::kind::cluster,
                  .level = log_level::info,
-                 .text = std::string{news.node.text()} + (up ? " is up" : " is down: " + news.reason),
+                 .text = printable(news.node.text()) + (up ? " is up" : " is down: " + printable(news.reason)),
                  .reason = {}};
   happened.fields.emplace_back("event", up ? term{"nodeup"_atom} : term{"nodedown"_atom});
   happened.fields.emplace_back("node", term{news.node});
-  report_(happened);
+  report(news.node.text(), std::move(happened));
   for (const auto& observer : called) {
     try {
       observer(news);
@@ -256,7 +341,19 @@ void switchboard::tell(const node_event& news) {
 }
 
 void switchboard::note(log_level level, std::string text) {
-  report_({.what = event::kind::cluster, .level = level, .text = std::move(text), .reason = {}});
+  report({}, {.what = event::kind::cluster, .level = level, .text = std::move(text), .reason = {}});
+}
+
+// What passes says how many about the same node did not.
+void switchboard::report(std::string_view whom, event happened) {
+  std::optional<std::uint64_t> passed;
+  {
+    const std::scoped_lock lock{news_mutex_};
+    passed = news_.pass(whom, std::chrono::steady_clock::now());
+  }
+  if (!passed) return (void)counts_.left_out.fetch_add(1, std::memory_order_relaxed);
+  if (*passed != 0) happened.text += " (and " + std::to_string(*passed) + " more events were left out)";
+  report_(happened);
 }
 
 }  // namespace ergo::inline v0::detail

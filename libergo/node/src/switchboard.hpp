@@ -5,6 +5,8 @@
 #include "attempt.hpp"
 #include "calling.hpp"
 #include "connection.hpp"
+#include "news.hpp"
+#include "node_counts.hpp"
 #include "router.hpp"
 
 #include <ergo/dist/allow_list.hpp>
@@ -21,6 +23,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -57,10 +60,13 @@ class switchboard final : public connection_owner,
   void adopt(std::shared_ptr<attempt> made) noexcept { made_ = std::move(made); }
   void wanted(connection& by) override;
   void lost(connection& by, dist::attempt_id session, const dist::peer_reason& reason) override;
-  void report(const event& happened) override { report_(happened); }
+  void broke(const connection& by, breach how, std::string_view text) override;
+  void cut_short(const connection& by, std::size_t bytes) override;
+  void refused(atom whom, std::string_view option) override;
   /// Connects and tells how it went, on the reactor; at once when the peer is up.
   void connect(std::string peer, outcome_handler told);
   void disconnect(std::string peer, dist::attempt_id only);
+  [[nodiscard]] node_counts& counts() noexcept { return counts_; }
   [[nodiscard]] std::vector<atom> nodes(node_set which) const;
   [[nodiscard]] bool is_connected(std::string_view peer) const;
   [[nodiscard]] subscription subscribe(node_observer observer);
@@ -71,6 +77,10 @@ class switchboard final : public connection_owner,
 
   /// A socket that somebody else opened to us.
   void accepted(boost::asio::ip::tcp::socket socket);
+  /// The program had no descriptor for a caller: `turned_away` of them were closed instead.
+  void short_of_descriptors(std::size_t turned_away);
+  /// There was no memory for a caller: it is closed, and others come.
+  void short_of_memory();
 
  private:
   struct observers;
@@ -107,7 +117,12 @@ class switchboard final : public connection_owner,
   boost::asio::awaitable<bool> encrypt(std::shared_ptr<attempt> call);
   void finish(const std::shared_ptr<attempt>& call, handshake_end end);
   void give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason);
+  void add(const std::shared_ptr<attempt>& call);
+  void settle(attempt& call) noexcept;
+  void count_failure(const attempt& call, const dist::peer_reason& reason) noexcept;
   void forget(dist::attempt_id id);
+  void begin(const std::shared_ptr<attempt>& call);
+  void break_off(const std::shared_ptr<attempt>& call);
   void finish_stop();
 
   [[nodiscard]] dist::handshake_config config_for(attempt& call);
@@ -117,13 +132,17 @@ class switchboard final : public connection_owner,
   [[nodiscard]] bool is_believed(attempt& by, std::string_view node);
   void report_failure(const attempt& call, const dist::handshake_failure& failure);
   void report_refusal(const attempt& call, std::string_view peer, std::string_view why);
+  void report_refusal(std::string_view from, std::string_view peer, std::string_view why);
+  [[nodiscard]] bool has_room_for(std::string_view peer);
   void note(log_level level, std::string text);
+  void report(std::string_view whom, event happened);
 
   boost::asio::io_context& context_;
   identity who_;
   const node_limits& limits_;
   peer_locator locate_;
   event_handler report_;
+  node_counts counts_;
   router* router_ = nullptr;
 
   // The reactor.
@@ -137,14 +156,16 @@ class switchboard final : public connection_owner,
   std::list<boost::asio::steady_timer> waits_;  // for peers that have to call first
   std::uint64_t last_waiter_ = 0;
   std::deque<peering_event> pending_;
+  std::size_t connected_ = 0;  // peers that are up
   bool busy_ = false;
   bool stopping_ = false;
   std::move_only_function<void()> stopped_;
-  std::chrono::steady_clock::time_point last_report_{};
-  unsigned suppressed_ = 0;
+  news_limit strangers_{{1, 1}, {2, 2}};  // events about callers that were refused
 
   // Any thread.
   std::shared_ptr<observers> observers_;
+  std::mutex news_mutex_;
+  news_limit news_;  // about each peer
 };
 
 }  // namespace ergo::inline v0::detail

@@ -1,5 +1,6 @@
 // Calls in both directions: sockets and handshakes.
 #include "crypto.hpp"
+#include "listening.hpp"
 #include "switchboard.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -21,18 +22,7 @@ using asio::ip::tcp;
 using clock = std::chrono::steady_clock;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr auto penalty = std::chrono::seconds{1};          // after a wrong cookie
-constexpr auto report_interval = std::chrono::seconds{1};  // between reports of refused handshakes
-
-// What a log may show of bytes that a stranger chose.
-std::string printable(std::string_view text) {
-  std::string shown;
-  for (const char character : text.substr(0, 255)) {
-    const auto code = static_cast<unsigned char>(character);
-    shown += code >= 0x20 && code != 0x7F ? character : '?';
-  }
-  return shown;
-}
+constexpr auto penalty = std::chrono::seconds{1};  // after a wrong cookie
 
 }  // namespace
 
@@ -60,14 +50,23 @@ dist::handshake_config switchboard::config_for(attempt& call) {
 // Whether a peer may call itself so, judged by its certificate.
 bool switchboard::is_believed(attempt& by, std::string_view node) {
   if (by.tls == nullptr) return true;
-  if (auto objection = by.tls->objection(node)) by.trouble = *std::move(objection);
-  return by.trouble.empty();
+  auto objection = by.tls->objection(node);
+  if (!objection) return true;
+  by.trouble = *std::move(objection);
+  by.refused = refusal::not_allowed;
+  return false;
 }
 
 void switchboard::ask(attempt& by, const handshake::ask& question) {
   if (question.wants_name) return give_name(by, question.name);
   by.peer = question.name;
   if (stopping_ || !who_.allow.permits(question.name) || !is_believed(by, question.name)) {
+    by.admitted.emplace();
+    return;
+  }
+  if (!has_room_for(question.name)) {
+    by.refused = refusal::connections;
+    by.trouble = "this node has as many peers as node_limits::connections says";
     by.admitted.emplace();
     return;
   }
@@ -100,7 +99,13 @@ void switchboard::ask_alive(attempt& by) {
   }
   handle(peering::alive{by.id});
 }
-void switchboard::commit(attempt& by) { handle(peering::proven{by.id}); }
+// The last place may have been taken while the peer proved itself.
+void switchboard::commit(attempt& by) {
+  if (has_room_for(by.peer)) return handle(peering::proven{by.id});
+  by.refused = refusal::connections;
+  by.concluded = handshake::verdict::drop;
+  by.answered();
+}
 void switchboard::progressed(attempt& by) {
   if (by.incoming) gate_.progress(by.id, clock::now());
 }
@@ -140,14 +145,50 @@ void switchboard::accepted(tcp::socket socket) {
   const auto from = socket.remote_endpoint(failed);
   if (failed || stopping_) return;
   const auto id = peers_.next_id();
-  const auto verdict = gate_.arrive(id, from.address().to_string(), clock::now());
-  if (!verdict.enter) return;
-  if (const auto leaving = find(verdict.leaves)) leaving->cancel(dist::peer_errc::superseded);
-  const auto call = std::make_shared<attempt>(context_, id, limits_);
-  call->socket = std::move(socket);
-  call->incoming = true;
-  attempts_.emplace(id, call);
-  asio::co_spawn(context_, answer(call), asio::bind_cancellation_slot(call->stop.slot(), keeping(call)));
+  const auto verdict = gate_.arrive(id, counted_as(from.address()), clock::now());
+  if (!verdict.enter) {
+    counts_.add(refusal::turned_away);
+    return report_refusal(from.address().to_string(), {}, "too many handshakes are under way");
+  }
+  if (const auto leaving = find(verdict.leaves)) {
+    leaving->refused = refusal::pushed_out;
+    leaving->cancel(dist::peer_errc::superseded);
+  }
+  try {
+    const auto call = std::make_shared<attempt>(context_, id, limits_);
+    call->socket = std::move(socket);
+    call->incoming = true;
+    begin(call);
+  } catch (...) {
+    gate_.leave(id);
+    throw;
+  }
+}
+
+void switchboard::short_of_memory() { counts_.add(refusal::other); }
+
+// Runs the handshake. Memory may run out before, within or after it: then nothing is left of the attempt, and whoever
+// waits for it is told.
+void switchboard::begin(const std::shared_ptr<attempt>& call) {
+  add(call);
+  const auto ended = [self = shared_from_this(), call](const std::exception_ptr& thrown) {
+    if (thrown) self->break_off(call);
+  };
+  try {
+    const auto slot = call->stop.slot();  // Asio uses it until it has called `ended`, which keeps the attempt
+    asio::co_spawn(context_, call->incoming ? answer(call) : dial(call), asio::bind_cancellation_slot(slot, ended));
+  } catch (...) {
+    settle(*call);
+    attempts_.erase(call->id);
+    throw;
+  }
+}
+
+void switchboard::break_off(const std::shared_ptr<attempt>& call) {
+  if (find(call->id) == nullptr || call->up != nullptr) return;  // a connection ends by itself
+  dist::peer_reason reason{dist::peer_errc::closed};
+  reason.system = std::make_error_code(std::errc::not_enough_memory);
+  give_up(call, reason);
 }
 
 asio::awaitable<void> switchboard::answer(std::shared_ptr<attempt> call) {
@@ -208,8 +249,7 @@ void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end
     if (call->cancelled) reason = {*call->cancelled};
     return give_up(call, reason);
   }
-  call->deadline.cancel();
-  if (call->incoming) gate_.leave(call->id);
+  settle(*call);
   if (call->challenge) book_.settle(*std::exchange(call->challenge, std::nullopt));
   call->result = std::get<dist::handshake_result>(std::move(end));
   call->peer = call->result->peer;
@@ -219,13 +259,35 @@ void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end
 }
 
 void switchboard::give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason) {
-  call->deadline.cancel();
   boost::system::error_code ignored;
   call->socket.close(ignored);
-  if (call->incoming) gate_.leave(call->id);
+  count_failure(*call, reason);
+  settle(*call);
   if (call->challenge) book_.settle(*std::exchange(call->challenge, std::nullopt));
   handle(peering::ended{call->id, reason});
   forget(call->id);
+}
+
+void switchboard::add(const std::shared_ptr<attempt>& call) {
+  attempts_.emplace(call->id, call);
+  counts_.handshakes.fetch_add(1, std::memory_order_relaxed);
+}
+
+// The end of a handshake.
+void switchboard::settle(attempt& call) noexcept {
+  if (std::exchange(call.settled, true)) return;
+  counts_.handshakes.fetch_sub(1, std::memory_order_relaxed);
+  call.deadline.cancel();
+  if (call.incoming) gate_.leave(call.id);
+}
+
+void switchboard::count_failure(const attempt& call, const dist::peer_reason& reason) noexcept {
+  const auto why = call.refused.value_or(reason.handshake ? refusal_of(*reason.handshake) : refusal_of(reason.code));
+  if (call.incoming) {
+    counts_.add(why);
+  } else if (why != refusal::crossing) {
+    counts_.unreached.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void switchboard::forget(dist::attempt_id id) {
@@ -248,20 +310,19 @@ void switchboard::report_failure(const attempt& call, const dist::handshake_fail
   report_refusal(call, failure.peer, dist::to_string(failure));
 }
 
-// One line per second: a flood of strangers must not become a flood of lines.
 void switchboard::report_refusal(const attempt& call, std::string_view peer, std::string_view why) {
   if (call.cancelled) return;
-  const auto now = clock::now();
-  if (now - last_report_ < report_interval) {
-    ++suppressed_;
-    return;
-  }
-  last_report_ = now;
   boost::system::error_code ignored;
-  const auto from = call.socket.remote_endpoint(ignored);
-  auto text = "refused a connection from " + from.address().to_string() +
-              (peer.empty() ? "" : " as " + printable(peer)) + ": " + printable(why);
-  if (suppressed_ != 0) text += " (and " + std::to_string(std::exchange(suppressed_, 0)) + " more)";
+  report_refusal(call.socket.remote_endpoint(ignored).address().to_string(), peer, why);
+}
+
+// One line per second: a flood of strangers must not become a flood of lines.
+void switchboard::report_refusal(std::string_view from, std::string_view peer, std::string_view why) {
+  const auto passed = strangers_.pass("refused", clock::now());
+  if (!passed) return (void)counts_.left_out.fetch_add(1, std::memory_order_relaxed);
+  auto text = "refused a connection from " + std::string{from} + (peer.empty() ? "" : " as " + printable(peer)) + ": " +
+              printable(why);
+  if (*passed != 0) text += " (and " + std::to_string(*passed) + " more)";
   note(log_level::warning, std::move(text));
 }
 

@@ -8,7 +8,29 @@
 #include <ergo/dist/flags.hpp>
 #include <ergo/local_node.hpp>
 
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
 namespace ergo::inline v0::detail {
+
+/// Who is told that a limit was met.
+class limit_watch {
+ public:
+  virtual ~limit_watch() = default;
+  /// `whom` met the limit of an option; any thread.
+  virtual void refused(atom whom, std::string_view option) = 0;
+};
+
+/// How much of this node one peer may hold.
+struct peer_quota {
+  std::size_t links = SIZE_MAX;
+  std::size_t monitors = SIZE_MAX;
+  std::size_t processes = SIZE_MAX;
+  std::shared_ptr<std::atomic<std::size_t>> spawned = nullptr;  ///< its processes that live, in all sessions
+  limit_watch* watch = nullptr;                                 ///< not owned; null: nobody
+};
 
 /// One incarnation of a connection: who is at the other end, what was negotiated, what crosses.
 struct wire {
@@ -18,6 +40,7 @@ struct wire {
   crossing& table;
   const tracer& trace;
   pid speaker;  ///< a process of ours that stands for senders that are none
+  peer_quota quota = {};
 };
 
 /// A process, name or alias for a trace line.

@@ -135,6 +135,9 @@ TEST_CASE("A malformed control message of every operation closes the connection 
         expect(bad.closes(5s), "not closed after operation " + std::to_string(operation));
       }
     }
+    const auto counted = node->figures().breaches;
+    expect(counted.all() == 2 * 29, "each is counted, and by its reason");
+    expect(counted[ergo::breach::control] == counted.all(), "each is counted as a bad control message");
     still_well(node);
   });
 }
@@ -164,6 +167,7 @@ TEST_CASE("A payload that no peer may send closes the connection and is received
       expect(bad.closes(5s), "not closed");
     }
     expect_term(node.call("recorder"_atom, "take"_atom), "[1,1,1,1,1,1]");
+    expect(node->figures().breaches[ergo::breach::payload] == refused.size(), "each is counted by its reason");
     still_well(node);
   });
 }

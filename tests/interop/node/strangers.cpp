@@ -45,6 +45,7 @@ TEST_CASE("Over 32 strangers of one address the one that has been silent for lon
     for (int count = 0; count < 40; ++count) strangers.emplace_back(node->port());
     eventually("eight are sent away", [&] { return closed_of(strangers) >= 8; }, 3s);
     expect_same(pattern_of(strangers), std::string(8, 'x') + std::string(32, '.'));
+    eventually("they are counted", [&] { return node->figures().refused[ergo::refusal::pushed_out] == 8; }, 3s);
     const raw_socket neighbour{node->port(), 0x7F00'0002};
     expect(log_in(neighbour, fresh_name("good") + "@localhost", "interop"), "another address suffers");
     expect(closed_of(strangers) == 8, "another address costs them a place");
@@ -136,6 +137,7 @@ TEST_CASE("Only the answer to a wrong digest is delayed, and its report is rate-
     expect(guessing.back().read(1, 10s).empty(), "a guess was answered");
     expect(steady::now() - began >= 1s, "a guess was answered early");
     expect(refusals(node) <= 2, "each of ten guesses was reported");
+    eventually("each is counted", [&] { return node->figures().refused[ergo::refusal::cookie] == 10; }, 3s);
   });
 }
 

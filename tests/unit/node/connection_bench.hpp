@@ -40,7 +40,13 @@ class owner_stub final : public connection_owner {
   void lost(connection&, dist::attempt_id, const dist::peer_reason& reason) override {
     told.add("lost " + std::string{dist::to_string(reason.code)});
   }
-  void report(const event& happened) override { told.add("report " + happened.text); }
+  void broke(const connection& by, breach how, std::string_view text) override {
+    told.add("broke " + std::string{to_string(how)} + " " + std::string{by.peer().text()} + " " + std::string{text});
+  }
+  void cut_short(const connection& by, std::size_t) override { told.add("cut short " + std::string{by.peer().text()}); }
+  void refused(atom whom, std::string_view option) override {
+    told.add("refused " + std::string{whom.text()} + " " + std::string{option});
+  }
   journal told;
 };
 

@@ -128,5 +128,5 @@ TEST_CASE("a peer with more unfinished messages than node_limits::open_messages 
     on.say_bytes(fragment + '\0');
   }
   CHECK(on.owner.told.wait_for("lost protocol"));
-  CHECK(on.owner.told.wait_for("report there@h broke the protocol: too many fragmented messages are open"));
+  CHECK(on.owner.told.wait_for("broke packet there@h too many fragmented messages are open"));
 }

@@ -55,7 +55,7 @@ TEST_CASE("a payload that is no term closes the connection and is received by no
   body[body.size() - 3] = '\xFE';
   const auto read = on.receive_bytes(body);
   REQUIRE_FALSE(read);
-  CHECK(read.error().find("payload") != std::string::npos);
+  CHECK(read.error().text.find("payload") != std::string::npos);
   CHECK(on.lines.empty());
 }
 
@@ -367,7 +367,7 @@ TEST_CASE("a malformed control message of any operation is refused and does noth
       CAPTURE(etf::to_text(etf::make_tuple(wrong)));
       const auto read = on.receive_bytes(packet_of(wrong, nil_payload));
       CHECK_FALSE(read);
-      if (!read) CHECK_FALSE(read.error().empty());
+      if (!read) CHECK_FALSE(read.error().text.empty());
     }
     for (std::size_t size = 0; size < good.size(); ++size) {
       CAPTURE(etf::to_text(whole), size);

@@ -84,12 +84,12 @@ class wire_fixture {
   }
   /// Hands the packet to the reader, and runs the processes.
   template <typename Signal, typename... Payload>
-  std::expected<void, std::string> receive(const Signal& signal, const Payload&... payload) {
+  std::expected<void, broken_rule> receive(const Signal& signal, const Payload&... payload) {
     etf::buffer packet;
     REQUIRE(dist::encode(packet, signal, term(payload)..., over.negotiated));
     return receive_bytes(packet.to_string().substr(4));
   }
-  std::expected<void, std::string> receive_bytes(const std::string& body) {
+  std::expected<void, broken_rule> receive_bytes(const std::string& body) {
     const auto read = reader.read(std::as_bytes(std::span{body}), nullptr);
     run();
     return read;

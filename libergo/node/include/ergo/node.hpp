@@ -4,6 +4,7 @@
 
 #include <ergo/connected_nodes.hpp>
 #include <ergo/function.hpp>
+#include <ergo/node_figures.hpp>
 #include <ergo/node_options.hpp>
 #include <ergo/runtime.hpp>
 
@@ -40,16 +41,6 @@ struct graded_function {
 
 /// Called on a thread of the node; must not block.
 using node_observer = std::function<void(const node_event&)>;
-
-/// What has passed over a connection since it came up.
-struct connection_counters {
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::uint64_t packets_in = 0;
-  std::uint64_t packets_out = 0;
-  std::uint64_t ticks_in = 0;
-  std::uint64_t ticks_out = 0;
-};
 
 /// Ends a subscription when it is destroyed. Move-only; may outlive the node.
 class [[nodiscard]] subscription {
@@ -98,6 +89,9 @@ class node {
   subscription subscribe(node_observer observer);
   /// The counters of a connection that is up.
   [[nodiscard]] std::optional<connection_counters> counters(std::string_view peer) const;
+  /// What the node holds, and what it has counted since it started: refused callers, broken rules, lost connections and
+  /// the like, each by its reason. Costs a look at each connection; any thread, also after the node has stopped.
+  [[nodiscard]] node_figures figures() const;
 
   /// Spawns a process on this node: see `runtime::spawn`.
   template <typename Body, typename... Argument>

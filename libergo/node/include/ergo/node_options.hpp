@@ -114,20 +114,27 @@ struct node_limits {
   std::chrono::milliseconds handshake_step{7'000};    ///< for each step of a handshake, as OTP's net_setuptime
   std::chrono::milliseconds handshake_total{15'000};  ///< for a whole handshake
   std::size_t pending_handshakes = 256;               ///< unfinished incoming handshakes
-  std::size_t pending_per_address = 32;               ///< of these, from one address
-  std::uint32_t frame = 128U << 20;                   ///< bytes of one packet; a longer one closes the connection
-  std::size_t message = 512U << 20;                   ///< bytes of terms that one message may turn into
-  std::size_t busy = 1U << 20;                        ///< queued bytes from which a connection is busy
+  std::size_t pending_per_address = 32;    ///< of these, from one address (IPv6: from one network of 64 bits)
+  std::size_t connections = 16'384;        ///< peers at a time; who is there stays, newcomers are refused
+  std::size_t names = 65'536;              ///< nodes that are remembered because they were called or have called
+  std::uint32_t frame = 128U << 20;        ///< bytes of one packet; a longer one closes the connection
+  std::size_t message = 512U << 20;        ///< bytes of terms that one message may turn into
+  std::size_t depth = 10'000'000;          ///< lists, tuples and maps within each other in a message
+  std::size_t integer = 64U << 10;         ///< bytes of one integer
+  std::size_t busy = 1U << 20;             ///< queued bytes from which a connection is busy
   std::size_t slice = 64U << 20;           ///< bytes that one slice of a process may put on a busy connection
   std::size_t unread_answers = 64U << 20;  ///< bytes of answers (noproc, acknowledgements) a peer may leave unread
   std::size_t unread_tls = 1U << 20;       ///< bytes of TLS's own answers (to changes of keys) that it may leave unread
   std::size_t system_unsent = 64U << 10;   ///< bytes that the system may hold unsent of a connection; 0: it decides
   std::size_t system_unread = 256U << 10;  ///< bytes that it may hold unread of a peer on this computer; 0: it decides
-  std::size_t atoms_per_peer = 100'000;    ///< new atoms that one peer (by name) may make
-  std::size_t open_messages = 16U << 10;   ///< messages of which a peer may have sent some fragments and not all
-  std::size_t open_bytes = 512U << 20;     ///< bytes of these, and thereby of each message that comes in fragments
-  std::size_t spare_names = 1'000;         ///< names that nodes had from us and have left, to be given again
-  std::chrono::milliseconds drain{2'000};  ///< for writing what is queued when a connection is closed by us
+  std::size_t atoms_per_peer = 100'000;    ///< new atoms and incarnations of nodes that one peer (by name) may make
+  std::size_t links_per_peer = 1'000'000;  ///< links between processes here and there that it may add to
+  std::size_t monitors_per_peer = 1'000'000;  ///< monitors of its processes on ours
+  std::size_t processes_per_peer = 100'000;   ///< processes that live here because it asked for them
+  std::size_t open_messages = 16U << 10;      ///< messages of which a peer may have sent some fragments and not all
+  std::size_t open_bytes = 512U << 20;        ///< bytes of these, and thereby of each message that comes in fragments
+  std::size_t spare_names = 1'000;            ///< names that nodes had from us and have left, to be given again
+  std::chrono::milliseconds drain{2'000};     ///< for writing what is queued when a connection is closed by us
 };
 
 /// How a node starts. Everything but `name` (or `named_by`) has a default.

@@ -7,6 +7,7 @@
 
 namespace ergo::inline v0::epmd {
 
+/// Holds a descriptor that can be given up for a moment. One thread at a time.
 class spare_descriptor {
  public:
   spare_descriptor() { take(); }
