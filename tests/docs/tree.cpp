@@ -101,7 +101,8 @@ TEST_CASE("every sub-command of cmake/run that a document names exists and is de
 }
 
 TEST_CASE("every option of cmake/run that a document names exists", "[docs]") {
-  const auto scripts = document("cmake/run") + document("apps/demo/run") + document("bench/budget.cpp");
+  const auto scripts =
+      document("cmake/run") + document("cmake/run-torture") + document("apps/demo/run") + document("bench/budget.cpp");
   const auto options = named("cmake/run [^#]*(--[a-z]+)");
   CHECK(options.contains("--keep"));
   for (const auto& option : options) {

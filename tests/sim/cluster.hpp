@@ -4,6 +4,7 @@
 #include <ergo/calls.hpp>
 #include <ergo/etf/text.hpp>
 #include <ergo/testing/sim.hpp>
+#include <ergo_test/figures.hpp>
 #include <ergo_test/sanitizers.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -42,7 +43,11 @@ inline void random_network_fault(sim& world) {
 /// Runs a scenario for `count` seeds and fails the test with the seed of the first that does not hold.
 inline void check_seeds(unsigned count, testing::sim_options options, const testing::scenario& wanted) {
   options.carry = carriage_under_test();
-  const auto failed = testing::run_seeds({.first = 1, .count = count}, options, wanted);
+  const testing::scenario counted = [&wanted](sim& world) {
+    count_runs(1);
+    return wanted(world);
+  };
+  const auto failed = testing::run_seeds({.first = 1, .count = count}, options, counted);
   if (failed) FAIL(failed->message());
   SUCCEED();
 }

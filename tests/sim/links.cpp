@@ -33,7 +33,7 @@ TEST_CASE("links between nodes stay symmetric and obey the last word", "[A4][R14
   });
 }
 
-TEST_CASE("links between nodes stay symmetric when connections are lost, and each loss is told", "[A3][A4]") {
+TEST_CASE("links between nodes stay symmetric when connections are lost, and each loss is told", "[R11][A3][A4]") {
   check_seeds(200, [](sim& world) -> std::string {
     stage on{world};
     for (int round = 0; round < 6; ++round) {
@@ -66,7 +66,7 @@ TEST_CASE("links between nodes stay symmetric when connections are lost, and eac
   });
 }
 
-TEST_CASE("each link between nodes gives exactly one EXIT when its partner dies", "[A3]") {
+TEST_CASE("each link between nodes gives exactly one EXIT when its partner dies", "[R10][A3]") {
   check_seeds(150, [](sim& world) -> std::string {
     stage on{world};
     for (int round = 0; round < 8; ++round) {

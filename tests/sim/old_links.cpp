@@ -9,7 +9,11 @@ namespace {
 void check_old_protocol(unsigned count, const testing::scenario& wanted) {
   testing::sim_options options;
   options.carry = packets_between(dist::pass_through_offer.without(dist::flag::unlink_id));
-  const auto failed = testing::run_seeds({.first = 1, .count = count}, options, wanted);
+  const testing::scenario counted = [&wanted](sim& world) {
+    count_runs(1);
+    return wanted(world);
+  };
+  const auto failed = testing::run_seeds({.first = 1, .count = count}, options, counted);
   if (failed) FAIL(failed->message());
   SUCCEED();
 }

@@ -8,7 +8,7 @@ namespace {
 
 // ----- monitors -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("every monitor between nodes gives exactly one DOWN, whatever dies and whatever is lost", "[A3]") {
+TEST_CASE("every monitor between nodes gives exactly one DOWN, whatever dies and whatever is lost", "[R10][R11][A3]") {
   check_seeds(200, [](sim& world) -> std::string {
     const auto names = start_nodes(world, 3 + world.pick(3));
     const std::vector<std::string> mortal{names.begin() + 1, names.end()};  // the watchers' node stays
@@ -64,7 +64,7 @@ TEST_CASE("without faults a DOWN tells the true reason and never noconnection", 
   });
 }
 
-TEST_CASE("a name is free on its node before a watcher on another hears of the death", "[A3]") {
+TEST_CASE("a name is free on its node before a watcher on another hears of the death", "[R13][A3]") {
   check_seeds(60, [](sim& world) -> std::string {
     const auto names = start_nodes(world, 2);
     int taken = 0;
@@ -246,7 +246,7 @@ TEST_CASE("exit signals and crashes mean the same between nodes as on one", "[A5
   });
 }
 
-TEST_CASE("what is sent to processes of a former incarnation never reaches their successors", "[A13]") {
+TEST_CASE("what is sent to processes of a former incarnation never reaches their successors", "[R09][A13]") {
   check_seeds(60, [](sim& world) -> std::string {
     const auto names = start_nodes(world, 2);
     std::vector<pid> former;

@@ -25,6 +25,8 @@
 #include <utility>
 #include <vector>
 
+#include "figures_listener.hpp"
+
 #include "ergo_test/watchdog.hpp"
 
 namespace ergo::test {
@@ -185,6 +187,7 @@ on_hang::~on_hang() { watchdog::instance().remove(id_); }
 }  // namespace ergo::test
 
 CATCH_REGISTER_LISTENER(ergo::test::watchdog_listener)
+CATCH_REGISTER_LISTENER(ergo::test::figures_listener)
 
 int main(int argc, char* argv[]) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -43,7 +43,7 @@ TEST_CASE("A name is free when its node has ended, and taken while it lives") {
   CHECK(std::stoul(again.eval("erlang:system_info(creation)")) == std::stoul(creation) + 1);
 }
 
-TEST_CASE("Nodes register again within five seconds when our port mapper was killed and came back") {
+TEST_CASE("Nodes register again within five seconds when our port mapper was killed and came back", "[R34]") {
   const auto port = free_port();
   auto server = std::make_unique<port_mapper>(our_epmd(), arguments{}, port);
   erlang_node a{"alpha", port}, b{"beta", port};

@@ -151,7 +151,7 @@ TEST_CASE("The server raises its limit of open files") {
   CHECK(std::stoul(soft) >= (allows_all ? 16'416 : std::stoul(numbers_of(own).first)));
 }
 
-TEST_CASE("With 64 descriptors the program serves nodes among hundreds of idle clients") {
+TEST_CASE("With 64 descriptors the program serves nodes among hundreds of idle clients", "[R33]") {
   const auto port = free_port();
   program server{{"/bin/sh", "-c", "ulimit -n 64; exec \"$0\" -port " + std::to_string(port), our_epmd()}};
   const auto ask = [&](const char* command) { return run({our_epmd(), "-port", std::to_string(port), command}); };

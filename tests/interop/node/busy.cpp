@@ -86,7 +86,8 @@ std::int64_t nearly_worst(std::vector<std::int64_t> values) {
   return values[values.size() - 1 - values.size() / 50];
 }
 
-TEST_CASE("Gen_servers that compute or block on every core hold neither the network nor the timers", "[installed]") {
+TEST_CASE("Gen_servers that compute or block on every core hold neither the network nor the timers",
+          "[R55][installed]") {
   for_installed("every core held for 3 tick times: no nodedown, pings", [](const release& otp) {
     constexpr auto tick_time = 2s;
     occupation with;
@@ -168,7 +169,7 @@ std::string watch_of(const std::string& node) { return "{watch_plain, {echo, " +
 std::string call_of(const std::string& node) { return "{call, {echo, " + node + "}, well}"; }
 
 TEST_CASE("A node that gets next to nothing of the processors is not taken for dead, nor takes others for dead",
-          "[installed]") {
+          "[R07][installed]") {
   std::vector<std::chrono::seconds> times{1s, 2s};
   if (ergo::test::rounds(false, true)) times.insert(times.end(), {4s, 8s});
   for (const auto time : times) {

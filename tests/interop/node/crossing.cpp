@@ -59,7 +59,8 @@ struct couple {
         }()} {}
 };
 
-TEST_CASE("Two nodes of ours that call each other at once have one connection, ten thousand times", "[installed]") {
+TEST_CASE("Two nodes of ours that call each other at once have one connection, ten thousand times",
+          "[R08][installed]") {
   among_ourselves("10,000 crossing calls of two of ours: one connection each time", [] {
     constexpr int rounds = 10'000;
     couple two;
@@ -102,7 +103,7 @@ TEST_CASE("Two nodes of ours that call each other at once have one connection, t
   });
 }
 
-TEST_CASE("Our node and Erlang's that call each other at once have one connection") {
+TEST_CASE("Our node and Erlang's that call each other at once have one connection", "[R08]") {
   for_every_release("300 crossing calls with Erlang: one connection each time", [](const release& otp) {
     constexpr int rounds = 150;
     const auto port = free_port();

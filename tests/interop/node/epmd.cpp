@@ -28,7 +28,7 @@ std::unique_ptr<program> start_mapper(std::uint16_t port) {
   return mapper;
 }
 
-TEST_CASE("Nodes register again when their port mapper was killed and started again") {
+TEST_CASE("Nodes register again when their port mapper was killed and started again", "[R34]") {
   for_every_release("epmd killed -9 and restarted: names come back", [](const release& otp) {
     const auto port = free_port();
     auto mapper = start_mapper(port);
@@ -53,7 +53,7 @@ TEST_CASE("Nodes register again when their port mapper was killed and started ag
   });
 }
 
-TEST_CASE("A node of ours takes the port mapper over from one that died") {
+TEST_CASE("A node of ours takes the port mapper over from one that died", "[R35]") {
   for_every_release("the node that embeds epmd is killed: another takes over", [](const release& otp) {
     const auto port = free_port();
     demo_node first{fresh_name("demo"), port};
@@ -103,7 +103,7 @@ class crowd {
   std::vector<std::unique_ptr<ergo::node>> nodes_;
 };
 
-TEST_CASE("Fifty nodes are all found again within two seconds of a new port mapper", "[installed]") {
+TEST_CASE("Fifty nodes are all found again within two seconds of a new port mapper", "[R34][installed]") {
   for_installed("epmd killed and restarted under 50 nodes and erl", [](const release& otp) {
     const auto port = free_port();
     auto mapper = start_mapper(port);
@@ -119,7 +119,7 @@ TEST_CASE("Fifty nodes are all found again within two seconds of a new port mapp
   });
 }
 
-TEST_CASE("Fifty nodes are all found again when the one that embeds the port mapper dies", "[installed]") {
+TEST_CASE("Fifty nodes are all found again when the one that embeds the port mapper dies", "[R35][installed]") {
   for_installed("the embedded epmd killed under 50 nodes and erl", [](const release& otp) {
     const auto port = free_port();
     auto first = std::make_unique<demo_node>(fresh_name("demo"), port);

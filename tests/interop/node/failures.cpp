@@ -132,7 +132,7 @@ TEST_CASE("A wrong cookie is a structured refusal on either side, and mended wit
   });
 }
 
-TEST_CASE("A second node with a name in use is refused, and the first is untouched") {
+TEST_CASE("A second node with a name in use is refused, and the first is untouched", "[R52]") {
   for_every_release("name taken: the second node is refused, the first untouched", [](const release& otp) {
     world in{otp};
     in.connect(true);
@@ -213,7 +213,8 @@ void ours_stands_still(ticking& on) {
   expect_same(in.erl("{ping, " + node + "}"), "pong");
 }
 
-TEST_CASE("A peer that stands still is down within its tick time, whatever that is, one that is only idle is not") {
+TEST_CASE("A peer that stands still is down within its tick time, whatever that is, one that is only idle is not",
+          "[R06]") {
   std::vector<std::chrono::seconds> times{1s, 2s};
   if (ergo::test::rounds(false, true)) times.insert(times.end(), {4s, 8s});
   for (const auto time : times) {

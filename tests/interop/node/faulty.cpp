@@ -49,7 +49,7 @@ void whole_or_not(const std::string& taken, std::uint64_t cut) {
   expect(whole || taken == "{0,0}", taken + " came although it was cut after byte " + std::to_string(cut));
 }
 
-TEST_CASE("A large message from Erlang that is reset at any byte arrives whole or not at all") {
+TEST_CASE("A large message from Erlang that is reset at any byte arrives whole or not at all", "[R03]") {
   for_every_release("reset at bytes of a three-fragment message, Erlang to ours (R03)", [](const release& otp) {
     they_dial on{otp};
     ergo::spawn_options named;
@@ -83,7 +83,7 @@ ergo::task<> send_large(ergo::process& self, ergo::destination to) {
   }
 }
 
-TEST_CASE("A large message to Erlang that is reset at any byte arrives whole or not at all") {
+TEST_CASE("A large message to Erlang that is reset at any byte arrives whole or not at all", "[R03]") {
   for_every_release("reset at bytes of a three-fragment message, ours to Erlang (R03)", [](const release& otp) {
     const auto port = free_port();
     const auto behind = free_port();

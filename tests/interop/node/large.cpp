@@ -171,7 +171,8 @@ void comes_back(world& in) {
   cheap(since, "in and out");
 }
 
-TEST_CASE("A binary of 200 MB goes out and comes in for less than twice its size, beside one small call per ms") {
+TEST_CASE("A binary of 200 MB goes out and comes in for less than twice its size, beside one small call per ms",
+          "[R20]") {
   const auto size = std::to_string(large() / 1'000'000) + " MB";
   for_every_release(size + " out, in, and back: less than twice in memory, beside small calls", [](const release& otp) {
     ergo::node_options options;

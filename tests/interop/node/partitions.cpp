@@ -232,7 +232,8 @@ class scattered {
   const pg rooms{"rooms"_atom};
 };
 
-TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and all meet again without a restart") {
+TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and all meet again without a restart",
+          "[R41]") {
   for_every_release("partial partitions: two of Erlang, a hidden and a visible one of ours", [](const release& otp) {
     scattered on{otp};
     constexpr auto centre = scattered::centre;
@@ -301,7 +302,8 @@ table part_and_heal(scattered& on, const release& otp, const std::string& how, c
   return after;
 }
 
-TEST_CASE("R41: names follow who is cut, nobody is in two partitions, and after the heal all have the same names") {
+TEST_CASE("R41: names follow who is cut, nobody is in two partitions, and after the heal all have the same names",
+          "[R41]") {
   for_every_release("global: partial partition, prevented from overlapping", [](const release& otp) {
     scattered on{otp, naming::cluster};
     constexpr auto centre = scattered::centre;

@@ -115,7 +115,7 @@ void await_standstill(const production& all) {
   });
 }
 
-TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[installed]") {
+TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[R21][installed]") {
   for_installed("10 callbacks and 10 coroutines write to a stopped peer", [](const release& otp) {
     constexpr std::size_t bound = 48U << 20;
     world in{otp};

@@ -61,8 +61,7 @@ void a_thousand_lives(std::uint16_t port) {
   expect(grown < 4096, "memory grew by " + std::to_string(grown) + " KiB");
 }
 
-// R56.
-TEST_CASE("Three nodes start, meet and stop a thousand times and leave nothing behind", "[installed]") {
+TEST_CASE("Three nodes start, meet and stop a thousand times and leave nothing behind", "[R56][installed]") {
   among_ourselves("1,000 lives of a runtime with three nodes, epmd embedded", [] { a_thousand_lives(free_port()); });
   among_ourselves("1,000 lives of a runtime with three nodes, epmd outside", [] {
     const auto port = free_port();

@@ -84,7 +84,7 @@ void begin(const raw_socket& stranger, unsigned how_far, unsigned cut) {
 
 // From seven addresses, which together have fewer places than there are.
 TEST_CASE("A thousand half-open handshakes are closed by their deadline, and real peers connect meanwhile",
-          "[installed]") {
+          "[R30][installed]") {
   for_installed("handshake: 1,000 half-open, closed by the deadline", [](const release& otp) {
     const auto port = free_port();
     auto options = options_for(fresh_name("target"), port);

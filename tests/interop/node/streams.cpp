@@ -108,7 +108,7 @@ std::string of_all(const std::string& direction) {
   return "4 pairs × " + std::to_string(messages()) + " messages of up to 200 KiB, " + direction + " (R01)";
 }
 
-TEST_CASE("Of four pairs from Erlang to ours nothing is lost, comes twice or out of order") {
+TEST_CASE("Of four pairs from Erlang to ours nothing is lost, comes twice or out of order", "[R01]") {
   for_every_release(of_all("Erlang to C++"), [](const release& otp) {
     world in{otp};
     in.connect(true);
@@ -120,7 +120,7 @@ TEST_CASE("Of four pairs from Erlang to ours nothing is lost, comes twice or out
   });
 }
 
-TEST_CASE("Of four pairs from ours to Erlang nothing is lost, comes twice or out of order") {
+TEST_CASE("Of four pairs from ours to Erlang nothing is lost, comes twice or out of order", "[R01]") {
   for_every_release(of_all("C++ to Erlang"), [](const release& otp) {
     world in{otp};
     in.connect(false);
@@ -131,7 +131,7 @@ TEST_CASE("Of four pairs from ours to Erlang nothing is lost, comes twice or out
   });
 }
 
-TEST_CASE("Of four pairs in each direction at once nothing is lost, comes twice or out of order") {
+TEST_CASE("Of four pairs in each direction at once nothing is lost, comes twice or out of order", "[R01]") {
   for_every_release(of_all("both ways at once"), [](const release& otp) {
     world in{otp};
     in.connect(true);
@@ -240,7 +240,8 @@ class nudge {
   std::chrono::steady_clock::time_point next_{};
 };
 
-TEST_CASE("Four pairs from Erlang that are reset again and again are in order, with losses where a nodedown tells") {
+TEST_CASE("Four pairs from Erlang that are reset again and again are in order, with losses where a nodedown tells",
+          "[R02]") {
   for_every_release("4 pairs with 40 resets, Erlang to C++ (R02)", [](const release& otp) {
     proxied on{otp, proxied::dials::erlang};
     const auto tally = std::make_shared<mixed_tally>();
@@ -262,7 +263,8 @@ TEST_CASE("Four pairs from Erlang that are reset again and again are in order, w
   });
 }
 
-TEST_CASE("Four pairs to Erlang that are reset again and again are in order, with one gap for each reset at most") {
+TEST_CASE("Four pairs to Erlang that are reset again and again are in order, with one gap for each reset at most",
+          "[R02]") {
   for_every_release("4 pairs with 40 resets, C++ to Erlang (R02)", [](const release& otp) {
     proxied on{otp, proxied::dials::ours};
     const auto tally = std::make_shared<mixed_tally>();

@@ -188,7 +188,7 @@ struct office {
   }
 };
 
-TEST_CASE("Random scripts of orders leave the same traces in Erlang's application controller and in ours") {
+TEST_CASE("Random scripts of orders leave the same traces in Erlang's application controller and in ours", "[R18]") {
   const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
   const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
   for_every_release(std::to_string(count) + " random scripts of applications: the same trace in both",

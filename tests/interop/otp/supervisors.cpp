@@ -174,7 +174,7 @@ void expect_same_trace(theatre& on, const std::string& script, const std::string
   expect(verdict.starts_with("{same,"), "seed " + seed + ": " + script + "\n" + verdict);
 }
 
-TEST_CASE("Random crash scripts leave the same traces in Erlang's supervisor and in ours") {
+TEST_CASE("Random crash scripts leave the same traces in Erlang's supervisor and in ours", "[R16]") {
   const auto first = ergo::test::from_environment("ERGO_SCRIPT_SEED", 1);
   const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
   for_every_release(std::to_string(count) + " random scripts of all strategies: the same trace in both",

@@ -3,6 +3,7 @@
 #include "handshake_fixture.hpp"
 
 #include <ergo/dist/peers.hpp>
+#include <ergo_test/figures.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -311,6 +312,7 @@ TEST_CASE("of ten thousand crossing connects every one ends in exactly one conne
     w.want(b, a.name);
     w.settle();
     INFO("seed " << seed);
+    ergo::test::count_runs(1);
     REQUIRE(w.joined(a, b));
     REQUIRE(all(a, "granted"));
     REQUIRE(all(b, "granted"));

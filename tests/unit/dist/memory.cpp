@@ -60,7 +60,7 @@ void live(dist::peers& table) {
 
 }  // namespace
 
-TEST_CASE("a control message is written whole or not at all when memory runs out") {
+TEST_CASE("a control message is written whole or not at all when memory runs out", "[R50]") {
   const auto term = etf::tuple("hello"_atom, etf::binary(std::string(2'000, 'x')));
   for (const auto& one : examples()) {
     CAPTURE(dist::to_string(one.op));
@@ -96,7 +96,7 @@ TEST_CASE("a packet that grows when memory runs out leaves those before it alone
   CHECK(out.to_string().starts_with(before));
 }
 
-TEST_CASE("a control message is read without a loss when memory runs out") {
+TEST_CASE("a control message is read without a loss when memory runs out", "[R50]") {
   for (const auto& one : examples()) {
     CAPTURE(dist::to_string(one.op));
     const auto bytes = body(one);
@@ -132,7 +132,7 @@ TEST_CASE("a receive buffer that could not grow goes on where it was") {
   CHECK(std::string_view{reinterpret_cast<const char*>(got.body.data()), got.body.size()} == packet.substr(4));
 }
 
-TEST_CASE("both ends of a handshake lose nothing when memory runs out") {
+TEST_CASE("both ends of a handshake lose nothing when memory runs out", "[R50]") {
   const auto failures = fail_everywhere([] {
     dist::connector dialler{config_of("dialler-with-a-long-name@host", 1), "accepter-with-a-long-name@host", "secret"};
     dist::acceptor accepter{config_of("accepter-with-a-long-name@host", 2)};
@@ -142,7 +142,7 @@ TEST_CASE("both ends of a handshake lose nothing when memory runs out") {
   CHECK(failures >= 10);
 }
 
-TEST_CASE("the connection table loses nothing when memory runs out") {
+TEST_CASE("the connection table loses nothing when memory runs out", "[R50]") {
   const auto failures = fail_everywhere([] {
     dist::peers table{"us-with-a-long-name@a-host-with-a-long-name"};
     live(table);
@@ -193,7 +193,7 @@ TEST_CASE("what is written behind a header is whole when memory was short, and b
   CHECK(failures >= 2);  // many more where a thread keeps no memory for small buffers: under sanitizers
 }
 
-TEST_CASE("fragments are read without a loss when memory runs out") {
+TEST_CASE("fragments are read without a loss when memory runs out", "[R50]") {
   dist::packet_writer writer{with_both, {.fragment = 100}};
   const auto term = etf::tuple("memory_first"_atom, etf::binary(std::string(3'000, 'x')));
   const auto stream = bodies(written(writer, term));

@@ -54,7 +54,7 @@ session::action ask(directory& names, const std::string& bytes, std::size_t nth)
 
 }  // namespace
 
-TEST_CASE("A name is registered whole or not at all when memory runs out") {
+TEST_CASE("A name is registered whole or not at all when memory runs out", "[R50]") {
   directory names;
   REQUIRE(names.add({.name = other, .port = 6}, owner_id{2}, 8, now));
   bool whole = true;
@@ -87,7 +87,7 @@ TEST_CASE("A registration ends without taking memory") {
   CHECK(names.unused().size() == 1'000);
 }
 
-TEST_CASE("A request for which there is no memory costs its client the connection, and nobody else") {
+TEST_CASE("A request for which there is no memory costs its client the connection, and nobody else", "[R50]") {
   const std::vector<request> requests{alive2_request{{.name = name, .port = 5}},
                                       alive2_request{{.name = other, .port = 5}},
                                       port_please2_request{other},
@@ -111,7 +111,7 @@ TEST_CASE("A request for which there is no memory costs its client the connectio
   }
 }
 
-TEST_CASE("Requests and answers are read and written without a loss when memory runs out") {
+TEST_CASE("Requests and answers are read and written without a loss when memory runs out", "[R50]") {
   const auto asked = request{alive2_request{{.name = name, .port = 5, .extra = std::string(100, 'x')}}};
   const auto bytes = encode(asked).value();
   CHECK(fail_everywhere([&] { require(encode(asked) == bytes, "written wrongly"); }) >= 1);

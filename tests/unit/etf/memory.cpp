@@ -26,7 +26,7 @@ term sample() {
 
 }  // namespace
 
-TEST_CASE("decoding survives the failure of each allocation", "[etf][memory]") {
+TEST_CASE("decoding survives the failure of each allocation", "[R50][etf][memory]") {
   const auto value = sample();
   const auto bytes = etf::encode_to_string(value);
   term decoded;
@@ -39,7 +39,7 @@ TEST_CASE("decoding survives the failure of each allocation", "[etf][memory]") {
   CHECK(decoded == value);
 }
 
-TEST_CASE("encoding survives the failure of each allocation and leaves no half term", "[etf][memory]") {
+TEST_CASE("encoding survives the failure of each allocation and leaves no half term", "[R50][etf][memory]") {
   const auto value = sample();
   const auto expected = etf::encode_to_string(value);
   etf::buffer out;
@@ -59,7 +59,7 @@ TEST_CASE("encoding survives the failure of each allocation and leaves no half t
   CHECK(out.to_string() == "head" + expected);
 }
 
-TEST_CASE("building and detaching survive the failure of each allocation", "[etf][memory]") {
+TEST_CASE("building and detaching survive the failure of each allocation", "[R50][etf][memory]") {
   const auto expected = sample();
   term built;
   CHECK(fail_everywhere([&] { built = sample(); }) >= 1);
@@ -70,7 +70,7 @@ TEST_CASE("building and detaching survive the failure of each allocation", "[etf
   CHECK(copy == expected);
 }
 
-TEST_CASE("copying and comparing shallow terms allocates nothing", "[etf][memory]") {
+TEST_CASE("copying and comparing shallow terms allocates nothing", "[R50][etf][memory]") {
   const auto value = etf::tuple(1, etf::list(2, 3), etf::binary("x"));
   const auto other = etf::tuple(1, etf::list(2, 3), etf::binary("y"));
   const auto before = allocations();
@@ -85,7 +85,7 @@ TEST_CASE("copying and comparing shallow terms allocates nothing", "[etf][memory
   CHECK((less && same && hashes));
 }
 
-TEST_CASE("encoding into a buffer that is large enough allocates nothing", "[etf][memory]") {
+TEST_CASE("encoding into a buffer that is large enough allocates nothing", "[R50][etf][memory]") {
   const auto value =
       etf::tuple("ok"_atom, etf::list(1'000, 2'000), etf::pid{}, etf::text_list("text"), etf::binary("bytes"));
   etf::buffer out;

@@ -241,7 +241,7 @@ TEST_CASE("a session that was announced and cannot begin leaves nothing in the w
   CHECK(on.next().ends_with(" 'after'"));
 }
 
-TEST_CASE("a disconnect does not wait for ever for a peer that reads nothing") {
+TEST_CASE("a disconnect does not wait for ever for a peer that reads nothing", "[R47]") {
   bench on{node_limits{.busy = 64U << 20, .drain = 100ms}};
   on.attach();
   on.tell(etf::tuple("flood"_atom, on.remote, 8));

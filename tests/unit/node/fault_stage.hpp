@@ -11,7 +11,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <malloc.h>
 #include <future>
 #include <memory>
 #include <optional>
@@ -28,12 +27,6 @@ using ergo::test::rounds;
 
 inline constexpr auto name_a = "a@127.0.0.1";
 inline constexpr auto name_b = "b@127.0.0.2";
-
-/// Bytes that the program has from `malloc`; 0 where a sanitizer has its own.
-inline std::size_t memory_in_use() {
-  const auto had = mallinfo2();
-  return had.uordblks + had.hblkhd;
-}
 
 inline node_options plain_options(const std::string& name, std::uint16_t peers) {
   node_options options;

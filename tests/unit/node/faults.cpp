@@ -3,6 +3,8 @@
 
 #include <ergo/etf/text.hpp>
 #include <ergo/rpc.hpp>
+#include <ergo_test/baseline.hpp>
+#include <ergo_test/figures.hpp>
 #include <ergo_test/sanitizers.hpp>
 
 #include <array>
@@ -15,6 +17,9 @@ using namespace ergo;
 using namespace ergo_test;
 using namespace std::chrono_literals;
 using ergo::test::ending;
+using ergo::test::heap_bytes;
+using ergo::test::heap_growth;
+using ergo::test::scenario;
 using ergo::test::way;
 using steady = std::chrono::steady_clock;
 
@@ -139,6 +144,7 @@ std::string send_whole(fault_stage& on, const std::shared_ptr<collected>& seen) 
 
 TEST_CASE("a large message that is reset at any byte arrives whole or not at all, and leaves no memory behind",
           "[R03]") {
+  scenario figures{"R03", "150 KB message, ours to ours, reset at each header byte and every 4,099th"};
   fault_stage on;
   const auto seen = std::make_shared<collected>(three_fragments);
   REQUIRE(on.b->spawn(spawn_options{.name = "collector"_atom}, make_body(collect, seen)));
@@ -151,17 +157,22 @@ TEST_CASE("a large message that is reset at any byte arrives whole or not at all
   for (const auto cut : cuts) {
     INFO("cut after byte " << cut << " of " << said.size());
     send_and_cut(on, seen, cut);
-    CHECK(seen->whole <= (cut == said.size() ? 1 : 0));
-    CHECK(seen->other == 0);
-    if (++done == 20) baseline = memory_in_use();
+    const bool partly = seen->whole > (cut == said.size() ? 1 : 0) || seen->other > 0;
+    CHECK_FALSE(partly);
+    figures.ran();
+    figures.violated(partly ? 1 : 0);
+    if (++done == 20) baseline = heap_bytes();
   }
-  CHECK(memory_in_use() < baseline + seen->text.size());
+  const auto more = heap_growth(baseline);
+  CHECK(more < seen->text.size());
+  figures.measured({"heap more", static_cast<double>(more) / 1024, "KiB", static_cast<double>(three_fragments) / 1024});
   (void)send_whole(on, seen);
 }
 
 TEST_CASE("a binary of 200 MB that is reset at sampled bytes arrives whole or not at all, and leaves no memory behind",
           "[R03][R20]") {
   constexpr std::size_t large = ergo::test::sanitized ? 20'000'000 : 200'000'000;
+  scenario figures{"R03", "200 MB message, ours to ours, reset at ten bytes"};
   fault_stage on;
   start_echo(*on.b);
   const auto seen = std::make_shared<collected>(large);
@@ -172,7 +183,7 @@ TEST_CASE("a binary of 200 MB that is reset at sampled bytes arrives whole or no
     CHECK(call_from(*on.a, echo_at_b, term{"small"_atom}).is("small"_atom));
     on.proxy.end_all(ending::reset);
     REQUIRE(eventually([&] { return on.both_alone(); }));
-    return memory_in_use();
+    return heap_bytes();
   };
   const auto all = send_whole(on, seen).size();
   const auto baseline = settled();
@@ -182,8 +193,17 @@ TEST_CASE("a binary of 200 MB that is reset at sampled bytes arrives whole or no
     send_and_cut(on, seen, cut);
     CHECK(seen->whole == 0);
     CHECK(seen->other == 0);
+    figures.ran();
+    figures.violated(seen->whole + seen->other > 0 ? 1 : 0);
   }
-  CHECK(eventually([&] { return settled() < baseline + large / 8; }));
+  std::size_t more = 0;
+  CHECK(eventually([&] {
+    const auto now = settled();
+    more = now - std::min(now, baseline);
+    return more < large / 8;
+  }));
+  figures.measured(
+      {"heap more", static_cast<double>(more) / (1 << 20), "MiB", static_cast<double>(large / 8) / (1 << 20)});
   (void)send_whole(on, seen);
 }
 
@@ -249,6 +269,7 @@ std::vector<pid> spawn_many(node& on, int count) {
 }  // namespace
 
 TEST_CASE("no exit, down, acknowledgement or spawn reply is lost while the connection is full", "[R24]") {
+  scenario figures{"R24", "exits, downs, acknowledgements, spawn replies while full, ours to ours"};
   const auto log = std::make_shared<control_log>();
   fault_stage on{60s, [log](std::string_view line) {
                    if (line.starts_with("dist in") && line.find(" UNLINK_ID_ACK ") != std::string_view::npos)
@@ -282,6 +303,9 @@ TEST_CASE("no exit, down, acknowledgement or spawn reply is lost while the conne
   CHECK(eventually([&] { return log->exits == mortals; }));
   CHECK(eventually([&] { return log->acknowledged == friends; }));
   CHECK(eventually([&] { return log->spawned == friends; }));
+  const auto told = log->downs + log->exits + log->acknowledged + log->spawned;
+  figures.ran(2 * mortals + 2 * friends);
+  figures.violated(2 * mortals + 2 * friends - told);
   CHECK(on.both_connected());
 }
 
@@ -313,6 +337,7 @@ class alternation {
 }  // namespace
 
 TEST_CASE("nodeup and nodedown alternate on both sides through many connections", "[R04]") {
+  scenario figures{"R04", "connections that come and go under subscribers on both sides"};
   fault_stage on;
   const alternation at_a{*on.a};
   const alternation at_b{*on.b};
@@ -331,10 +356,13 @@ TEST_CASE("nodeup and nodedown alternate on both sides through many connections"
   CHECK(at_a.ups() == times);
   CHECK(at_b.ups() == times);
   CHECK(at_a.twice() + at_b.twice() == 0);
+  figures.ran(times);
+  figures.violated(at_a.twice() + at_b.twice() + std::abs(at_a.ups() - times) + std::abs(at_b.ups() - times));
 }
 
 TEST_CASE("a peer from which nothing comes any more is down within its tick time, whatever that is", "[R05]") {
-  for (const auto tick_time : {1000ms, 2000ms}) {
+  for (const auto tick_time : rounds(std::vector{1000ms, 2000ms}, std::vector{1000ms, 2000ms, 4000ms, 8000ms})) {
+    scenario figures{"R05", "silence of a peer: down at T ± T/4, T = " + std::to_string(tick_time / 1s) + " s"};
     fault_stage on{tick_time};
     REQUIRE(on.a->connect(name_b));
     const auto ticks = [&] {
@@ -352,10 +380,14 @@ TEST_CASE("a peer from which nothing comes any more is down within its tick time
     const auto slack = 200ms;  // for the scheduling of this computer
     CHECK(took > tick_time * 3 / 4 - slack);
     CHECK(took < tick_time * 5 / 4 + slack);
+    figures.ran();
+    figures.measured({"off T by", std::abs(std::chrono::duration<double, std::milli>(took - tick_time).count()), "ms",
+                      std::chrono::duration<double, std::milli>(tick_time / 4 + slack).count()});
   }
 }
 
 TEST_CASE("processes of a peer that restarts again and again never match those of the next", "[R09]") {
+  scenario figures{"R09", "a peer restarts under its name, ours"};
   const auto port = free_port();
   const auto a = started(plain_options(name_a, port));
   std::optional<pid> former;
@@ -365,13 +397,19 @@ TEST_CASE("processes of a peer that restarts again and again never match those o
     start_echo(*b);
     INFO("round " << round);
     CHECK(call_from(*a, echo_at_b, term{round}) == term{round});
-    if (former) CHECK(call_from(*a, *former, term{round}).is("noproc"_atom));
+    if (former) {
+      const bool nobody = call_from(*a, *former, term{round}).is("noproc"_atom);
+      CHECK(nobody);
+      figures.violated(nobody ? 0 : 1);
+    }
+    figures.ran();
     former = b->whereis("echo"_atom);
     REQUIRE(former);
   }
 }
 
 TEST_CASE("looking for a node that is absent again and again costs no memory", "[R31]") {
+  scenario figures{"R31", "attempts at an absent node"};
   const auto a = started(plain_options(name_a, free_port()));
   const auto try_often = [&](int times) {
     for (int round = 0; round < times; ++round) {
@@ -381,7 +419,11 @@ TEST_CASE("looking for a node that is absent again and again costs no memory", "
     }
   };
   try_often(500);
-  const auto baseline = memory_in_use();
-  try_often(rounds(5'000, 100'000));
-  CHECK(memory_in_use() < baseline + 100'000);
+  const auto baseline = heap_bytes();
+  const int times = rounds(5'000, 100'000);
+  try_often(times);
+  const auto more = heap_growth(baseline);
+  CHECK(more < 100'000);
+  figures.ran(times);
+  figures.measured({"heap more", static_cast<double>(more), "B", 100'000});
 }

@@ -212,7 +212,7 @@ TEST_CASE("messages and exit signals over an alias cross to another node, urgent
   CHECK(run(a, hear_over_alias, *speaker).value() == etf::tuple(1, 2, "why"_atom));
 }
 
-TEST_CASE("a second node of the same name is refused, and the first one is untouched") {
+TEST_CASE("a second node of the same name is refused, and the first one is untouched", "[R52]") {
   const auto epmd = free_port();
   member a{"a@localhost", epmd};
   member again{"a@localhost", epmd};

@@ -239,7 +239,7 @@ TEST_CASE("an operation that cannot be started throws into the process, which go
   CHECK(outcome_of(got) == etf::binary("cannot be started"));
 }
 
-TEST_CASE("a process that dies while it awaits Asio takes the operation with it") {
+TEST_CASE("a process that dies while it awaits Asio takes the operation with it", "[R54]") {
   bench on;
   for (int round = 0; round < 1000; ++round) {
     auto alive = std::make_shared<int>(1);

@@ -2,6 +2,7 @@
 #include "fault_stage.hpp"
 
 #include <ergo/etf/text.hpp>
+#include <ergo_test/figures.hpp>
 
 #include <atomic>
 #include <vector>
@@ -62,6 +63,7 @@ void expect_told(const term& reason, int count) {
     CHECK(same);
   }
   CHECK(on.both_connected());
+  ergo::test::count_runs(count);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // R52: a name is given once.
+#include "ergo_test/figures.hpp"
 #include "fault_stage.hpp"
 
 #include <future>
@@ -41,6 +42,7 @@ TEST_CASE("of nodes that start at once under one name exactly one gets it, and n
       CHECK_FALSE(first);
       first = *std::move(outcome);
     }
+    ergo::test::count_runs(1);
     REQUIRE(first);
     start_echo(*first);
     const auto other = start_at("b@localhost", epmd);

@@ -114,13 +114,13 @@ task<> tree_story(process& self) {
 
 }  // namespace
 
-TEST_CASE("a conversation with a server may be abandoned after any slice") {
+TEST_CASE("a conversation with a server may be abandoned after any slice", "[R54]") {
   const auto before = counted::alive;
   abandon_everywhere(story);
   CHECK(counted::alive == before);
 }
 
-TEST_CASE("a tree of applications may be abandoned after any slice") {
+TEST_CASE("a tree of applications may be abandoned after any slice", "[R54]") {
   const auto before = counted::alive;
   abandon_everywhere(tree_story);
   CHECK(counted::alive == before);

@@ -1,4 +1,5 @@
 // Whatever a callback throws ends its server, and nothing else: R17.
+#include "ergo_test/figures.hpp"
 #include "support.hpp"
 
 #include <new>
@@ -104,6 +105,7 @@ void break_everywhere() {
         co_return *server;
       });
       for (int life = 0; life < 100; ++life) {
+        ergo::test::count_runs(1);
         REQUIRE(here.run(fate<Server>, place, what) == reason_for(what));
       }
       CHECK(here.crashes() == 100);
@@ -116,11 +118,11 @@ void break_everywhere() {
 
 }  // namespace
 
-TEST_CASE("an exception in a plain callback ends its server with a crash report, a hundred times each") {
+TEST_CASE("an exception in a plain callback ends its server with a crash report, a hundred times each", "[R17]") {
   break_everywhere<fragile>();
 }
 
-TEST_CASE("an exception in a coroutine callback ends its server with a crash report, a hundred times each") {
+TEST_CASE("an exception in a coroutine callback ends its server with a crash report, a hundred times each", "[R17]") {
   break_everywhere<fragile_later>();
 }
 

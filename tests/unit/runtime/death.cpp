@@ -1,5 +1,6 @@
 // The end of processes: in every state they can be suspended in, and what user code may throw. Destructors run, nothing
 // is touched later (the sanitizer builds see to that), the node lives.
+#include "ergo_test/figures.hpp"
 #include "fixture.hpp"
 
 #include <ergo_test/sanitizers.hpp>
@@ -89,11 +90,11 @@ constexpr std::array every_place{
     named_place{"nested tasks", places::in_nested}, named_place{"a task not started", places::with_unstarted},
 };
 
-// R54.
-TEST_CASE("a process that is killed while it is suspended is gone at once, with its frames and relations") {
+TEST_CASE("a process that is killed while it is suspended is gone at once, with its frames and relations", "[R54]") {
   const auto where = GENERATE(from_range(every_place));
   CAPTURE(where.name);
   constexpr int rounds = 1000;
+  scenario figures{"R54", std::string{"killed while suspended: "} + where.name};
   manual_world world;
   world.spawn({.name = "silent"_atom}, [](process& self) -> task<> {
     for (;;) {
@@ -124,10 +125,12 @@ TEST_CASE("a process that is killed while it is suspended is gone at once, with 
   CHECK(alive == 0);
   CHECK(downs == rounds);
   CHECK(world.runtime().process_count() == before);
+  figures.ran(rounds);
+  figures.violated(std::abs(rounds - downs) + alive);
 }
 
 // R54: "destroy at every suspension point".
-TEST_CASE("a process may be killed after any number of its slices") {
+TEST_CASE("a process may be killed after any number of its slices", "[R54]") {
   struct busy {
     static task<std::string> work(process& self, int* alive, int depth) {
       const tracked here{alive};
@@ -177,10 +180,13 @@ TEST_CASE("a process may be killed after any number of its slices") {
   CHECK(points > 20);
 }
 
-TEST_CASE("a chain of 100,000 nested tasks is unwound on a small stack") {
+TEST_CASE("a chain of 100,000 nested tasks is unwound on a small stack", "[R54]") {
   constexpr int depth = chains_take_stack ? 1'000 : 100'000;
   const auto how = GENERATE(as<std::string>{}, "killed", "runtime stops");
   CAPTURE(how);
+  scenario figures{"R54", "nested tasks, unwound on a small stack: " + how};
+  figures.may_keep(std::int64_t{64} << 20);  // the frames' blocks stay with the program
+  figures.ran(depth);
   int alive = 0;
   {
     manual_world world;
@@ -202,7 +208,8 @@ TEST_CASE("a chain of 100,000 nested tasks is unwound on a small stack") {
 }
 
 TEST_CASE(
-    "a process that dies while its blocking work runs is dead to others at once, but keeps its frame for the work") {
+    "a process that dies while its blocking work runs is dead to others at once, but keeps its frame for the work",
+    "[R54]") {
   reports<std::string> told;
   std::atomic<int> alive{0};
   threaded_world world;
@@ -271,9 +278,10 @@ task<> work_until_let_go(process& self, shared_work* with, std::shared_ptr<std::
 }
 
 // R54: before the work has a thread, while it has one, and while it waits for one behind others.
-TEST_CASE("a thousand processes killed in their blocking work leave no frame, no work and no slot behind") {
+TEST_CASE("a thousand processes killed in their blocking work leave no frame, no work and no slot behind", "[R54]") {
   const auto threads = GENERATE(1U, 64U);
   CAPTURE(threads);
+  scenario figures{"R54", "killed in blocking work, " + std::to_string(threads) + " threads at most for it"};
   shared_work with;
   threaded_world world{{.blocking_threads = threads}};
   int begun = 0;
@@ -291,6 +299,8 @@ TEST_CASE("a thousand processes killed in their blocking work leave no frame, no
   }
   CHECK(with.begun >= 125);
   CHECK(with.ended == with.begun);
+  figures.ran(1000);
+  figures.violated(std::abs(with.begun - with.ended) + with.frames);
 }
 
 TEST_CASE("a destructor may still send, and what it sends to its own process is dropped") {
@@ -325,7 +335,6 @@ TEST_CASE("a destructor may still send, and what it sends to its own process is 
   CHECK_FALSE(world.alive(target));
 }
 
-// A14, R17.
 struct thrower {
   const char* name;
   void (*raise)();
@@ -373,11 +382,13 @@ std::unique_ptr<behaviour> body_that_throws(callback where, void (*raise)()) {
   return nullptr;
 }
 
-TEST_CASE("whatever a callback throws ends its process with a crash event and fires its links, 100 times each") {
+TEST_CASE("whatever a callback throws ends its process with a crash event and fires its links, 100 times each",
+          "[R17]") {
   const auto what = GENERATE(from_range(throwers));
   const auto where = GENERATE(callback::start, callback::receive, callback::idle, callback::task_body,
                               callback::after_wait, callback::predicate);
   CAPTURE(what.name, static_cast<int>(where));
+  scenario figures{"R17", std::string{"processes: each callback throws "} + what.name};
   manual_world world;
   int linked = 0;
   for (int round = 0; round < 100; ++round) {
@@ -406,6 +417,8 @@ TEST_CASE("whatever a callback throws ends its process with a crash event and fi
   }
   CHECK(linked == 100);
   CHECK(world.runtime().process_count() == 0);
+  figures.ran(100);
+  figures.violated(100 - linked);
 }
 
 TEST_CASE("ordinary ends are no crashes") {
@@ -451,7 +464,7 @@ TEST_CASE("an exit from any depth runs the destructors on its way and is no std:
   CHECK(alive == 0);
 }
 
-TEST_CASE("a subscriber of events that throws harms nobody") {
+TEST_CASE("a subscriber of events that throws harms nobody", "[R45]") {
   manual_source clock;
   runtime_options options{
       .clock = &clock, .on_event = [](const event&) { throw std::runtime_error{"subscriber"}; }, .manual = true};

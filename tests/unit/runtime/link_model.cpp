@@ -1,5 +1,6 @@
 // R14: random link and unlink steps against what the promises allow, with signals crossing in every way the scheduler
 // can produce; then the old protocol towards a peer that knows no unlink ids.
+#include "ergo_test/figures.hpp"
 #include "fixture.hpp"
 
 #include <extras.hpp>
@@ -121,6 +122,7 @@ TEST_CASE("links stay symmetric and obey the last word through a million random 
   constexpr int all = sanitized ? 12'000 : 120'000;  // a tenth where everything takes longer
   const auto seed = GENERATE(1U, 2U);
   CAPTURE(seed);
+  scenario figures{"R14", "random link and unlink steps on one node"};
   stage on{seed};
   for (std::size_t index = 0; index < actors; ++index) start_actor(on, index);
   auto before = look_everywhere(on);
@@ -152,10 +154,11 @@ TEST_CASE("links stay symmetric and obey the last word through a million random 
     before = now;
   }
   CHECK(steps > 4 * all);
+  figures.ran(steps);
   for (auto& one : on.actor) CHECK(one.exits.empty());  // nobody died
 }
 
-TEST_CASE("each active link gives exactly one EXIT when its partner dies in the middle of random steps") {
+TEST_CASE("each active link gives exactly one EXIT when its partner dies in the middle of random steps", "[R10]") {
   constexpr int rounds = 4'000;
   const auto seed = GENERATE(3U, 4U);
   CAPTURE(seed);
@@ -267,6 +270,7 @@ TEST_CASE("an unlink without an id, as the old protocol sends it, ends the link 
 }
 
 TEST_CASE("link and unlink agree with a peer of the old protocol through a million random steps", "[R14]") {
+  scenario figures{"R14", "random link and unlink steps against the old protocol"};
   manual_world world;
   old_peer peer{world.node()};
   const pid remote{*etf::node_id::make("old@host"_atom, 1), 7, 0};
@@ -308,6 +312,8 @@ TEST_CASE("link and unlink agree with a peer of the old protocol through a milli
     world.run();
     if (linked != peer.linked) FAIL("step " << step << ": here " << linked << ", there " << peer.linked);
   }
+  figures.ran(steps);
+  figures.violated(exits);
   CHECK(exits == 0);
 }
 

@@ -31,15 +31,6 @@ inline std::set<int> numbers_in(const char* folder) {
 inline std::set<int> threads_now() { return numbers_in("/proc/self/task"); }
 inline std::size_t descriptors_now() { return numbers_in("/proc/self/fd").size(); }
 
-/// Resident memory in KiB.
-inline std::int64_t resident_kib() {
-  std::ifstream file{"/proc/self/statm"};
-  std::int64_t total = 0;
-  std::int64_t resident = 0;
-  file >> total >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
-}
-
 /// How often the threads in `of` have gone to sleep by themselves.
 inline std::int64_t voluntary_switches(const std::set<int>& of) {
   std::int64_t sum = 0;

@@ -1,4 +1,6 @@
 // Start, wait and stop: every wait resolves, every stop is bounded, and nothing is left.
+#include "ergo_test/baseline.hpp"
+#include "ergo_test/figures.hpp"
 #include "fixture.hpp"
 #include "program_state.hpp"
 
@@ -125,7 +127,8 @@ TEST_CASE("two threads may stop a runtime at once") {
 }
 
 // Issue item 5, house.md §6: each step of a stop is bounded.
-TEST_CASE("stop returns although a callback never does: an event names the process, and nothing of it runs later") {
+TEST_CASE("stop returns although a callback never does: an event names the process, and nothing of it runs later",
+          "[R47]") {
   const auto spare_threads = GENERATE(256U, 0U);  // with 0 the core stays with the callback
   const auto before = threads_now();
   gate door;
@@ -179,7 +182,7 @@ TEST_CASE("stop returns although a callback never does: an event names the proce
   CHECK(events_later == 0);
 }
 
-TEST_CASE("stop returns although a blocking job never does") {
+TEST_CASE("stop returns although a blocking job never does", "[R47]") {
   const auto before = threads_now();
   gate door;
   reports<event> events;
@@ -213,9 +216,10 @@ TEST_CASE("stop returns although a blocking job never does") {
   CHECK(eventually([&] { return threads_now().size() <= before.size(); }));
 }
 
-// R56.
 TEST_CASE(
-    "a runtime with three nodes starts and stops 1,000 times and leaves threads, descriptors and memory as before") {
+    "a runtime with three nodes starts and stops 1,000 times and leaves threads, descriptors and memory as before",
+    "[R56]") {
+  scenario figures{"R56", "lives of a runtime with three nodes without networks"};
   const auto once = [] {
     runtime_options options;
     options.cores = 2;
@@ -249,13 +253,15 @@ TEST_CASE(
     runtime.stop();
   };
   for (int warm = 0; warm < 50; ++warm) once();
-  const auto threads = threads_now().size();
-  const auto descriptors = descriptors_now();
-  const auto memory = resident_kib();
-  for (int round = 0; round < (sanitized ? 200 : 1000); ++round) once();
-  CHECK(eventually([&] { return threads_now().size() == threads; }));
-  CHECK(descriptors_now() == descriptors);
-  if (!sanitized) CHECK(resident_kib() - memory < 1024);
+  const auto before = held_now();
+  const int lives = sanitized ? 200 : 1000;
+  for (int round = 0; round < lives; ++round) once();
+  const auto more = grown(before);
+  CHECK(more.threads == 0);
+  CHECK(more.descriptors == 0);
+  if (!sanitized) CHECK(more.resident < 1 << 20);
+  figures.ran(lives);
+  if (!sanitized) figures.measured({"RSS more", static_cast<double>(more.resident) / 1024, "KiB", 1024});
 }
 
 TEST_CASE("posted work runs on its core, between slices") {

@@ -1,4 +1,5 @@
 // Slots and serials: identifiers that stay within the width peers accept, and stale ones that match nobody.
+#include "ergo_test/figures.hpp"
 #include "fixture.hpp"
 
 #include <extras.hpp>
@@ -142,10 +143,11 @@ TEST_CASE("a narrow table waits long before it uses a slot again") {
   CHECK(nearest > 1000);
 }
 
-// R57.
 TEST_CASE(
     "with pids for OTP 23 serials wrap after 8,192 tenants of a slot, stale pids match nobody, and the wrap is "
-    "reported") {
+    "reported",
+    "[R57]") {
+  scenario figures{"R57", "tenants of a slot whose serials wrap, narrow pids"};
   manual_world world{{.processes = 2, .compatibility = compatibility::otp23}};
   std::vector<pid> former;
   std::size_t alive_twins = 0;
@@ -178,6 +180,8 @@ TEST_CASE(
   }
   CHECK(alive_twins == 0);
   CHECK(strays == 0);
+  figures.ran(static_cast<std::int64_t>(former.size()));
+  figures.violated(static_cast<std::int64_t>(alive_twins + strays));
   CHECK(std::ranges::count_if(world.events(), [](const event& one) { return one.what == event::kind::limit; }) == 1);
   CHECK(world.alive(resident));
 }
@@ -251,8 +255,7 @@ task<> count_over_the_end(process& self, destination server, wrap* out) {
   out->unread = self.unread();
 }
 
-// R57.
-TEST_CASE("references stay apart and lead to their process when the counter of a process wraps") {
+TEST_CASE("references stay apart and lead to their process when the counter of a process wraps", "[R57]") {
   manual_world world;
   const auto server = world.spawn(answer_one_late);
   wrap got;
