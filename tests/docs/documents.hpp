@@ -9,9 +9,9 @@
 
 namespace ergo_docs {
 
-inline constexpr auto documents =
-    std::to_array<std::string_view>({"README.md", "CONTRIBUTING.md", "libergo/ARCHITECTURE.md", "libergo/ASIO.md",
-                                     "libergo/TESTING.md", "otp/GUIDE.md", "etf/FORMAT.md", "bench/README.md", "SECURITY.md"});
+inline constexpr auto documents = std::to_array<std::string_view>(
+    {"README.md", "CONTRIBUTING.md", "libergo/ARCHITECTURE.md", "libergo/ASIO.md", "libergo/TESTING.md", "otp/GUIDE.md",
+     "etf/FORMAT.md", "bench/README.md", "SECURITY.md"});
 
 /// A path inside of the source tree.
 [[nodiscard]] inline std::string in_tree(std::string_view path) {

@@ -24,6 +24,7 @@ const std::vector<std::string> blocks_with_a_test{
     "README.md: #include <ergo/node.hpp>",
     "README.md: gen_server:call({bank, cpp@localhost}",
     "README.md: ergo::task<> auditor(",
+    "README.md: ergo::result<ergo::pid> start_feed(",
     "README.md: ergo::task<> usher(",
     "README.md: ergo::task<> stand_in(",
     "README.md: class window :",

@@ -53,7 +53,7 @@ class scratch_file {
   std::string path_;
 };
 
-http_reply refusal(unsigned status, std::string_view why) {
+http_reply refused(unsigned status, std::string_view why) {
   http_reply made;
   made.status = status;
   made.body = std::string{why} + "\n";
@@ -93,8 +93,8 @@ class profiler {
 
   void serve(std::string_view query, std::function<void(http_reply)> reply) {
     const auto length = length_of(query);
-    if (!length) return reply(refusal(400, "seconds= takes a number above 0"));
-    if (busy.exchange(true)) return reply(refusal(409, "a profile is being taken"));
+    if (!length) return reply(refused(400, "seconds= takes a number above 0"));
+    if (busy.exchange(true)) return reply(refused(409, "a profile is being taken"));
     if (worker_.joinable()) worker_.join();
     worker_ = std::thread{[this, length = std::min<duration>(*length, longest_), reply = std::move(reply)] {
       auto made = take(length);
@@ -107,7 +107,7 @@ class profiler {
   http_reply take(duration length) {
     try {
       const scratch_file file;
-      if (ProfilerStart(file.path()) == 0) return refusal(500, "the profiler did not start");
+      if (ProfilerStart(file.path()) == 0) return refused(500, "the profiler did not start");
       {
         std::unique_lock lock{mutex_};
         stop_.wait_for(lock, length, [this] { return stopping_; });
@@ -118,7 +118,7 @@ class profiler {
       made.body = file.read();
       return made;
     } catch (const std::exception& failed) {
-      return refusal(500, failed.what());
+      return refused(500, failed.what());
     }
   }
 

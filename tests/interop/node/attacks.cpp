@@ -167,7 +167,10 @@ TEST_CASE("A payload that no peer may send closes the connection and is received
       expect(bad.closes(5s), "not closed");
     }
     expect_term(node.call("recorder"_atom, "take"_atom), "[1,1,1,1,1,1]");
-    expect(node->figures().breaches[ergo::breach::payload] == refused.size(), "each is counted by its reason");
+    const auto counted = node->figures().breaches;
+    expect(counted.all() == refused.size(), "each is counted");
+    expect(counted[ergo::breach::control] == 1, "the message without a payload is counted as a bad control message");
+    expect(counted[ergo::breach::payload] == refused.size() - 1, "the others are counted as no terms");
     still_well(node);
   });
 }

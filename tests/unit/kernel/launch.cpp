@@ -28,7 +28,7 @@ result<std::optional<launch>> parsed(const std::string& line) {
   return launch::parse(seen);
 }
 
-std::string refusal(const std::string& line) {
+std::string why_refused(const std::string& line) {
   const auto read = parsed(line);
   return read ? "" : read.error().message();
 }
@@ -146,7 +146,7 @@ TEST_CASE("a peer without a name is a node in no network") {
 
 TEST_CASE("what cannot be done as asked is refused by name") {
   const auto says = [](const std::string& line, std::string_view part) {
-    const auto said = refusal(line + " -user peer");
+    const auto said = why_refused(line + " -user peer");
     INFO(line << ": " << said);
     CHECK(said.find(part) != said.npos);
   };
