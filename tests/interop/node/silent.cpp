@@ -19,10 +19,11 @@ steady::time_point after_a_byte(const they_dial& on, way which) {
   return steady::now();
 }
 
-void expect_in_time(const std::string& who, steady::duration took, std::chrono::milliseconds tick_time) {
-  constexpr auto slack = 200ms;  // for the scheduling of this computer
+constexpr std::chrono::milliseconds slack = 200ms;  // for the scheduling of this computer
+
+void expect_in_time(steady::duration took, std::chrono::milliseconds tick_time) {
   expect(took > tick_time * 3 / 4 - slack && took < tick_time * 5 / 4 + slack,
-         who + " took " + std::to_string(took / 1ms) + " ms");
+         "ours took " + std::to_string(took / 1ms) + " ms");
 }
 
 std::string watched_within(std::chrono::seconds tick_time) {
@@ -34,17 +35,19 @@ void erlang_falls_silent(they_dial& on, std::chrono::seconds tick_time) {
   const auto silent = after_a_byte(on, way::forward);
   on.proxy.lose(way::forward);
   eventually("it is down", [&] { return !on.ours->is_connected(on.peer.name()); }, 2 * tick_time + 6s);
-  expect_in_time("ours", steady::now() - silent, tick_time);
+  expect_in_time(steady::now() - silent, tick_time);
   expect(on.ours.reported("silent"), "the reason: " + on.ours.reports());
   expect_same(on.peer.run(watched_within(tick_time)), "{noconnection,nodedown}");
 }
 
-/// Nothing of ours comes to them any more, and we hear all of theirs.
+/// Nothing of ours comes to them any more, and we hear all of theirs. How late Erlang is on a busy computer is not ours
+/// to promise: it must not be early, and `watched_within` bounds it.
 void ours_falls_silent(they_dial& on, std::chrono::seconds tick_time) {
   const auto silent = after_a_byte(on, way::backward);
   on.proxy.lose(way::backward);
   expect_same(on.peer.run(watched_within(tick_time)), "{noconnection,nodedown}");
-  expect_in_time("Erlang", steady::now() - silent, tick_time);
+  const auto took = steady::now() - silent;
+  expect(took > tick_time * 3 / 4 - slack, "Erlang gave up after " + std::to_string(took / 1ms) + " ms");
   eventually("we see their end", [&] { return !on.ours->is_connected(on.peer.name()); });
 }
 
