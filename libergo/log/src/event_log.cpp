@@ -1,3 +1,4 @@
+#include <ergo/detail/token_bucket.hpp>
 #include <ergo/event_log.hpp>
 
 #include <algorithm>
@@ -12,34 +13,11 @@
 namespace ergo::inline v0 {
 namespace {
 
-/// Lets a burst through and then so many a second, and counts the others.
-class allowance {
- public:
-  allowance(const event_log_options& options, time_point now)
-      : burst_{static_cast<double>(options.burst)},
-        per_second_{static_cast<double>(options.per_second)},
-        left_{burst_},
-        filled_{now} {}
-
-  /// How many were kept back before this one; empty when it is kept back itself.
-  [[nodiscard]] std::optional<std::uint64_t> take(time_point now) {
-    const std::chrono::duration<double> passed = now - filled_;
-    left_ = std::min(burst_, left_ + passed.count() * per_second_);
-    filled_ = now;
-    if (left_ < 1) {
-      ++kept_back_;
-      return std::nullopt;
-    }
-    --left_;
-    return std::exchange(kept_back_, 0);
-  }
-
- private:
-  double burst_;
-  double per_second_;
-  double left_;
-  time_point filled_;
-  std::uint64_t kept_back_ = 0;
+/// Of one kind of event.
+struct allowance {
+  explicit allowance(detail::token_rate rate) noexcept : lines{rate} {}
+  detail::token_bucket lines;
+  std::uint64_t kept_back = 0;
 };
 
 spdlog::level::level_enum level_of(log_level level) noexcept {
@@ -76,11 +54,19 @@ class event_log {
   }
 
  private:
+  // How many of that kind were kept back before this one; empty when it is kept back itself.
   std::optional<std::uint64_t> admit(event::kind what) {
     if (options_.per_second == 0) return 0;
     const auto now = options_.clock == nullptr ? std::chrono::steady_clock::now() : options_.clock->now();
     const std::scoped_lock lock{mutex_};
-    return allowances_.try_emplace(what, options_, now).first->second.take(now);
+    const detail::token_rate rate{static_cast<double>(options_.burst), static_cast<double>(options_.per_second)};
+    auto& of = allowances_.try_emplace(what, rate).first->second;
+    if (!of.lines.has_one(now)) {
+      ++of.kept_back;
+      return std::nullopt;
+    }
+    of.lines.take();
+    return std::exchange(of.kept_back, 0);
   }
 
   std::shared_ptr<spdlog::logger> to_;

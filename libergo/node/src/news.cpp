@@ -1,42 +1,29 @@
-// Buckets of tokens, and bytes in hexadecimal.
+// Rates of events, and bytes in hexadecimal.
 #include "news.hpp"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
 namespace ergo::inline v0::detail {
 
-void news_limit::bucket::fill(news_rate rate, time_point now) {
-  const auto passed = std::chrono::duration<double>(now - filled).count();
-  if (passed <= 0) return;
-  filled = now;
-  tokens = std::min(rate.burst, tokens + passed * rate.per_second);
-}
-
 // A bucket that is full again is as good as none.
-news_limit::bucket& news_limit::bucket_of(std::string_view whom, time_point now) {
+news_limit::account& news_limit::account_of(std::string_view whom, time_point now) {
   if (const auto found = nodes_.find(whom); found != nodes_.end()) return found->second;
-  if (nodes_.size() >= most_nodes) {
-    for (auto one = nodes_.begin(); one != nodes_.end();) {
-      one->second.fill(each_, now);
-      one = one->second.tokens >= each_.burst ? nodes_.erase(one) : std::next(one);
-    }
-  }
+  if (nodes_.size() >= most_nodes)
+    for (auto one = nodes_.begin(); one != nodes_.end();)
+      one = one->second.tokens.is_full(now) ? nodes_.erase(one) : std::next(one);
   const auto name = nodes_.size() >= most_nodes ? std::string_view{} : whom;
   return nodes_.try_emplace(std::string{name}, each_).first->second;
 }
 
 std::optional<std::uint64_t> news_limit::pass(std::string_view whom, time_point now) {
-  auto& own = bucket_of(whom, now);
-  own.fill(each_, now);
-  all_.fill(of_all_, now);
-  if (own.tokens < 1 || all_.tokens < 1) {
+  auto& own = account_of(whom, now);
+  if (!own.tokens.has_one(now) || !all_.has_one(now)) {
     ++own.left_out;
     return std::nullopt;
   }
-  own.tokens -= 1;
-  all_.tokens -= 1;
+  own.tokens.take();
+  all_.take();
   return std::exchange(own.left_out, 0);
 }
 

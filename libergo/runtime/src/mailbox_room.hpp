@@ -26,7 +26,7 @@ class mailbox_room {
     const auto slack = limits.policy == overflow::drop_oldest ? most_undropped : 0;
     bound_.store(limits.bound, std::memory_order_relaxed);
     most_.store(limits.bound > no_limit - slack ? no_limit : limits.bound + slack, std::memory_order_relaxed);
-    high_water_.store(limits.high_water, std::memory_order_relaxed);
+    high_water_.store(std::max<std::size_t>(limits.high_water, 1), std::memory_order_relaxed);
     for (auto* count : {&accepted_, &dropped_, &rejected_, &redirected_}) count->store(0, std::memory_order_relaxed);
     level_.store(level::normal);
   }

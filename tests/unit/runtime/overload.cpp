@@ -74,6 +74,18 @@ TEST_CASE("a high-water mark is told once when it is reached, and once when no m
   CHECK(levels(world).size() == 4);  // nothing waits any more
 }
 
+TEST_CASE("a high-water mark of 0 is one of 1, and is not told of for ever") {
+  manual_world world;
+  const auto server = world.spawn({.high_water = 0}, [](process& self) -> task<> {
+    for (;;) (void)co_await self.receive_any();
+  });
+  world.run();
+  world.send(server, 1);
+  CHECK(levels(world) == std::vector<std::string>{"high 1"});
+  world.run();
+  CHECK(levels(world) == std::vector<std::string>{"high 1", "normal 0"});
+}
+
 // ----- threads that are no process ----------------------------------------------------------------------------------
 
 struct thread_results {

@@ -34,7 +34,7 @@ struct mailbox_limits {
   std::size_t bound = no_limit;  ///< messages that wait: unread ones, and those that have just been sent
   overflow policy = overflow::drop_newest;
   /// As many messages that wait are reported as an event of kind `overload`, once; so is it when no more than half as
-  /// many wait again. Also without a bound.
+  /// many wait again. Also without a bound. At least 1: 0 counts as that.
   std::size_t high_water = no_limit;
   /// For `overflow::redirect`: a process or name of this program. What finds nobody there is dropped, or answered
   /// `{system_limit, mailbox}` if it is a call.
