@@ -28,6 +28,8 @@ task<> wait_for_ever(process& self) {
   (void)none;
 }
 
+task<> read_nothing(process& self) { co_await self.sleep(std::chrono::hours{1}); }
+
 }  // namespace
 
 TEST_CASE("A scrape tells what the node uses of what is bounded", "[operations]") {
@@ -51,6 +53,29 @@ TEST_CASE("A scrape tells what the node uses of what is bounded", "[operations]"
   const auto identity =
       R"(ergo_node_info{node="alone@localhost",creation=")" + std::to_string(node->creation()) + "\"}";
   CHECK(value_of(page, identity) == 1);
+}
+
+TEST_CASE("A scrape tells who was refused and why, and what full mailboxes did not take", "[operations]") {
+  const auto node = start_alone();
+  const auto pages = serve(*node);
+  const auto shown = [&](const std::string& series) { return value_of(get(*pages, "/metrics").body(), series); };
+  CHECK(shown(R"(ergo_callers_refused_total{reason="garbage"})") == 0);
+  http_client stranger{node->port()};
+  stranger.send(std::string_view{"\0\4oops", 6});
+  CHECK(stranger.is_closed());
+  while (shown(R"(ergo_callers_refused_total{reason="garbage"})") != 1) {
+  }
+  CHECK(shown("ergo_peers_let_in_total") == 0);
+  CHECK(shown("ergo_handshakes") == 0);
+  CHECK(shown(R"(ergo_protocol_breaches_total{reason="frame"})") == 0);
+  CHECK(shown(R"(ergo_peers_lost_total{reason="silent"})") == 0);
+  CHECK(shown("ergo_received_bytes_total") == 0);
+  const auto full = node->spawn(spawn_options{.mailbox_bound = 1}, make_body(read_nothing));
+  REQUIRE(full);
+  for (int i = 0; i < 4; ++i) node->send(*full, i);
+  while (shown(R"(ergo_mailbox_refused_messages_total{fate="dropped"})") < 1) {
+  }
+  CHECK(shown(R"(ergo_mailbox_refused_messages_total{fate="rejected"})") == 0);
 }
 
 TEST_CASE("A registry of the program is on the same page", "[operations]") {
