@@ -72,7 +72,7 @@ holdings grown(const holdings& since, std::int64_t may_keep) {
                         .threads = now.threads - since.threads};
     const bool back = more.descriptors <= 0 && more.threads <= 0 && more.resident <= may_keep;
     if (back || steady_clock::now() > until) return more;
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    std::this_thread::yield();
   }
 }
 

@@ -140,8 +140,18 @@ with_port_mapper(Do) ->
     {ok, Port} = inet:port(Probe),
     gen_tcp:close(Probe),
     os:putenv("ERL_EPMD_PORT", integer_to_list(Port)),
-    Epmd = open_port({spawn_executable, os:find_executable("epmd")}, [{args, ["-port", integer_to_list(Port)]}, stderr_to_stdout]),
+    Epmd = open_port({spawn_executable, os:find_executable("epmd")}, [{args, ["-port", integer_to_list(Port), "-d"]}, binary, stderr_to_stdout]),
+    await(Epmd, <<"entering the main select() loop">>, <<>>),
     try Do(Port) after stop(Epmd) end.
+
+%% Until a program has said that it is ready.
+await(Program, Text, Before) ->
+    receive
+        {Program, {data, More}} ->
+            Said = <<Before/binary, More/binary>>,
+            binary:match(Said, Text) =/= nomatch orelse await(Program, Text, Said)
+    after 10000 -> exit({not_ready, Before})
+    end.
 
 %% What it is asked and what it answers.
 port_mapper(Out, Port, Asked) ->
@@ -149,20 +159,18 @@ port_mapper(Out, Port, Asked) ->
     [keep(Out, "epmd_server", <<0, (byte_size(One) - 1), One/binary>>) || One <- Requests],
     keep(Out, "epmd_server", << <<0, (byte_size(One) - 1), One/binary>> || One <- [Asked | lists:sublist(Requests, 4)] >>),
     [keep(Out, "epmd_client", Body) || <<_:16, Body/binary>> <- [Asked | Requests]],
-    Real = connect(Port, 100),
+    Real = connect(Port),
     ok = gen_tcp:send(Real, Asked),
     {ok, Registered} = gen_tcp:recv(Real, 0, 5000),
     [keep(Out, "epmd_client", Answer) || Answer <- [Registered | [ask(Port, One) || One <- lists:sublist(Requests, 3)]]],
     gen_tcp:close(Real).
 
-connect(Port, Left) ->
-    case gen_tcp:connect("localhost", Port, [binary, {active, false}]) of
-        {ok, Socket} -> Socket;
-        {error, _} when Left > 0 -> timer:sleep(50), connect(Port, Left - 1)
-    end.
+connect(Port) ->
+    {ok, Socket} = gen_tcp:connect("localhost", Port, [binary, {active, false}]),
+    Socket.
 
 ask(Port, Request) ->
-    Socket = connect(Port, 0),
+    Socket = connect(Port),
     ok = gen_tcp:send(Socket, Request),
     all_of(Socket, <<>>).
 
@@ -174,13 +182,14 @@ all_of(Socket, Before) ->
 
 start(Name, Environment) ->
     open_port({spawn_executable, os:find_executable("erl")},
-              [{args, ["-noinput", "-sname", Name, "-setcookie", "seeds"]}, {env, Environment}, binary, stderr_to_stdout]).
+              [{args, ["-noinput", "-sname", Name, "-setcookie", "seeds", "-eval", "io:put_chars(\"ready\")"]}, {env, Environment}, binary, stderr_to_stdout]).
 
 %% Both sides of a handshake with a real node, as far as it goes with a cookie that is wrong.
 handshakes(Out, Mapper) ->
     Name = "seedshake" ++ os:getpid(),
     Erl = start(Name, []),
-    Port = port_of(Mapper, Name, 200),
+    await(Erl, <<"ready">>, <<>>),
+    Port = port_of(Mapper, Name),
     [shake(Out, Port, Hello) || Hello <- [<<"N", 16#D07DF7FBD:64, 7:32, 9:16, "peer@host">>, <<"n", 5:16, 16#DF7FBD:32, "peer@host">>,
                                           <<"N", 16#4D07DF7FBD:64, 0:32, 4:16, "host">>]],
     stop(Erl).
@@ -195,12 +204,9 @@ shake(Out, Port, Hello) ->
     keep(Out, "handshake", <<0, 4, (byte_size(Greeting)), Greeting/binary, 6, 6, 6, 6>>),
     keep(Out, "handshake", <<16#40, 6, 4, (byte_size(Said)), Said/binary, 6, 6, 6>>).
 
-port_of(_, _, 0) -> exit(no_node);
-port_of(Mapper, Name, Left) ->
-    case ask(Mapper, <<(length(Name) + 1):16, $z, (list_to_binary(Name))/binary>>) of
-        <<$w, 0, Port:16, _/binary>> -> Port;
-        _ -> timer:sleep(50), port_of(Mapper, Name, Left - 1)
-    end.
+port_of(Mapper, Name) ->
+    <<$w, 0, Port:16, _/binary>> = ask(Mapper, <<(length(Name) + 1):16, $z, (list_to_binary(Name))/binary>>),
+    Port.
 
 stop(Program) ->
     {os_pid, Pid} = erlang:port_info(Program, os_pid),

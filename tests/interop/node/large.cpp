@@ -2,15 +2,14 @@
 // ones do not wait for it. R20 at its full size with ERGO_TEST_LONG=1.
 #include "harness.hpp"
 
+#include <ergo_test/baseline.hpp>
 #include <ergo_test/rounds.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <malloc.h>
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <fstream>
 #include <future>
 #include <memory>
 #include <string>
@@ -26,35 +25,20 @@ std::size_t large() { return ergo::test::rounds<std::size_t>(200'000'000, 1U << 
 
 // ----- memory -------------------------------------------------------------------------------------------------------
 
-/// A line of /proc/self/status, in bytes.
-std::size_t memory_line(std::string_view name) {
-  std::ifstream file{"/proc/self/status"};
-  for (std::string word; file >> word;) {
-    std::size_t kib = 0;
-    if (word == name && file >> kib) return kib * 1024;
-  }
-  throw std::runtime_error{"no such line: " + std::string{name}};
-}
-
 /// How much memory of this program is resident at most from now on.
 class peak {
  public:
   peak() {
-    std::ofstream{"/proc/self/clear_refs"} << 5;  // the highest is what there is now
-    before_ = memory_line("VmRSS:");
-    in_use_ = in_use();
+    ergo::test::forget_peak();  // the highest is what there is now
+    before_ = ergo::test::resident_bytes();
+    in_use_ = ergo::test::heap_bytes();
   }
   /// Bytes above those at the beginning.
-  [[nodiscard]] std::size_t growth() const { return std::max(memory_line("VmHWM:"), before_) - before_; }
+  [[nodiscard]] std::size_t growth() const { return std::max(ergo::test::peak_bytes(), before_) - before_; }
   /// Whether what was needed meanwhile has been freed.
-  [[nodiscard]] bool over() const { return in_use() < in_use_ + large() / 8; }
+  [[nodiscard]] bool over() const { return ergo::test::heap_bytes() < in_use_ + large() / 8; }
 
  private:
-  /// Bytes that the program has from `malloc`, which keeps some tens of MB for itself.
-  static std::size_t in_use() {
-    const auto had = mallinfo2();
-    return had.uordblks + had.hblkhd;
-  }
   std::size_t before_ = 0;
   std::size_t in_use_ = 0;
 };

@@ -3,20 +3,20 @@
 #include "harness.hpp"
 
 #include <ergo/otp/start.hpp>
+#include <ergo_test/baseline.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 
 namespace ergo_interop {
 namespace {
 
 using ergo::etf::tuple;
+using ergo::test::resident_bytes;
 using steady = std::chrono::steady_clock;
 
 /// What the producers and the test share.
@@ -82,14 +82,6 @@ ergo::task<ergo::term> totals(ergo::process& self, ergo::destination sink) {
   self.send(sink, question);
   const auto answer = co_await self.receive_any();
   co_return answer.to_term();
-}
-
-std::size_t resident_bytes() {
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
 /// The most memory that the program has during `span`, as a process sees it whose timers go on meanwhile.

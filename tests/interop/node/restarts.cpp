@@ -3,27 +3,18 @@
 #include "sockets.hpp"
 
 #include <ergo/reactor.hpp>
+#include <ergo_test/baseline.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 namespace ergo_interop {
 namespace {
 
-std::ptrdiff_t entries_of(const char* folder) {
-  return std::distance(std::filesystem::directory_iterator{folder}, std::filesystem::directory_iterator{});
-}
-
-std::size_t resident_kib() {
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * 4;
-}
+using ergo::test::open_descriptors;
+using ergo::test::resident_bytes;
+using ergo::test::running_threads;
 
 /// A runtime with three nodes, one of which serves the port mapper; all three connect and call.
 void one_life(std::uint16_t port) {
@@ -51,13 +42,13 @@ void one_life(std::uint16_t port) {
 void a_thousand_lives(std::uint16_t port) {
   constexpr int lives = 1000;
   for (int round = 0; round < 50; ++round) one_life(port);  // pools and tables have their size now
-  const auto threads = entries_of("/proc/self/task");
-  const auto descriptors = entries_of("/proc/self/fd");
-  const auto memory = resident_kib();
+  const auto threads = running_threads();
+  const auto descriptors = open_descriptors();
+  const auto memory = resident_bytes();
   for (int round = 0; round < lives - 50; ++round) one_life(port);
-  expect(entries_of("/proc/self/fd") == descriptors, "descriptors were left open");
-  eventually("the threads are gone", [&] { return entries_of("/proc/self/task") <= threads; });
-  const auto grown = resident_kib() - std::min(memory, resident_kib());
+  expect(open_descriptors() == descriptors, "descriptors were left open");
+  eventually("the threads are gone", [&] { return running_threads() <= threads; });
+  const auto grown = (std::max(memory, resident_bytes()) - memory) / 1024;
   expect(grown < 4096, "memory grew by " + std::to_string(grown) + " KiB");
 }
 

@@ -7,6 +7,7 @@
 
 #include "ergo_test/baseline.hpp"
 #include "ergo_test/figures.hpp"
+#include "ergo_test/outside.hpp"
 #include "ergo_test/sanitizers.hpp"
 #include "support.hpp"
 
@@ -19,15 +20,6 @@ namespace {
 
 /// The n-th address of 127.0.0.0/8, but for the common one.
 std::uint32_t loopback(std::uint32_t n) { return 0x7f010001 + n; }
-
-/// Raises this process's own limit; false when the hard limit is lower.
-bool may_open(rlim_t descriptors) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= descriptors) return true;
-  limit.rlim_cur = std::min(descriptors, limit.rlim_max);
-  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= descriptors;
-}
 
 /// How long a look-up takes.
 std::chrono::microseconds time_lookup(std::uint16_t port, const std::string& name) {

@@ -37,11 +37,11 @@ task<> wait_for_end(process& self) {
   self.exit(exit_reason{"boom"_atom});
 }
 
-/// Monitors and links to all, and counts what it is told of them; no reasons: whatever it is.
+/// Monitors and links to all, and counts what it is told of them.
 task<> watch(process& self, std::vector<pid> all, std::vector<atom> reasons, shared_told into) {
   self.trap_exits(exits::trapped);
   const auto right = [&](const exit_reason& told) {
-    return reasons.empty() || std::ranges::any_of(reasons, [&](atom each) { return told.is(each); });
+    return std::ranges::any_of(reasons, [&](atom each) { return told.is(each); });
   };
   for (const auto& one : all) {
     (void)self.monitor(one);
@@ -132,9 +132,9 @@ TEST_CASE("each link and monitor is told once that its node is lost, reset or go
   auto b = started(options);
   start_echo(*b);
   for (int round = 0; round < times(); ++round) {
-    // A node that stops ends its processes before it closes its connections: with what reason is up to it.
-    std::vector<atom> reasons;
-    if (round % 3 != 2) reasons.push_back("noconnection"_atom);
+    // A node that stops ends its processes with `shutdown` before it closes its connections.
+    std::vector<atom> reasons{"noconnection"_atom};
+    if (round % 3 == 2) reasons.push_back("shutdown"_atom);
     watched_crowd all{*a, *b, reasons};
     if (round % 3 == 0) proxy.end_all(ergo::test::ending::reset);
     if (round % 3 == 1) (void)a->disconnect(name_b);

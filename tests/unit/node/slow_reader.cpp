@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,8 +32,11 @@ struct run_state {
   std::atomic<std::int64_t> received{0};
   std::mutex mutex;
   std::vector<double> calls;  ///< milliseconds that calls over the other connection took
+  std::condition_variable called;
   std::atomic<int> failed{0};
 };
+
+constexpr auto between_calls = 5ms;
 
 using shared_state = std::shared_ptr<run_state>;
 
@@ -62,7 +66,8 @@ task<> keep_calling(process& self, destination to, shared_state with) {
       const std::scoped_lock lock{with->mutex};
       with->calls.push_back(took);
     }
-    co_await self.sleep(5ms);
+    with->called.notify_one();
+    co_await self.sleep(between_calls);
   }
 }
 
@@ -89,13 +94,15 @@ TEST_CASE("a peer that takes 1 KiB each second is not down, costs bounded memory
   const auto at_b = on.b->subscribe(count_downs);
   REQUIRE(on.a->spawn(keep_calling, destination{"echo"_atom, c->name()}, state));
   on.proxy.rate(way::forward, 1024);
+  ergo::test::forget_peak();
   const auto before = resident_bytes();
   for (int one = 0; one < 10; ++one) REQUIRE(on.a->spawn(produce, destination{"sink"_atom, atom::of(name_b)}, state));
-  std::size_t most = before;
-  for (const auto until = steady::now() + span; steady::now() < until;) {
-    most = std::max(most, resident_bytes());
-    std::this_thread::sleep_for(10ms);
+  {
+    std::unique_lock lock{state->mutex};
+    const auto wanted = static_cast<std::size_t>(span / between_calls);
+    REQUIRE(state->called.wait_for(lock, 10 * span, [&] { return state->calls.size() >= wanted; }));
   }
+  const auto most = std::max(before, ergo::test::peak_bytes());
   CHECK(downs == 0);
   CHECK(on.both_connected());
   state->over = true;
