@@ -140,7 +140,7 @@ with_port_mapper(Do) ->
     {ok, Port} = inet:port(Probe),
     gen_tcp:close(Probe),
     os:putenv("ERL_EPMD_PORT", integer_to_list(Port)),
-    Epmd = open_port({spawn_executable, os:find_executable("epmd")}, [{args, ["-port", integer_to_list(Port), "-d"]}, binary, stderr_to_stdout]),
+    Epmd = open_port({spawn_executable, os:find_executable("epmd")}, [{args, ["-port", integer_to_list(Port), "-d", "-d"]}, binary, stderr_to_stdout]),
     await(Epmd, <<"entering the main select() loop">>, <<>>),
     try Do(Port) after stop(Epmd) end.
 

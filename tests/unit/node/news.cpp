@@ -12,10 +12,10 @@ using namespace std::chrono_literals;
 using ergo::detail::news_limit;
 using ergo::detail::printable;
 
-const news_limit::time_point start = news_limit::time_point{} + 24h;
+const ergo::time_point start = ergo::time_point{} + 24h;
 
 // How many of `count` events about `whom` at one moment pass.
-int passing(news_limit& through, std::string_view whom, int count, news_limit::time_point now) {
+int passing(news_limit& through, std::string_view whom, int count, ergo::time_point now) {
   int passed = 0;
   for (int one = 0; one < count; ++one) passed += through.pass(whom, now) ? 1 : 0;
   return passed;
