@@ -267,7 +267,7 @@ class fault_proxy::engine {
   void note(link& one, way which, std::string_view bytes) {
     if (which == way::forward && one.second.socket >= 0) one.second.unsent += bytes;
     if (&one != recorded_) return;
-    last_.passed[index_of(which)] += bytes;
+    if (keeping_) last_.passed[index_of(which)] += bytes;
     ++last_.writes[index_of(which)];
   }
 
@@ -289,6 +289,7 @@ class fault_proxy::engine {
   mutable std::mutex mutex_;
   std::array<faults, 2> faults_;
   bool doubling_ = false;
+  bool keeping_ = true;
   std::list<link> links_;
   const link* recorded_ = nullptr;
   record last_;
@@ -349,6 +350,12 @@ void fault_proxy::duplicate_never() {
 }
 void fault_proxy::end_all(ending how) {
   engine_->ask([how](engine& of) { of.end_every(how); });
+}
+void fault_proxy::keep_nothing() {
+  engine_->ask([](engine& of) {
+    of.keeping_ = false;
+    of.last_.passed = {};
+  });
 }
 
 std::size_t fault_proxy::connections() const {

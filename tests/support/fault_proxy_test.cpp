@@ -144,6 +144,20 @@ TEST_CASE("without faults a proxy passes everything on unchanged, both ways at o
   CHECK(server.error() == 0);
 }
 
+TEST_CASE("a proxy keeps what it passed on until it is to keep nothing") {
+  stage on;
+  auto caller = on.call();
+  auto server = on.answer();
+  caller.say("kept");
+  CHECK(server.hear(4) == "kept");
+  CHECK(on.proxy->passed(way::forward) == "kept");
+  on.proxy->keep_nothing();
+  CHECK(on.proxy->passed(way::forward).empty());
+  caller.say("gone");
+  CHECK(server.hear(4) == "gone");
+  CHECK(on.proxy->passed(way::forward).empty());
+}
+
 TEST_CASE("a connection that is cut has passed exactly so many bytes") {
   const auto sent = noise(1000);
   for (const std::size_t bytes : {0U, 1U, 2U, 500U, 999U, 1000U}) {

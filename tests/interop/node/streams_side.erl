@@ -1,6 +1,6 @@
 %% The traffic of tests/support/include/ergo_test/mixed_traffic.hpp: four pairs, small messages and now and then a large one.
 -module(streams_side).
--export([send_all/2, stop_all/1, check_all/0, tallies/0]).
+-export([send_all/2, stop_all/1, check_all/0, tallies/0, text/0, content/3]).
 
 size_of(Pair, Number) ->
     Mixed = (Number * 2654435761 + Pair * 40503) band 16#FFFFFFFF,

@@ -74,11 +74,14 @@ class fault_proxy {
   /// Ends the connections that there are.
   void end_all(ending how);
 
+  /// Keeps no bytes for `passed` any more: for connections that live long.
+  void keep_nothing();
+
   /// Connections so far.
   [[nodiscard]] std::size_t connections() const;
   /// Connections that there are.
   [[nodiscard]] std::size_t open() const;
-  /// What the last connection has passed on, also when it has ended.
+  /// What the last connection has passed on, also when it has ended; empty after `keep_nothing`.
   [[nodiscard]] std::string passed(way which) const;
   /// How many writes that took.
   [[nodiscard]] std::size_t writes(way which) const;
