@@ -89,6 +89,7 @@ std::int64_t nearly_worst(std::vector<std::int64_t> values) {
 TEST_CASE("Gen_servers that compute or block on every core hold neither the network nor the timers",
           "[R55][installed]") {
   for_installed("every core held for 3 tick times: no nodedown, pings", [](const release& otp) {
+    scenario figures{"R55", "calls from Erlang while every core spins or blocks for 3 tick times"};
     constexpr auto tick_time = 2s;
     occupation with;
     ergo::node_options options;
@@ -115,6 +116,10 @@ TEST_CASE("Gen_servers that compute or block on every core hold neither the netw
     std::vector<std::int64_t> late;
     const auto delays = timers.get();
     for (const auto& one : delays.items()) late.push_back(one.as_integer().value());
+    figures.ran(static_cast<std::int64_t>(calls.size()));
+    figures.violated(downs);
+    figures.measured({"call p98", static_cast<double>(nearly_worst(calls)) / 1000, "ms", 100});
+    figures.measured({"timer late p98", static_cast<double>(nearly_worst(late)) / 1000, "ms", 20});
     expect(downs == 0, "we saw a nodedown");
     expect_same(in.erl("{watched_plain, 0}"), "{no_down,no_nodedown}");
     expect(nearly_worst(calls) < 100'000, "a call took " + std::to_string(nearly_worst(calls)) + " us");
@@ -175,6 +180,8 @@ TEST_CASE("A node that gets next to nothing of the processors is not taken for d
   for (const auto time : times) {
     const auto seconds = std::to_string(time / 1s);
     for_installed("starved for 3 tick times: no nodedown; T = " + seconds + " s (R07)", [&](const release& otp) {
+      scenario figures{
+          "R07", "calls to a node without processor time (nice 19 among spinning threads), T = " + seconds + " s"};
       world in{otp, {}, {"-kernel", "net_ticktime", seconds}};
       demo_node demo{fresh_name("demo"), in.port(), {"--tick-time", seconds}};
       const auto node = atom_text(demo.name());
@@ -190,6 +197,11 @@ TEST_CASE("A node that gets next to nothing of the processors is not taken for d
       }
       const auto after = waited(demo.process());
       expect_same(in.erl("{watched_plain, 0}"), "{no_down,no_nodedown}");
+      figures.ran(calls);
+      if (before && after)
+        figures.measured({.name = "waited for a processor",
+                          .value = std::chrono::duration<double>(*after - *before).count(),
+                          .unit = "s"});
       expect(calls > 0, "it has not answered");
       if (before && after) expect(*after - *before > time / 10, "it has not been starved");
     });

@@ -62,6 +62,7 @@ struct couple {
 TEST_CASE("Two nodes of ours that call each other at once have one connection, ten thousand times",
           "[R08][installed]") {
   among_ourselves("10,000 crossing calls of two of ours: one connection each time", [] {
+    scenario figures{"R08", "crossing connects of two of ours"};
     constexpr int rounds = 10'000;
     couple two;
     const comings_and_goings seen_by_first{*two.first};
@@ -99,12 +100,15 @@ TEST_CASE("Two nodes of ours that call each other at once have one connection, t
       throw;
     }
     end();
+    figures.ran(rounds);
+    figures.violated(std::abs(seen_by_first.ups() - rounds) + std::abs(seen_by_second.ups() - rounds));
     expect(seen_by_first.alternate() && seen_by_second.alternate(), "nodeup and nodedown do not alternate");
   });
 }
 
 TEST_CASE("Our node and Erlang's that call each other at once have one connection", "[R08]") {
   for_every_release("300 crossing calls with Erlang: one connection each time", [](const release& otp) {
+    scenario figures{"R08", "crossing connects of Erlang's and ours"};
     constexpr int rounds = 150;
     const auto port = free_port();
     // The one whose name is greater wins: once it is ours, once theirs.
@@ -132,6 +136,7 @@ TEST_CASE("Our node and Erlang's that call each other at once have one connectio
           return seen.downs() == round && peer.run("{connected, " + ours.quoted_name() + "}") == "false";
         });
       }
+      figures.ran(rounds);
       expect(seen.alternate(), "nodeup and nodedown do not alternate");
     }
   });

@@ -28,8 +28,18 @@ std::unique_ptr<program> start_mapper(std::uint16_t port) {
   return mapper;
 }
 
+/// How long it has taken until names were back.
+double seconds_since(steady::time_point then) { return std::chrono::duration<double>(steady::now() - then).count(); }
+ergo::test::figure ours_back(steady::time_point since) {
+  return {.name = "ours back in", .value = seconds_since(since), .unit = "s", .at_most = 2};
+}
+ergo::test::figure theirs_back(steady::time_point since) {
+  return {.name = "Erlang's back in", .value = seconds_since(since), .unit = "s"};
+}
+
 TEST_CASE("Nodes register again when their port mapper was killed and started again", "[R34]") {
   for_every_release("epmd killed -9 and restarted: names come back", [](const release& otp) {
+    scenario figures{"R34", "epmd killed and restarted under one node of ours and OTP " + otp.number};
     const auto port = free_port();
     auto mapper = start_mapper(port);
     auto options = options_for(fresh_name("cpp"), port);
@@ -43,10 +53,13 @@ TEST_CASE("Nodes register again when their port mapper was killed and started ag
     mapper = start_mapper(port);
     const auto began = steady::now();
     eventually("our name is back", [&] { return lists(port, ours.name()); }, 2s);
+    figures.ran();
+    figures.measured(ours_back(began));
     // OTP 23 does not come back by itself.
     if (std::stoi(otp.number) >= 24)
       eventually(
           "their name is back", [&] { return lists(port, peer.name()); }, 5s - (steady::now() - began) / 1ms * 1ms);
+    if (std::stoi(otp.number) >= 24) figures.measured(theirs_back(began));
     ours->disconnect(peer.name());
     eventually("they saw it", [&] { return peer.run("{connected, " + ours.quoted_name() + "}") == "false"; });
     expect_same(peer.run("{ping, " + ours.quoted_name() + "}"), "pong");
@@ -55,6 +68,7 @@ TEST_CASE("Nodes register again when their port mapper was killed and started ag
 
 TEST_CASE("A node of ours takes the port mapper over from one that died", "[R35]") {
   for_every_release("the node that embeds epmd is killed: another takes over", [](const release& otp) {
+    scenario figures{"R35", "the node that embeds epmd is killed, two of ours and OTP " + otp.number + " are left"};
     const auto port = free_port();
     demo_node first{fresh_name("demo"), port};
     our_node second{options_for(fresh_name("second"), port)};
@@ -67,9 +81,12 @@ TEST_CASE("A node of ours takes the port mapper over from one that died", "[R35]
     const auto began = steady::now();
     eventually(
         "the names of ours are back", [&] { return lists(port, second.name()) && lists(port, third.name()); }, 2s);
+    figures.ran();
+    figures.measured(ours_back(began));
     if (std::stoi(otp.number) >= 24)
       eventually(
           "their name is back", [&] { return lists(port, peer.name()); }, 5s - (steady::now() - began) / 1ms * 1ms);
+    if (std::stoi(otp.number) >= 24) figures.measured(theirs_back(began));
     expect(!lists(port, first.name()), "the dead one is listed");
     expect_same(peer.run("{ping, " + third.quoted_name() + "}"), "pong");
     expect(third->connect(second.name()).has_value(), "ours find each other");
@@ -105,6 +122,7 @@ class crowd {
 
 TEST_CASE("Fifty nodes are all found again within two seconds of a new port mapper", "[R34][installed]") {
   for_installed("epmd killed and restarted under 50 nodes and erl", [](const release& otp) {
+    scenario figures{"R34", "epmd killed and restarted under 50 nodes of ours and OTP " + otp.number};
     const auto port = free_port();
     auto mapper = start_mapper(port);
     const crowd many{50, port, ergo::epmd_mode::client_only};
@@ -113,22 +131,31 @@ TEST_CASE("Fifty nodes are all found again within two seconds of a new port mapp
     for (int round = 0; round < 3; ++round) {
       mapper->kill_now();
       mapper = start_mapper(port);
+      const auto began = steady::now();
       eventually("all of ours are back", [&] { return many.all_listed(port); }, 2s);
+      figures.ran();
+      figures.measured(ours_back(began));
       eventually("theirs is back", [&] { return lists(port, peer.name()); }, 5s);
+      figures.measured(theirs_back(began));
     }
   });
 }
 
 TEST_CASE("Fifty nodes are all found again when the one that embeds the port mapper dies", "[R35][installed]") {
   for_installed("the embedded epmd killed under 50 nodes and erl", [](const release& otp) {
+    scenario figures{"R35", "the node that embeds epmd is killed, 50 of ours and OTP " + otp.number + " are left"};
     const auto port = free_port();
     auto first = std::make_unique<demo_node>(fresh_name("demo"), port);
     const crowd many{50, port, ergo::epmd_mode::embedded};
     erlang_peer peer{peer_at(otp, port)};
     expect(many.all_listed(port) && lists(port, peer.name()), "not all are registered");
     first->process().kill_now();
+    const auto began = steady::now();
     eventually("all of ours are back", [&] { return many.all_listed(port); }, 2s);
+    figures.ran();
+    figures.measured(ours_back(began));
     eventually("theirs is back", [&] { return lists(port, peer.name()); }, 5s);
+    figures.measured(theirs_back(began));
     expect(!lists(port, first->name()), "the dead one is listed");
   });
 }

@@ -180,7 +180,7 @@ struct ticking {
 };
 
 /// An idle peer is borne, and is down within a quarter of the tick time around it when it stands still.
-void peer_stands_still(ticking& on) {
+void peer_stands_still(ticking& on, scenario& figures) {
   auto& in = on.in;
   in.connect(true);
   eventually("they tick", [&] { return on.ticks() >= 4; });
@@ -194,6 +194,11 @@ void peer_stands_still(ticking& on) {
   const auto took = steady::now() - silent;
   in.peer().signal(SIGCONT);
   constexpr auto slack = 200ms;  // for the scheduling of this computer
+  figures.ran();
+  figures.measured({.name = "ours off T by",
+                    .value = std::abs(std::chrono::duration<double, std::milli>(took - on.time).count()),
+                    .unit = "ms",
+                    .at_most = std::chrono::duration<double, std::milli>(on.time / 4 + slack).count()});
   expect(took > on.time * 3 / 4 - slack && took < on.time * 5 / 4 + slack,
          "it took " + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms");
   expect(in.ours().reported("silent"), "the reason: " + in.ours().reports());
@@ -201,15 +206,19 @@ void peer_stands_still(ticking& on) {
 }
 
 /// Ours stands still: Erlang says that it is down, and has it back afterwards.
-void ours_stands_still(ticking& on) {
+void ours_stands_still(ticking& on, scenario& figures) {
   auto& in = on.in;
   demo_node demo{fresh_name("demo"), in.port(), {"--tick-time", std::to_string(on.time / 1s)}};
   const auto node = atom_text(demo.name());
   expect_same(in.erl(watch_of(node)), "watched");
+  const auto silent = steady::now();
   demo.process().signal(SIGSTOP);
   const auto patience = 2 * on.time + 4s;
   expect_same(in.erl("{watched_plain, " + std::to_string(patience / 1ms) + "}"), "{noconnection,nodedown}");
+  const std::chrono::duration<double> took = steady::now() - silent;
   demo.process().signal(SIGCONT);
+  figures.ran();
+  figures.measured({.name = "Erlang's took", .value = took.count(), .unit = "s"});
   expect_same(in.erl("{ping, " + node + "}"), "pong");
 }
 
@@ -221,9 +230,10 @@ TEST_CASE("A peer that stands still is down within its tick time, whatever that 
     for_every_release(
         "SIGSTOP: nodedown within T±T/4, idleness is borne; T = " + std::to_string(time / 1s) + " s (R06)",
         [time](const release& otp) {
+          scenario figures{"R06", carried("SIGSTOP: down at T ± T/4, T = " + std::to_string(time / 1s) + " s")};
           ticking on{otp, time};
-          peer_stands_still(on);
-          ours_stands_still(on);
+          peer_stands_still(on, figures);
+          ours_stands_still(on, figures);
         });
   }
 }

@@ -51,6 +51,7 @@ void whole_or_not(const std::string& taken, std::uint64_t cut) {
 
 TEST_CASE("A large message from Erlang that is reset at any byte arrives whole or not at all", "[R03]") {
   for_every_release("reset at bytes of a three-fragment message, Erlang to ours (R03)", [](const release& otp) {
+    scenario figures{"R03", "150 KB message, Erlang to ours, reset at sampled bytes"};
     they_dial on{otp};
     ergo::spawn_options named;
     named.name = "collector"_atom;
@@ -68,6 +69,7 @@ TEST_CASE("A large message from Erlang that is reset at any byte arrives whole o
       on.peer.run(send);
       eventually("it is cut", [&] { return on.proxy.connections() > before && on.proxy.open() == 0 && on.apart(); });
       whole_or_not(ergo::etf::to_text(taken()), cut);
+      figures.ran();
     }
     on.proxy.cut_never();
     on.peer.run(send);
@@ -85,6 +87,7 @@ ergo::task<> send_large(ergo::process& self, ergo::destination to) {
 
 TEST_CASE("A large message to Erlang that is reset at any byte arrives whole or not at all", "[R03]") {
   for_every_release("reset at bytes of a three-fragment message, ours to Erlang (R03)", [](const release& otp) {
+    scenario figures{"R03", "150 KB message, ours to Erlang, reset at sampled bytes"};
     const auto port = free_port();
     const auto behind = free_port();
     fault_proxy proxy{endpoint{other_address, port}, endpoint{other_address, behind}};
@@ -110,6 +113,7 @@ TEST_CASE("A large message to Erlang that is reset at any byte arrives whole or 
       ours->send(*sender, "now"_atom);
       eventually("it is cut", [&] { return proxy.connections() > before && proxy.open() == 0 && apart(); });
       whole_or_not(taken(), cut);
+      figures.ran();
     }
     proxy.cut_never();
     ours->send(*sender, "now"_atom);

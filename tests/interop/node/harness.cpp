@@ -57,6 +57,8 @@ bool over_tls() {
   return carrier != nullptr && std::string_view{carrier} == "tls";
 }
 
+std::string carried(const std::string& what) { return what + (over_tls() ? ", TLS" : ""); }
+
 ergo::node_options options_for(const std::string& name, std::uint16_t epmd_port) {
   ergo::node_options options;
   options.name = name + "@localhost";

@@ -8,6 +8,7 @@
 #include <ergo/etf/text.hpp>
 #include <ergo/node.hpp>
 #include <ergo/otp/outside.hpp>
+#include <ergo_test/figures.hpp>
 
 #include <chrono>
 #include <functional>
@@ -25,6 +26,7 @@ namespace ergo_interop {
 
 using namespace ergo::literals;
 using namespace std::chrono_literals;
+using ergo::test::scenario;
 
 /// Ends a scenario as failed unless `holds`.
 void expect(bool holds, std::string_view what, std::source_location where = std::source_location::current());
@@ -47,6 +49,9 @@ void eventually(std::string_view what, const std::function<bool()>& condition, s
 
 /// Whether all nodes of this run encrypt: ERGO_INTEROP_CARRIER=tls.
 [[nodiscard]] bool over_tls();
+
+/// A scenario of the table of figures, whose row says how the nodes are connected.
+[[nodiscard]] std::string carried(const std::string& what);
 
 /// Options of a node of ours in these tests: `name` on localhost, cookie `interop`, a port mapper at `epmd_port`.
 [[nodiscard]] ergo::node_options options_for(const std::string& name, std::uint16_t epmd_port);

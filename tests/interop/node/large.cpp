@@ -44,8 +44,13 @@ class peak {
 };
 
 /// Ends the scenario unless what was between `since` and now took less than twice the size of the large message.
-void cheap(const peak& since, std::string_view what) {
+void cheap(const peak& since, std::string_view what, scenario& figures) {
   const auto growth = since.growth();
+  figures.ran();
+  figures.measured({.name = std::string{what} + ": memory per byte",
+                    .value = static_cast<double>(growth) / static_cast<double>(large()),
+                    .unit = "",
+                    .at_most = 2});
   expect(growth >= large() * 9 / 10, std::string{what} + ": it was never in memory, " + std::to_string(growth));
   expect(growth < 2 * large(), std::string{what} + " took " + std::to_string(growth) + " bytes");
   eventually("the memory goes back", [&] { return since.over(); });
@@ -87,14 +92,16 @@ class beside {
   beside& operator=(const beside&) = delete;
   ~beside() { all_->over = true; }
 
-  void check(std::string_view what) {
+  void check(std::string_view what, scenario& figures) {
     const auto meanwhile = all_->answered - before_;
     all_->over = true;
     const auto most = calls_.get();
     expect(most.as_integer().has_value(), std::string{what} + ": a small call: " + ergo::etf::to_text(most));
     // It takes a tenth of a second to copy so much.
     expect(meanwhile >= 20, std::string{what} + ": only " + std::to_string(meanwhile) + " small calls meanwhile");
-    UNSCOPED_INFO(what << ": " << meanwhile << " small calls, 99 of 100 within " << ergo::etf::to_text(most) << " us");
+    figures.measured({.name = std::string{what} + ": small calls p99",
+                      .value = static_cast<double>(*most.as_integer()) / 1000,
+                      .unit = "ms"});
   }
 
  private:
@@ -123,16 +130,16 @@ ergo::task<> receive_it(ergo::process& self, std::shared_ptr<std::promise<bool>>
                   payload.elements()[1].bytes().find_first_not_of('x') == std::string_view::npos);
 }
 
-void goes_out(world& in, const ergo::pid& sink) {
+void goes_out(world& in, const ergo::pid& sink, scenario& figures) {
   const peak since;
   beside small{in};
   running sending{in.node(), &send_it, ergo::destination{sink}};
   expect_term(sending.get(300s), "{1," + std::to_string(large()) + "}");
-  small.check("out");
-  cheap(since, "out");
+  small.check("out", figures);
+  cheap(since, "out", figures);
 }
 
-void comes_in(world& in) {
+void comes_in(world& in, scenario& figures) {
   const auto told = std::make_shared<std::promise<bool>>();
   ergo::spawn_options named;
   named.name = "large_sink"_atom;
@@ -143,34 +150,37 @@ void comes_in(world& in) {
   in.erl("{apply, flood_side, send_large, [" + in.at("large_sink") + ", " + std::to_string(large()) + "]}");
   expect(came.wait_for(300s) == std::future_status::ready, "it does not come");
   expect(came.get(), "it came as something else");
-  small.check("in");
-  cheap(since, "in");
+  small.check("in", figures);
+  cheap(since, "in", figures);
 }
 
-void comes_back(world& in) {
+void comes_back(world& in, scenario& figures) {
   const peak since;
   beside small{in};
   expect_same(in.erl("{apply, packets_side, sizes, [" + in.at("echo") + ", [" + std::to_string(large()) + "]]}"), "[]");
-  small.check("in and out");
-  cheap(since, "in and out");
+  small.check("in and out", figures);
+  cheap(since, "in and out", figures);
 }
 
 TEST_CASE("A binary of 200 MB goes out and comes in for less than twice its size, beside one small call per ms",
           "[R20]") {
   const auto size = std::to_string(large() / 1'000'000) + " MB";
-  for_every_release(size + " out, in, and back: less than twice in memory, beside small calls", [](const release& otp) {
-    ergo::node_options options;
-    options.limits.message = options.limits.open_bytes = 2 * large();
-    world in{otp, std::move(options)};
-    in.connect(true);
-    in.peer().load(ERGO_SOURCE_DIR "/tests/interop/node/flood_side.erl");
-    in.peer().load(ERGO_SOURCE_DIR "/tests/interop/node/packets_side.erl");
-    const auto sink = in.remote("{apply, flood_side, sink, []}").as_pid();
-    expect(sink.has_value(), "no sink");
-    goes_out(in, *sink);
-    comes_in(in);
-    comes_back(in);
-  });
+  for_every_release(
+      size + " out, in, and back: less than twice in memory, beside small calls", [&](const release& otp) {
+        scenario figures{"R20", carried(size + " to Erlang, from it, and back, beside one small call per ms")};
+        figures.may_keep(std::int64_t{64} << 20);  // large blocks are kept for a second to be used again
+        ergo::node_options options;
+        options.limits.message = options.limits.open_bytes = 2 * large();
+        world in{otp, std::move(options)};
+        in.connect(true);
+        in.peer().load(ERGO_SOURCE_DIR "/tests/interop/node/flood_side.erl");
+        in.peer().load(ERGO_SOURCE_DIR "/tests/interop/node/packets_side.erl");
+        const auto sink = in.remote("{apply, flood_side, sink, []}").as_pid();
+        expect(sink.has_value(), "no sink");
+        goes_out(in, *sink, figures);
+        comes_in(in, figures);
+        comes_back(in, figures);
+      });
 }
 
 }  // namespace

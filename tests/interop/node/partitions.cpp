@@ -235,6 +235,7 @@ class scattered {
 TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and all meet again without a restart",
           "[R41]") {
   for_every_release("partial partitions: two of Erlang, a hidden and a visible one of ours", [](const release& otp) {
+    scenario figures{"R41", "partial partitions of two of Erlang's, a hidden and a visible one of ours"};
     scattered on{otp};
     constexpr auto centre = scattered::centre;
     constexpr auto erlang = scattered::erlang;
@@ -255,6 +256,7 @@ TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and 
       on.expect_group(visible, {centre, visible});
       on.cables().heal();
       on.meet();
+      figures.ran();
     }
     if (otp.installed()) {
       on.lose_a_twentieth();
@@ -264,6 +266,7 @@ TEST_CASE("R41: who is cut from some nodes keeps the others, groups follow, and 
       on.expect_group(visible, {visible});
       on.cables().heal();
       on.meet();
+      figures.ran();
     }
     for (const auto computer : everybody) on.expect_group(computer, everybody);
     on.expect_no_crash();
@@ -305,6 +308,7 @@ table part_and_heal(scattered& on, const release& otp, const std::string& how, c
 TEST_CASE("R41: names follow who is cut, nobody is in two partitions, and after the heal all have the same names",
           "[R41]") {
   for_every_release("global: partial partition, prevented from overlapping", [](const release& otp) {
+    scenario figures{"R41", "partitions with global: the same names after each heal"};
     scattered on{otp, naming::cluster};
     constexpr auto centre = scattered::centre;
     constexpr auto erlang = scattered::erlang;
@@ -327,6 +331,7 @@ TEST_CASE("R41: names follow who is cut, nobody is in two partitions, and after 
     for (const auto& how : ways) {
       names = part_and_heal(on, otp, how, names);
       all_see("after the heal of " + how, names);
+      figures.ran();
     }
     on.expect_no_crash();
   });

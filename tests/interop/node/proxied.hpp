@@ -1,4 +1,4 @@
-// An Erlang node and ours that reach each other through a proxy that fails.
+// An Erlang node and ours that reach each other through a proxy that fails: without a port mapper, or with one.
 #pragma once
 
 #include "harness.hpp"
@@ -6,6 +6,8 @@
 #include <ergo_test/fault_proxy.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +69,71 @@ struct they_dial {
   std::uint16_t behind;
   fault_proxy proxy;
   our_node ours;
+  erlang_peer peer;
+};
+
+/// Connections of a node that have come up.
+class sessions {
+ public:
+  explicit sessions(ergo::node& of)
+      : watch_{of.subscribe([this](const ergo::node_event& news) {
+          if (news.what == ergo::node_event::kind::up) ++count_;
+        })} {}
+  [[nodiscard]] int count() const { return count_; }
+
+ private:
+  std::atomic<int> count_{0};
+  ergo::subscription watch_;
+};
+
+/// An Erlang node and ours. Erlang reaches ours at the port that the port mapper says, and ours reaches Erlang by a
+/// route: that of a proxy, whoever is called.
+struct proxied {
+  enum class dials : std::uint8_t { erlang, ours };
+
+  proxied(const release& otp, dials caller, ergo::trace_sink trace = {})
+      : outside{free_port()},
+        behind{free_port()},
+        proxy{endpoint{.port = outside}, endpoint{.port = behind}},
+        epmd{free_port()},
+        theirs{peer_at(otp, epmd)},
+        ours{options(caller, std::move(trace)), runtime_for(otp)},
+        peer{with_port(caller)} {}
+  /// `trace` is given what the node says to others.
+  [[nodiscard]] ergo::node_options options(dials caller, ergo::trace_sink trace) const {
+    auto made = options_for(fresh_name("cpp"), epmd);
+    if (trace) made.trace = ergo::trace_category::dist;
+    made.on_trace = std::move(trace);
+    if (caller == dials::erlang) {
+      made.listen_port_min = behind;
+      made.advertised_port = outside;
+    } else {
+      made.routes.push_back({theirs.name, {"127.0.0.1", outside}});
+    }
+    return made;
+  }
+  /// Pids that it can read.
+  [[nodiscard]] static ergo::runtime_options runtime_for(const release& otp) {
+    ergo::runtime_options made;
+    if (otp.number == "23") made.compatibility = ergo::compatibility::otp23;
+    return made;
+  }
+  [[nodiscard]] peer_options with_port(dials caller) const {
+    auto made = theirs;
+    if (caller == dials::erlang) return made;
+    const auto port = std::to_string(behind);
+    const std::vector<std::string> there{"-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port};
+    made.more.insert(made.more.end(), there.begin(), there.end());
+    return made;
+  }
+
+  std::uint16_t outside;
+  std::uint16_t behind;
+  fault_proxy proxy;
+  std::uint16_t epmd;
+  peer_options theirs;
+  our_node ours;
+  sessions up{*ours};
   erlang_peer peer;
 };
 

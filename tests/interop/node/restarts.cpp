@@ -39,26 +39,32 @@ void one_life(std::uint16_t port) {
   }
 }
 
-void a_thousand_lives(std::uint16_t port) {
+void a_thousand_lives(std::uint16_t port, scenario& figures) {
   constexpr int lives = 1000;
   for (int round = 0; round < 50; ++round) one_life(port);  // pools and tables have their size now
   const auto threads = running_threads();
   const auto descriptors = open_descriptors();
   const auto memory = resident_bytes();
   for (int round = 0; round < lives - 50; ++round) one_life(port);
+  figures.ran(lives);
   expect(open_descriptors() == descriptors, "descriptors were left open");
   eventually("the threads are gone", [&] { return running_threads() <= threads; });
   const auto grown = (std::max(memory, resident_bytes()) - memory) / 1024;
+  figures.measured({.name = "memory more", .value = static_cast<double>(grown), .unit = "KiB", .at_most = 4096});
   expect(grown < 4096, "memory grew by " + std::to_string(grown) + " KiB");
 }
 
 TEST_CASE("Three nodes start, meet and stop a thousand times and leave nothing behind", "[R56][installed]") {
-  among_ourselves("1,000 lives of a runtime with three nodes, epmd embedded", [] { a_thousand_lives(free_port()); });
+  among_ourselves("1,000 lives of a runtime with three nodes, epmd embedded", [] {
+    scenario figures{"R56", "lives of a runtime with three nodes, epmd embedded"};
+    a_thousand_lives(free_port(), figures);
+  });
   among_ourselves("1,000 lives of a runtime with three nodes, epmd outside", [] {
+    scenario figures{"R56", "lives of a runtime with three nodes, epmd outside"};
     const auto port = free_port();
     const program mapper{{program_from("ERGO_PROGRAM_EPMD"), "-port", std::to_string(port)}};
     eventually("the port mapper answers", [&] { return names_at(port).has_value(); });
-    a_thousand_lives(port);
+    a_thousand_lives(port, figures);
     eventually("no name is left", [&] { return names_at(port) && names_at(port)->empty(); });
   });
 }

@@ -1,7 +1,7 @@
 // Streams of small and large messages between an Erlang node and ours: R01, and R02 with a connection that is reset.
 #include "harness.hpp"
+#include "proxied.hpp"
 
-#include <ergo_test/fault_proxy.hpp>
 #include <ergo_test/mixed_traffic.hpp>
 #include <ergo_test/rounds.hpp>
 
@@ -18,9 +18,6 @@
 namespace ergo_interop {
 namespace {
 
-using ergo::test::ending;
-using ergo::test::endpoint;
-using ergo::test::fault_proxy;
 using ergo::test::mixed_name;
 using ergo::test::mixed_pairs;
 using ergo::test::mixed_tally;
@@ -60,9 +57,11 @@ std::string side(erlang_peer& peer, const std::string& function, const std::stri
 
 void load_side(erlang_peer& peer) { peer.load(ERGO_SOURCE_DIR "/tests/interop/node/streams_side.erl"); }
 
-void all_came_here(const shared_tally& tally, std::int64_t count) {
+void all_came_here(const shared_tally& tally, std::int64_t count, scenario& figures) {
   const bool ended = tally->finished.get_future().wait_for(patience_of_all()) == std::future_status::ready;
   expect(ended, "only " + std::to_string(tally->received) + " came here in time");
+  figures.ran(tally->received);
+  figures.violated(tally->disordered + tally->damaged + tally->missing);
   expect(tally->disordered == 0, "out of order, or twice, here");
   expect(tally->damaged == 0, "not what was sent, here");
   expect(tally->missing == 0, "lost here");
@@ -92,10 +91,12 @@ counted count_there(erlang_peer& peer) {
   return sum;
 }
 
-void all_came_there(erlang_peer& peer, std::int64_t count) {
+void all_came_there(erlang_peer& peer, std::int64_t count, scenario& figures) {
   counted seen;
   const auto ended = [&] { return (seen = count_there(peer)).ended == mixed_pairs; };
   eventually("all pairs have come to their end there", ended, patience_of_all());
+  figures.ran(seen.received);
+  figures.violated(seen.disordered + seen.damaged + seen.gaps);
   expect(seen.disordered == 0, "out of order, or twice, there");
   expect(seen.damaged == 0, "not what was sent, there");
   expect(seen.gaps == 0, "lost there");
@@ -110,29 +111,32 @@ std::string of_all(const std::string& direction) {
 
 TEST_CASE("Of four pairs from Erlang to ours nothing is lost, comes twice or out of order", "[R01]") {
   for_every_release(of_all("Erlang to C++"), [](const release& otp) {
+    scenario figures{"R01", carried("messages of 4 pairs, Erlang to C++")};
     world in{otp};
     in.connect(true);
     load_side(in.peer());
     const auto tally = std::make_shared<mixed_tally>();
     check_here(in.node(), tally);
     side(in.peer(), "send_all", in.cpp() + ", " + std::to_string(messages()));
-    all_came_here(tally, messages());
+    all_came_here(tally, messages(), figures);
   });
 }
 
 TEST_CASE("Of four pairs from ours to Erlang nothing is lost, comes twice or out of order", "[R01]") {
   for_every_release(of_all("C++ to Erlang"), [](const release& otp) {
+    scenario figures{"R01", carried("messages of 4 pairs, C++ to Erlang")};
     world in{otp};
     in.connect(false);
     load_side(in.peer());
     side(in.peer(), "check_all", "");
     send_from_here(in.node(), in.peer_atom(), messages(), 0ms, std::make_shared<mixed_tally>());
-    all_came_there(in.peer(), messages());
+    all_came_there(in.peer(), messages(), figures);
   });
 }
 
 TEST_CASE("Of four pairs in each direction at once nothing is lost, comes twice or out of order", "[R01]") {
   for_every_release(of_all("both ways at once"), [](const release& otp) {
+    scenario figures{"R01", carried("messages of 4 pairs, Erlang and C++ both ways at once")};
     world in{otp};
     in.connect(true);
     load_side(in.peer());
@@ -141,73 +145,15 @@ TEST_CASE("Of four pairs in each direction at once nothing is lost, comes twice 
     side(in.peer(), "check_all", "");
     send_from_here(in.node(), in.peer_atom(), messages(), 0ms, std::make_shared<mixed_tally>());
     side(in.peer(), "send_all", in.cpp() + ", " + std::to_string(messages()));
-    all_came_here(back, messages());
-    all_came_there(in.peer(), messages());
+    all_came_here(back, messages(), figures);
+    all_came_there(in.peer(), messages(), figures);
   });
 }
 
 // ----- R02 ----------------------------------------------------------------------------------------------------------
 
-/// Connections of a node that have come up.
-class sessions {
- public:
-  explicit sessions(ergo::node& of)
-      : watch_{of.subscribe([this](const ergo::node_event& news) {
-          if (news.what == ergo::node_event::kind::up) ++count_;
-        })} {}
-  [[nodiscard]] int count() const { return count_; }
-
- private:
-  std::atomic<int> count_{0};
-  ergo::subscription watch_;
-};
-
-/// An Erlang node and ours. Erlang reaches ours at the port that the port mapper says, and ours reaches Erlang by a
-/// route: that of a proxy, whoever is called.
-struct proxied {
-  enum class dials : std::uint8_t { erlang, ours };
-
-  proxied(const release& otp, dials caller)
-      : outside{free_port()},
-        behind{free_port()},
-        proxy{endpoint{.port = outside}, endpoint{.port = behind}},
-        epmd{free_port()},
-        theirs{peer_at(otp, epmd)},
-        ours{options(caller)},
-        peer{with_port(caller)} {
-    load_side(peer);
-  }
-  [[nodiscard]] ergo::node_options options(dials caller) const {
-    auto made = options_for(fresh_name("cpp"), epmd);
-    if (caller == dials::erlang) {
-      made.listen_port_min = behind;
-      made.advertised_port = outside;
-    } else {
-      made.routes.push_back({theirs.name, {"127.0.0.1", outside}});
-    }
-    return made;
-  }
-  [[nodiscard]] peer_options with_port(dials caller) const {
-    auto made = theirs;
-    if (caller == dials::erlang) return made;
-    const auto port = std::to_string(behind);
-    const std::vector<std::string> there{"-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port};
-    made.more.insert(made.more.end(), there.begin(), there.end());
-    return made;
-  }
-
-  std::uint16_t outside;
-  std::uint16_t behind;
-  fault_proxy proxy;
-  std::uint16_t epmd;
-  peer_options theirs;
-  our_node ours;
-  sessions up{*ours};
-  erlang_peer peer;
-};
-
-/// Resets the connection 40 times, each time when the stream, of which `come` tells how far it is, has gone on over a
-/// new one for a while. Returns how many there were.
+/// Resets the connection again and again, each time when the stream, of which `come` tells how far it is, has gone on
+/// over a new one for a while. Returns how many there were.
 int reset_again_and_again(proxied& on, const std::function<std::int64_t()>& come) {
   const auto goes_on = [&](int session, std::int64_t more) {
     eventually("there is a new connection", [&] { return on.up.count() > session; }, 30s);
@@ -243,7 +189,9 @@ class nudge {
 TEST_CASE("Four pairs from Erlang that are reset again and again are in order, with losses where a nodedown tells",
           "[R02]") {
   for_every_release("4 pairs with 40 resets, Erlang to C++ (R02)", [](const release& otp) {
+    scenario figures{"R02", carried("resets under 4 pairs, Erlang to C++")};
     proxied on{otp, proxied::dials::erlang};
+    load_side(on.peer);
     const auto tally = std::make_shared<mixed_tally>();
     const auto checkers = check_here(*on.ours, tally);
     const auto watch = on.ours->subscribe([&](const ergo::node_event& news) {
@@ -257,6 +205,9 @@ TEST_CASE("Four pairs from Erlang that are reset again and again are in order, w
       return tally->received.load();
     });
     side(on.peer, "stop_all", "{var, s}");
+    figures.ran(resets);
+    figures.violated(tally->disordered + tally->damaged + tally->unexplained);
+    figures.measured({.name = "messages", .value = static_cast<double>(tally->received), .unit = ""});
     expect(tally->disordered == 0, "out of order, or twice");
     expect(tally->damaged == 0, "not what was sent");
     expect(tally->unexplained == 0, "lost without a nodedown");
@@ -266,7 +217,9 @@ TEST_CASE("Four pairs from Erlang that are reset again and again are in order, w
 TEST_CASE("Four pairs to Erlang that are reset again and again are in order, with one gap for each reset at most",
           "[R02]") {
   for_every_release("4 pairs with 40 resets, C++ to Erlang (R02)", [](const release& otp) {
+    scenario figures{"R02", carried("resets under 4 pairs, C++ to Erlang")};
     proxied on{otp, proxied::dials::ours};
+    load_side(on.peer);
     const auto tally = std::make_shared<mixed_tally>();
     side(on.peer, "check_all", "");
     const auto there = parsed(atom_text(on.peer.name())).as_atom().value();
@@ -274,6 +227,12 @@ TEST_CASE("Four pairs to Erlang that are reset again and again are in order, wit
     const auto connections = reset_again_and_again(on, [&] { return count_there(on.peer).received; });
     const auto seen = count_there(on.peer);
     tally->stop = true;
+    figures.ran(resets);
+    figures.violated(seen.disordered + seen.damaged);
+    figures.measured({.name = "gaps",
+                      .value = static_cast<double>(seen.gaps),
+                      .unit = "",
+                      .at_most = static_cast<double>(mixed_pairs * (connections - 1))});
     expect(seen.disordered == 0, "out of order, or twice");
     expect(seen.damaged == 0, "not what was sent");
     expect(seen.gaps <= mixed_pairs * (connections - 1), "lost within a session");

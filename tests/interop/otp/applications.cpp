@@ -193,8 +193,10 @@ TEST_CASE("Random scripts of orders leave the same traces in Erlang's applicatio
   const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
   for_every_release(std::to_string(count) + " random scripts of applications: the same trace in both",
                     [&](const release& otp) {
+                      ergo::test::scenario figures{"R18", "random scripts of orders, the same trace as in Erlang's"};
                       office on{otp};
                       for (auto seed = first; seed < first + count; ++seed) {
+                        figures.ran();
                         on.expect_same_trace(script_writer{seed, otp.number != "23"}.write(), std::to_string(seed));
                       }
                     });

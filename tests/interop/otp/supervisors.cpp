@@ -179,8 +179,10 @@ TEST_CASE("Random crash scripts leave the same traces in Erlang's supervisor and
   const auto count = ergo::test::from_environment("ERGO_SCRIPTS", 300);
   for_every_release(std::to_string(count) + " random scripts of all strategies: the same trace in both",
                     [&](const release& otp) {
+                      ergo::test::scenario figures{"R16", "random supervisor scripts, the same trace as in Erlang's"};
                       theatre on{otp};
                       for (auto seed = first; seed < first + count; ++seed) {
+                        figures.ran();
                         expect_same_trace(on, script_writer{seed, otp.number != "23"}.write(), std::to_string(seed));
                       }
                     });
