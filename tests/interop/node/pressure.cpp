@@ -11,6 +11,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <vector>
 
 namespace ergo_interop {
 namespace {
@@ -94,6 +95,21 @@ ergo::task<ergo::term> most_memory(ergo::process& self, std::chrono::seconds spa
   co_return ergo::term{most};
 }
 
+/// Calls to another peer, one each 5 ms, until all is over; returns how many microseconds 99 of 100 took at most.
+ergo::task<ergo::term> call_another(ergo::process& self, ergo::destination to, production* with) {
+  std::vector<std::int64_t> took;
+  const ergo::term request{"well"_atom};
+  while (!with->over) {
+    const auto began = steady::now();
+    const auto back = co_await ergo::otp::call<ergo::term>(self, to, request, 15s);
+    if (!back) co_return back.error().reason();
+    took.push_back((steady::now() - began) / 1us);
+    co_await self.sleep(5ms);
+  }
+  std::ranges::sort(took);
+  co_return ergo::term{took.at(took.size() - 1 - took.size() / 100)};
+}
+
 /// Returns when nobody has sent anything for half a second.
 void await_standstill(const production& all) {
   auto sent = all.sent.load();
@@ -107,8 +123,10 @@ void await_standstill(const production& all) {
   });
 }
 
-TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[R21][installed]") {
+TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s, and calls to another peer go on",
+          "[R21][installed]") {
   for_installed("10 callbacks and 10 coroutines write to a stopped peer", [](const release& otp) {
+    scenario figures{"R21", "messages of 20 producers to a peer that takes nothing for 30 s, beside another peer"};
     constexpr std::size_t bound = 48U << 20;
     world in{otp};
     in.connect(true);
@@ -124,7 +142,11 @@ TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[R21][ins
     }
     eventually("all produce", [&] { return all.sent > 2'000; });
 
+    erlang_peer neighbour{peer_at(otp, in.port())};
+    expect(in.node().connect(neighbour.name()).has_value(), "no second peer");
+    const auto beside = parsed(atom_text(neighbour.name())).as_atom().value();
     in.peer().signal(SIGSTOP);
+    running calls{in.node(), &call_another, ergo::destination{"erl_server"_atom, beside}, &all};
     await_standstill(all);
     const auto before = resident_bytes();
     const auto sent_before = all.sent.load();
@@ -134,6 +156,10 @@ TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[R21][ins
     std::size_t most = 0;
     for (int third = 0; third < 3; ++third)  // no process of a test may take half a minute
       most = std::max(most, static_cast<std::size_t>(*run_process(in.node(), most_memory, 10s).as_integer()));
+    figures.measured({.name = "memory more",
+                      .value = static_cast<double>(std::max(most, before) - before) / (1 << 20),
+                      .unit = "MiB",
+                      .at_most = bound >> 20});
     expect(most < before + bound, std::to_string((most - before) >> 20) + " MiB more than before");
     expect(all.sent - sent_before < 10'000, std::to_string(all.sent - sent_before) + " messages more were taken");
     expect(all.ended == 0, "a producer has ended");
@@ -142,6 +168,14 @@ TEST_CASE("Twenty producers bear a peer that takes nothing for 30 s", "[R21][ins
     const auto waited_until = all.sent.load();
     eventually("they go on", [&] { return all.sent > waited_until + 1'000; });
     all.over = true;
+    const auto slowest = calls.get();
+    expect(slowest.as_integer().has_value(), "a call to the other peer: " + ergo::etf::to_text(slowest));
+    figures.measured({.name = "calls to the other peer p99",
+                      .value = static_cast<double>(*slowest.as_integer()) / 1000,
+                      .unit = "ms",
+                      .at_most = 1000});
+    expect(*slowest.as_integer() < 1'000'000, "calls to the other peer took " + ergo::etf::to_text(slowest) + " us");
+    figures.ran(all.sent);
     eventually("all twenty end in order", [&] { return all.ended == 20; });
     expect_term(run_process(in.node(), totals, sink), "{totals," + std::to_string(all.sent) + ",20}");
   });
