@@ -3,8 +3,8 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
@@ -17,7 +17,8 @@ namespace asio = boost::asio;
 namespace handshake = dist::handshake;
 using clock = std::chrono::steady_clock;
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+// Without a frame of its own for each operation.
+constexpr auto use_tuple = asio::as_tuple(asio::deferred);
 
 handshake::event ended(const attempt& over) {
   if (over.timed_out) return handshake::timed_out{};
@@ -65,11 +66,17 @@ bool is_foreign(attempt& over, dist::bytes_view bytes) {
   return true;
 }
 
+handshake::event read_in(attempt& over, std::size_t count) {
+  const auto bytes = std::span{over.input}.first(count);
+  if (count == 0 || is_over(over) || is_foreign(over, bytes)) return ended(over);
+  return handshake::received{bytes};
+}
+
+// As `receive`, with one frame less: here peers fall silent.
 asio::awaitable<handshake::event> do_read(std::shared_ptr<attempt> over) {
-  const auto count = co_await receive(over, over->input);
-  const auto bytes = std::span{over->input}.first(count);
-  if (count == 0 || is_foreign(*over, bytes)) co_return ended(*over);
-  co_return handshake::event{handshake::received{bytes}};
+  const auto room = asio::buffer(over->input);
+  const auto done = co_await over->socket.async_read_some(room, use_tuple);
+  co_return read_in(*over, std::get<0>(done) ? 0 : std::get<1>(done));
 }
 
 // With TLS 1.3 a peer may refuse us after our part of the handshake: that is read here.
@@ -91,68 +98,88 @@ asio::awaitable<handshake::event> do_read_within(std::shared_ptr<attempt> over) 
   }
 }
 
+// What a handshake waits with for the answer to its question; known to its attempt as long as it is there.
+struct waiting_room {
+  explicit waiting_room(attempt& by) : over{by}, timer{by.socket.get_executor()} { over.asking = &timer; }
+  waiting_room(const waiting_room&) = delete;
+  waiting_room& operator=(const waiting_room&) = delete;
+  ~waiting_room() { over.asking = nullptr; }
+
+  attempt& over;
+  asio::steady_timer timer;
+};
+
 // The answer usually is there already.
 template <typename Answer>
 asio::awaitable<handshake::event> do_ask(std::shared_ptr<attempt> over, std::optional<Answer> attempt::* where) {
+  waiting_room here{*over};
   while (!((*over).*where) && !over->timed_out && !over->cancelled) {
-    over->answer.expires_at(clock::time_point::max());
-    co_await over->answer.async_wait(use_tuple);
+    here.timer.expires_at(clock::time_point::max());
+    co_await here.timer.async_wait(use_tuple);
   }
   if (!((*over).*where)) co_return ended(*over);
   handshake::event event{*std::exchange((*over).*where, std::nullopt)};
   co_return event;
 }
 
+asio::awaitable<handshake::event> perform(const std::shared_ptr<attempt>& over, const handshake::action& action,
+                                          handshake_host& host) {
+  if (const auto* const write = std::get_if<handshake::write>(&action)) return do_write(over, write->bytes);
+  if (std::holds_alternative<handshake::read>(action))
+    return over->tls == nullptr ? do_read(over) : do_read_within(over);
+  if (const auto* const question = std::get_if<handshake::ask>(&action)) {
+    host.ask(*over, *question);
+    return do_ask(over, &attempt::admitted);
+  }
+  if (std::holds_alternative<handshake::ask_alive>(action)) {
+    host.ask_alive(*over);
+  } else {
+    host.commit(*over);
+  }
+  return do_ask(over, &attempt::concluded);
+}
+
+// Gives the machine what came of its last action, and returns what to await for the next one; nothing when it has
+// ended. No coroutine: the frame that a silent peer holds has no room for actions.
 template <typename Machine>
-asio::awaitable<handshake_end> carry_machine(std::shared_ptr<attempt> over, Machine machine, handshake_host& host) {
+asio::awaitable<handshake::event> proceed(const std::shared_ptr<attempt>& over, Machine& machine,
+                                          const handshake::event& last, handshake_host& host) {
+  const auto before = machine.step();
+  handshake::action action = machine.resume(last);
+  if (machine.step() != before) {
+    over->new_step();
+    // Steps that we take by ourselves, the first one above all, are no sign of life of the peer.
+    if (std::holds_alternative<handshake::received>(last)) host.progressed(*over);
+  }
+  if (auto* const done = std::get_if<handshake::done>(&action)) {
+    over->end = std::make_unique<handshake_end>(std::move(done->result));
+  } else if (auto* const failed = std::get_if<handshake::failed>(&action)) {
+    over->end = std::make_unique<handshake_end>(std::move(failed->failure));
+  } else {
+    return perform(over, action, host);
+  }
+  return {};
+}
+
+template <typename Machine>
+asio::awaitable<void> carry_machine(std::shared_ptr<attempt> over, Machine machine, handshake_host& host) {
   co_await asio::this_coro::throw_if_cancelled(false);
   handshake::event event{handshake::started{}};
-  auto step = machine.step();
   for (;;) {
-    // Steps that we take by ourselves, the first one above all, are no sign of life of the peer.
-    const bool heard = std::holds_alternative<handshake::received>(event);
-    handshake::action action = machine.resume(event);
-    if (machine.step() != step) {
-      step = machine.step();
-      over->new_step();
-      if (heard) host.progressed(*over);
-    }
-    if (auto* const write = std::get_if<handshake::write>(&action)) {
-      event = co_await do_write(over, write->bytes);
-    } else if (std::holds_alternative<handshake::read>(action)) {
-      if (over->tls == nullptr) {
-        event = co_await do_read(over);
-      } else {
-        event = co_await do_read_within(over);
-      }
-    } else if (auto* const question = std::get_if<handshake::ask>(&action)) {
-      host.ask(*over, *question);
-      event = co_await do_ask(over, &attempt::admitted);
-    } else if (std::holds_alternative<handshake::ask_alive>(action)) {
-      host.ask_alive(*over);
-      event = co_await do_ask(over, &attempt::concluded);
-    } else if (std::holds_alternative<handshake::commit>(action)) {
-      host.commit(*over);
-      event = co_await do_ask(over, &attempt::concluded);
-    } else if (auto* const done = std::get_if<handshake::done>(&action)) {
-      handshake_end end{std::move(done->result)};
-      co_return end;
-    } else {
-      handshake_end end{std::move(std::get<handshake::failed>(action).failure)};
-      co_return end;
-    }
+    auto next = proceed(over, machine, event, host);
+    if (over->end != nullptr) co_return;
+    event = co_await std::move(next);
   }
 }
 
 }  // namespace
 
 attempt::attempt(asio::io_context& on, dist::attempt_id number, const node_limits& given)
-    : id{number},
-      limits{given},
-      socket{on},
-      deadline{on},
-      answer{on},
-      last_moment{clock::now() + given.handshake_total} {}
+    : id{number}, limits{given}, socket{on}, deadline{on}, last_moment{clock::now() + given.handshake_total} {}
+
+void attempt::answered() {
+  if (asking != nullptr) asking->cancel();
+}
 
 void attempt::cancel(dist::peer_errc reason) {
   if (!cancelled) cancelled = reason;
@@ -172,7 +199,7 @@ void attempt::new_step() {
 void attempt::wake_everything() {
   boost::system::error_code ignored;
   if (socket.is_open()) socket.cancel(ignored);
-  answer.cancel();
+  answered();
   stop.emit(asio::cancellation_type::terminal);
 }
 
@@ -200,10 +227,10 @@ asio::awaitable<bool> secure(std::shared_ptr<attempt> over) {
   co_return believed;
 }
 
-asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host) {
+asio::awaitable<void> carry(std::shared_ptr<attempt> over, dist::connector machine, handshake_host& host) {
   return carry_machine(std::move(over), std::move(machine), host);
 }
-asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::acceptor machine, handshake_host& host) {
+asio::awaitable<void> carry(std::shared_ptr<attempt> over, dist::acceptor machine, handshake_host& host) {
   return carry_machine(std::move(over), std::move(machine), host);
 }
 

@@ -43,14 +43,24 @@ class handshake_host {
   virtual void progressed(attempt& by) = 0;
 };
 
-/// The state of one attempt; all on one reactor.
+/// How a handshake ended.
+using handshake_end = std::variant<dist::handshake_result, dist::handshake_failure>;
+
+/// The state of one attempt; all on one reactor. Callers that fall silent may be many: what only those need who go on
+/// is not in it until then.
 struct attempt : std::enable_shared_from_this<attempt> {
   attempt(boost::asio::io_context& on, dist::attempt_id number, const node_limits& given);
 
   /// Ends what it waits for, with this reason.
   void cancel(dist::peer_errc reason);
   /// Wakes a handshake that waits for `admitted` or `concluded`.
-  void answered() { answer.cancel(); }
+  void answered();
+  /// Why the handshake failed; null when it did not.
+  [[nodiscard]] const dist::handshake_failure* failure() const {
+    return std::get_if<dist::handshake_failure>(end.get());
+  }
+  /// What came of it when it did not.
+  [[nodiscard]] dist::handshake_result& result() const { return std::get<dist::handshake_result>(*end); }
   /// Restarts the deadline of the step, within that of the whole.
   void new_step();
   void wake_everything();
@@ -59,10 +69,9 @@ struct attempt : std::enable_shared_from_this<attempt> {
   const node_limits& limits;
   boost::asio::ip::tcp::socket socket;
   boost::asio::steady_timer deadline;
-  boost::asio::steady_timer answer;
   boost::asio::cancellation_signal stop;
   std::chrono::steady_clock::time_point last_moment;
-  std::array<std::byte, 2048> input{};
+  std::array<std::byte, 64> input{};
   std::unique_ptr<tls_session> tls;  ///< null: in the clear
   std::string trouble;               ///< what failed in TLS
   bool heard = false;                ///< the peer has sent something
@@ -76,7 +85,8 @@ struct attempt : std::enable_shared_from_this<attempt> {
   std::optional<dist::peer_errc> cancelled;
   std::optional<dist::handshake::admission> admitted;
   std::optional<dist::handshake::verdict> concluded;
-  std::optional<dist::handshake_result> result;
+  boost::asio::steady_timer* asking = nullptr;  ///< while the handshake waits for an answer to its question
+  std::unique_ptr<handshake_end> end;
   std::optional<std::uint32_t> challenge;  ///< the one that is in the book
   connection* up = nullptr;                ///< after the handshake: who has the socket
 };
@@ -85,14 +95,11 @@ struct attempt : std::enable_shared_from_this<attempt> {
 /// called, for the reason in `attempt::trouble`. Never throws.
 [[nodiscard]] boost::asio::awaitable<bool> secure(std::shared_ptr<attempt> over);
 
-/// How a handshake ended.
-using handshake_end = std::variant<dist::handshake_result, dist::handshake_failure>;
-
-/// Runs a machine over the attempt's socket. Never throws; deadlines and cancellation end it with `timeout` and
-/// `closed`.
-[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::connector machine,
-                                                          handshake_host& host);
-[[nodiscard]] boost::asio::awaitable<handshake_end> carry(std::shared_ptr<attempt> over, dist::acceptor machine,
-                                                          handshake_host& host);
+/// Runs a machine over the attempt's socket; `attempt::end` is how that ended. Deadlines and cancellation end it with
+/// `timeout` and `closed`.
+[[nodiscard]] boost::asio::awaitable<void> carry(std::shared_ptr<attempt> over, dist::connector machine,
+                                                 handshake_host& host);
+[[nodiscard]] boost::asio::awaitable<void> carry(std::shared_ptr<attempt> over, dist::acceptor machine,
+                                                 handshake_host& host);
 
 }  // namespace ergo::inline v0::detail

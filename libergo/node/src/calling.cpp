@@ -92,16 +92,14 @@ asio::awaitable<std::optional<dist::peer_reason>> call_alone(std::shared_ptr<att
   }
   lone_caller host;
   dist::connector machine{std::move(as), call->peer, std::move(cookie)};
-  auto end = co_await carry(call, std::move(machine), host);
+  co_await carry(call, std::move(machine), host);
   call->deadline.cancel();
-  auto* const failure = std::get_if<dist::handshake_failure>(&end);
+  const auto* const failure = call->failure();
   if (failure != nullptr && !call->trouble.empty()) {
     failed = trouble_of(*call);
   } else if (failure != nullptr) {
     failed.emplace(dist::peer_errc::handshake);
-    failed->handshake = std::move(*failure);
-  } else {
-    call->result = std::get<dist::handshake_result>(std::move(end));
+    failed->handshake = *failure;
   }
   co_return failed;
 }

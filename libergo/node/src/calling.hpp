@@ -34,7 +34,7 @@ using peer_locator = std::function<boost::asio::awaitable<peer_finder::outcome>(
 [[nodiscard]] dist::peer_reason trouble_of(const attempt& call);
 
 /// Shakes hands over the connected socket of `call`, outside of any connection table. When nothing is returned,
-/// `call->result` is what came of it and `call->socket` the connection; else it is why not.
+/// `call->result()` is what came of it and `call->socket` the connection; else it is why not.
 [[nodiscard]] boost::asio::awaitable<std::optional<dist::peer_reason>> call_alone(std::shared_ptr<attempt> call,
                                                                                   dist::handshake_config as,
                                                                                   std::string cookie);

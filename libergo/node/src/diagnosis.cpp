@@ -115,7 +115,7 @@ result<met_node> diagnose(std::string_view peer, node_options as, const std::fun
   of.context.run();
   if (thrown) std::rethrow_exception(thrown);
   if (of.failed) return fail(errc::nodedown, detail::to_term(detail::explain(peer, *of.failed)));
-  const auto& met = *of.call->result;
+  const auto& met = of.call->result();
   of.tell(connect_step::name, "it is " + met.peer + ", creation " + std::to_string(met.creation));
   of.tell(connect_step::cookie, "it has the same cookie");
   const int release = dist::first_release_with(met.peer_flags.without(dist::flag::published));

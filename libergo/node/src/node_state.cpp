@@ -197,10 +197,10 @@ result<void> node_state::start_unnamed(std::string cookie, const std::function<r
           .get();
   asio::post(context(), [first] {});  // Asio may use its signal until the coroutine has gone
   if (failed) return fail(errc::nodedown, to_term(explain(options_.named_by, *failed)));
-  const auto [node, host] = halves(first->result->our_name);
+  const auto [node, host] = halves(first->result().our_name);
   name_.node = node;
   name_.host = host;
-  if (auto done = become(first->result->our_creation, std::move(cookie)); !done) return done;
+  if (auto done = become(first->result().our_creation, std::move(cookie)); !done) return done;
   if (auto done = boot(); !done) return done;
   board_->adopt(first);
   std::promise<result<void>> told;

@@ -260,10 +260,10 @@ void switchboard::on(peering::nodeup& command) {
   ++connected_;
   const auto name = name_of_peer(command.peer);
   auto* const way = name ? router_->find_or_make(*name, acquaintance::proven) : nullptr;
-  const auto node = way != nullptr ? way->incarnation(call->result->creation)
+  const auto node = way != nullptr ? way->incarnation(call->result().creation)
                                    : std::unexpected{etf::error{etf::errc::node_table_full}};
   boost::system::error_code failed;
-  const bool hidden = !call->result->negotiated.has(dist::flag::published);
+  const bool hidden = !call->result().negotiated.has(dist::flag::published);
   if (way != nullptr) way->announce(command.id);
   if (name) {
     const auto connection = static_cast<std::uint64_t>(command.id);
@@ -280,8 +280,8 @@ void switchboard::on(peering::nodeup& command) {
   call->up = way;
   (call->incoming ? counts_.let_in : counts_.reached).fetch_add(1, std::memory_order_relaxed);
   if (call->given) call->given->proven = true;
-  way->attach(
-      {call->id, descriptor, *node, call->result->negotiated, std::move(call->result->leftover), std::move(call->tls)});
+  way->attach({call->id, descriptor, *node, call->result().negotiated, std::move(call->result().leftover),
+               std::move(call->tls)});
 }
 
 void switchboard::on(peering::nodedown& command) {

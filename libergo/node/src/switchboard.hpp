@@ -113,9 +113,11 @@ class switchboard final : public connection_owner,
 
   boost::asio::awaitable<void> dial(std::shared_ptr<attempt> call);
   boost::asio::awaitable<void> answer(std::shared_ptr<attempt> call);
+  boost::asio::awaitable<void> judge(const std::shared_ptr<attempt>& call);
+  void refuse(const std::shared_ptr<attempt>& call, const dist::handshake_failure& failure);
   boost::asio::awaitable<void> wait_for_peer(std::string peer, std::uint64_t ticket);
   boost::asio::awaitable<bool> encrypt(std::shared_ptr<attempt> call);
-  void finish(const std::shared_ptr<attempt>& call, handshake_end end);
+  void finish(const std::shared_ptr<attempt>& call);
   void give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason);
   void add(const std::shared_ptr<attempt>& call);
   void settle(attempt& call) noexcept;

@@ -120,7 +120,8 @@ asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
     co_await asio::post(context_, use_tuple);  // the table is not done with asking for this call
     call->socket = std::move(made->socket);
     call->tls = std::move(made->tls);
-    finish(call, handshake_end{*std::move(made->result)});
+    call->end = std::move(made->end);
+    finish(call);
     co_return;
   }
   call->new_step();
@@ -134,8 +135,8 @@ asio::awaitable<void> switchboard::dial(std::shared_ptr<attempt> call) {
   const bool encrypted = co_await encrypt(call);
   if (!encrypted) co_return;
   dist::connector machine{config_for(*call), call->peer, cookie_for(call->peer)};
-  auto end = co_await carry(call, std::move(machine), *this);
-  finish(call, std::move(end));
+  co_await carry(call, std::move(machine), *this);
+  finish(call);
 }
 
 // ----- incoming -----------------------------------------------------------------------------------------------------
@@ -198,20 +199,28 @@ asio::awaitable<void> switchboard::answer(std::shared_ptr<attempt> call) {
   call->new_step();
   const bool encrypted = co_await encrypt(call);
   if (!encrypted) co_return;
-  dist::acceptor machine{config_for(*call)};
-  auto end = co_await carry(call, std::move(machine), *this);
-  const auto* const failure = std::get_if<dist::handshake_failure>(&end);
-  if (failure != nullptr && failure->code == dist::handshake_errc::wrong_cookie && !call->cancelled) {
-    // Whoever guesses gets no answer, and a place at the gate for a while; nobody else waits for that.
-    report_failure(*call, *failure);
-    call->deadline.expires_after(penalty);
-    co_await call->deadline.async_wait(use_tuple);
-    dist::peer_reason reason{dist::peer_errc::handshake};
-    reason.handshake = *failure;
-    give_up(call, reason);
+  co_await judge(call);
+  const auto* const failure = call->failure();
+  if (failure == nullptr || failure->code != dist::handshake_errc::wrong_cookie || call->cancelled) {
+    finish(call);
     co_return;
   }
-  finish(call, std::move(end));
+  // Whoever guesses gets no answer, and a place at the gate for a while; nobody else waits for that.
+  report_failure(*call, *failure);
+  call->deadline.expires_after(penalty);
+  co_await call->deadline.async_wait(use_tuple);
+  refuse(call, *failure);
+}
+
+// No coroutine, so that the machine is in the frame of `carry` alone.
+asio::awaitable<void> switchboard::judge(const std::shared_ptr<attempt>& call) {
+  return carry(call, dist::acceptor{config_for(*call)}, *this);
+}
+
+void switchboard::refuse(const std::shared_ptr<attempt>& call, const dist::handshake_failure& failure) {
+  dist::peer_reason reason{dist::peer_errc::handshake};
+  reason.handshake = failure;
+  give_up(call, reason);
 }
 
 // ----- TLS ----------------------------------------------------------------------------------------------------------
@@ -235,8 +244,8 @@ asio::awaitable<bool> switchboard::encrypt(std::shared_ptr<attempt> call) {
 
 // ----- ends ---------------------------------------------------------------------------------------------------------
 
-void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end) {
-  if (const auto* const failure = std::get_if<dist::handshake_failure>(&end)) {
+void switchboard::finish(const std::shared_ptr<attempt>& call) {
+  if (const auto* const failure = call->failure()) {
     if (!call->trouble.empty()) {
       if (call->incoming) report_refusal(*call, failure->peer, call->trouble);
       return give_up(call, trouble_of(*call));
@@ -251,8 +260,7 @@ void switchboard::finish(const std::shared_ptr<attempt>& call, handshake_end end
   }
   settle(*call);
   if (call->challenge) book_.settle(*std::exchange(call->challenge, std::nullopt));
-  call->result = std::get<dist::handshake_result>(std::move(end));
-  call->peer = call->result->peer;
+  call->peer = call->result().peer;
   handle(peering::established{call->id});
   // The table did not want it any more: it was cancelled when the last message was on its way.
   if (call->up == nullptr) give_up(call, {call->cancelled.value_or(dist::peer_errc::superseded)});
