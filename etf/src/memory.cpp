@@ -1,6 +1,8 @@
 // Per-thread caches of small nodes, slabs, and the iterative release of terms.
 #include "memory.hpp"
 
+#include <ergo/etf/detail/thread_cache.hpp>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -53,9 +55,7 @@ struct cache_closer {
   cache_closer() noexcept { cache.watched = true; }
   ~cache_closer() {
     cache.closed = true;
-    for (auto& head : cache.heads) {
-      while (head != nullptr) ::operator delete(std::exchange(head, head->next));
-    }
+    drain_thread_cache();
   }
 };
 
@@ -125,6 +125,14 @@ node* drop_terms(node* dead, node* pending) noexcept {
 }
 
 }  // namespace
+
+void drain_thread_cache() noexcept {
+  for (auto& head : cache.heads) {
+    while (head != nullptr) ::operator delete(std::exchange(head, head->next));
+  }
+  cache.counts = {};
+  cache.block_bytes = 0;
+}
 
 void* take_memory(std::size_t bytes, std::uint32_t& pool) {
   const auto size_class = (bytes + unit - 1) / unit;

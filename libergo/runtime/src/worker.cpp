@@ -5,6 +5,7 @@
 #include "runtime_state.hpp"
 
 #include <ergo/detail/core_api.hpp>
+#include <ergo/etf/detail/thread_cache.hpp>
 
 namespace ergo::inline v0::detail {
 namespace {
@@ -216,9 +217,11 @@ void worker::run_leases() {
     if (core_->has_late()) core_->collect_late();
     serve(*core_);
     if (core_ != nullptr) core_ = nullptr;
+    // It may wait for its next core for ever, and what it keeps helps nobody else.
+    etf::detail::drain_thread_cache();
+    drain_thread_caches();
   }
   this_worker = nullptr;
-  drain_thread_caches();
   runtime_.thread_has_ended(*this);
 }
 

@@ -1,6 +1,7 @@
 // Memory that runs out: each allocation of the codec in turn fails, and nothing is lost or left half done.
 #include "wire.hpp"
 
+#include <ergo/etf/detail/thread_cache.hpp>
 #include <ergo_test/allocations.hpp>
 
 #include <array>
@@ -10,6 +11,7 @@
 using namespace ergo_test;
 using ergo::test::allocations;
 using ergo::test::fail_everywhere;
+using ergo::test::held_allocations;
 
 namespace {
 
@@ -94,4 +96,16 @@ TEST_CASE("encoding into a buffer that is large enough allocates nothing", "[R50
   const auto before = allocations();
   encode(out, value);
   CHECK(allocations() == before);
+}
+
+TEST_CASE("a thread that gives up its cache keeps none of the memory of terms that have ended", "[etf][memory]") {
+  const auto bytes = etf::encode_to_string(sample());
+  etf::detail::drain_thread_cache();
+  const auto before = held_allocations();
+  for (int round = 0; round < 3; ++round) {
+    const auto built = etf::tuple(1, etf::binary("bytes"), etf::list(1'000, 2'000));
+    const auto decoded = etf::decode_all(bytes_of(bytes)).value();
+  }
+  etf::detail::drain_thread_cache();
+  CHECK(held_allocations() == before);
 }
