@@ -68,7 +68,7 @@ class trend {
 };
 
 /// The slope that a run may have of which `hours` were measured: of memory in MiB per hour, of descriptors in so many
-/// per hour. In a run of full length that is 1. In a shorter one, a single arena that `malloc` grows by is a steep
+/// per hour. In a run of full length that is 1. In a shorter one, a single piece that `malloc` fetches is a steep
 /// slope, and so is a connection that was away at first: there, the line may rise by 2 from its beginning to its end
 /// besides.
 [[nodiscard]] inline double most_slope(double hours, bool in_full) {

@@ -30,6 +30,9 @@ constexpr std::int64_t streams = 5;      // with each peer, one way
 constexpr std::int64_t rare_atoms = 16;  // of reasons that are seen for the first time after the warm-up
 // With each peer a connection that is dialled, one that comes at the same time, and questions to the port mapper.
 constexpr std::int64_t most_more_descriptors = 12;
+// A thread that has taken a core over from a late slice is kept for the next one: so many more of our node's were late
+// at the same time on a computer that has others to serve.
+constexpr std::int64_t most_more_threads = 8;
 constexpr std::int64_t least_per_second = 4000;  // messages of 5,000: peers are away now and then
 
 /// Says it on standard output and in the log.
@@ -189,7 +192,6 @@ class soak {
     most_.descriptors = std::max(most_.descriptors, held.descriptors);
     most_.threads = std::max(most_.threads, held.threads);
     if (steady::now() - began_ < with_.warm_up()) {
-      warm_threads_ = std::max(warm_threads_, held.threads);
       warm_atoms_ = known.at("atoms");
       return;
     }
@@ -283,7 +285,7 @@ class soak {
     demand(after_.held.descriptors <= before_.held.descriptors, "descriptors are left open");
     demand(most_.descriptors <= before_.held.descriptors + most_more_descriptors, "descriptors were piled up");
     const bool warm = resident_.hours() > 0;
-    demand(!warm || after_.held.threads <= warm_threads_, "threads are left");
+    demand(most_.threads <= before_.held.threads + most_more_threads, "threads were piled up");
     demand(!warm || after_.known.at("atoms") <= warm_atoms_ + rare_atoms, "the atom table grows");
     if (const auto bound = memory_bound()) demand(resident_.per_hour() <= *bound, "memory grows");
     if (const auto bound = slope_bound()) demand(descriptors_.per_hour() <= *bound, "descriptors grow");
@@ -405,7 +407,6 @@ class soak {
   trend descriptors_;
   double first_resident_ = 0;
   double last_resident_ = 0;
-  std::int64_t warm_threads_ = 0;
   std::int64_t warm_atoms_ = 0;
   std::int64_t resets_ = 0;
   std::int64_t kills_ = 0;
