@@ -184,7 +184,8 @@ struct office {
   }
   void expect_same_trace(const std::string& script, const std::string& seed = "by hand") {
     const auto verdict = peer.run("{apply, applications, compare, [" + script + ", " + ours.quoted_name() + "]}");
-    expect(verdict.starts_with("{same,"), "seed " + seed + ": " + script + "\n" + verdict);
+    const bool same = verdict.starts_with("{same,");
+    expect(same, same ? "" : "seed " + seed + ": " + script + "\n" + verdict + "\nreports:\n" + ours.reports());
   }
 };
 
