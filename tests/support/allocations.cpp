@@ -2,6 +2,7 @@
 // file among its sources.
 #include <ergo_test/allocations.hpp>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -10,9 +11,13 @@ namespace {
 thread_local std::size_t taken = 0;
 thread_local std::size_t given_back = 0;
 thread_local std::size_t failing = 0;
+std::atomic<std::size_t> held_now{0};
 
 void release(void* memory) noexcept {
-  if (memory != nullptr) ++given_back;
+  if (memory != nullptr) {
+    ++given_back;
+    held_now.fetch_sub(1, std::memory_order_relaxed);
+  }
   std::free(memory);
 }
 
@@ -22,6 +27,7 @@ namespace ergo::test {
 
 std::size_t allocations() noexcept { return taken; }
 std::size_t held_allocations() noexcept { return taken - given_back; }
+std::size_t held_everywhere() noexcept { return held_now.load(std::memory_order_relaxed); }
 void fail_allocation(std::size_t nth) noexcept { failing = nth == 0 ? 0 : taken + nth; }
 
 }  // namespace ergo::test
@@ -33,7 +39,10 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     return nullptr;
   }
   void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory != nullptr) ++taken;
+  if (memory != nullptr) {
+    ++taken;
+    held_now.fetch_add(1, std::memory_order_relaxed);
+  }
   return memory;
 }
 void* operator new(std::size_t size) {

@@ -3,16 +3,23 @@
 
 namespace ergo::inline v0::dist {
 
+// Where there is no memory, nobody has come and nobody goes.
 gate::verdict gate::arrive(attempt_id id, std::string_view address, time_point now) {
   attempt_id leaves = attempt_id::none;
   const bool crowded_address = count(address) >= options_.most_per_address;
   if (crowded_address || guests_.size() >= options_.most) {
     leaves = longest_silent(crowded_address ? std::optional{address} : std::nullopt, now);
     if (leaves == attempt_id::none) return {false, leaves};
-    leave(leaves);
   }
-  guests_.emplace(id, guest{std::string{address}, now});
-  ++per_address_.try_emplace(std::string{address}).first->second;
+  const auto counted = per_address_.try_emplace(std::string{address}).first;
+  try {
+    guests_.emplace(id, guest{std::string{address}, now});
+  } catch (...) {
+    if (counted->second == 0) per_address_.erase(counted);
+    throw;
+  }
+  ++counted->second;
+  leave(leaves);
   return {true, leaves};
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <new>
 #include <utility>
 
 namespace ergo::inline v0::dist {
@@ -41,6 +42,19 @@ constexpr std::array<std::string_view, 13> sentences{
 };
 static_assert(names.size() == static_cast<std::size_t>(peer_errc::stopping) + 1);
 
+// What is known beyond the code is left out where there is no memory for it.
+peer_reason as_far_as_possible(const peer_reason& reason) {
+  try {
+    return reason;
+  } catch (const std::bad_alloc&) {
+    return {.code = reason.code, .system = reason.system};
+  }
+}
+
+peer_reason out_of_memory(peer_errc code) {
+  return {.code = code, .system = std::make_error_code(std::errc::not_enough_memory)};
+}
+
 bool is_nok(const peer_reason& reason) { return reason.handshake && reason.handshake->code == handshake_errc::nok; }
 
 }  // namespace
@@ -55,9 +69,39 @@ std::string to_string(const peer_reason& reason) {
   return text;
 }
 
+// Room for the commands is taken before anything changes.
 peering::commands peers::resume(const peering::event& event) {
-  std::visit([this](const auto& e) { on(e); }, event);
+  out_.reserve(most_commands(event));
+  try {
+    std::visit([this](const auto& e) { on(e); }, event);
+  } catch (...) {
+    out_.clear();
+    throw;
+  }
   return std::exchange(out_, {});
+}
+
+// A peer's waiters are answered and its attempts closed, each once; the rest is what one event brings about besides.
+std::size_t peers::most_commands(const peering::event& event) const {
+  constexpr std::size_t besides = 8;
+  if (std::holds_alternative<peering::stop>(event)) {
+    std::size_t all = besides + attempts_.size();
+    for (const auto& [name, e] : entries_) all += e.waiters.size();
+    return all;
+  }
+  const auto name = std::visit(
+      [this](const auto& e) -> std::string_view {
+        if constexpr (requires { e.peer; }) {
+          return e.peer;
+        } else if constexpr (requires { e.id; }) {
+          const auto found = attempts_.find(e.id);
+          return found == attempts_.end() ? std::string_view{} : found->second.peer;
+        }
+        return {};
+      },
+      event);
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? besides : besides + found->second.waiters.size() + found->second.admitted.size();
 }
 
 std::optional<attempt_id> peers::up(std::string_view peer) const {
@@ -97,8 +141,14 @@ void peers::on(const peering::want& event) {
     out_.emplace_back(peering::granted{event.waiter, peer.second.owner});
     return;
   }
-  peer.second.waiters.push_back(event.waiter);
+  try {
+    peer.second.waiters.push_back(event.waiter);
+  } catch (...) {
+    prune(event.peer);
+    throw;
+  }
   pursue(peer, {peer_errc::unreachable});
+  prune(event.peer);
 }
 
 void peers::on(const peering::forget& event) {
@@ -118,10 +168,20 @@ void peers::on(const peering::incoming& event) {
   }
   slot& peer = *entries_.try_emplace(std::string{event.peer}).first;
   const decision decided = judge(peer);
+  if (decided != decision::nok) admit(peer, event.id, decided);
   out_.emplace_back(peering::admit{event.id, decided});
-  if (decided == decision::nok) return;
-  attempts_.emplace(event.id, attempt{peer.first, stage::admitted, decided == decision::alive});
-  peer.second.admitted.push_back(event.id);
+}
+
+void peers::admit(slot& peer, attempt_id id, decision decided) {
+  auto& admitted = peer.second.admitted;
+  try {
+    admitted.push_back(id);
+    attempts_.emplace(id, attempt{peer.first, stage::admitted, decided == decision::alive});
+  } catch (...) {
+    std::erase(admitted, id);
+    prune(peer.first);
+    throw;
+  }
 }
 
 void peers::on(const peering::alive& event) {
@@ -158,19 +218,20 @@ void peers::on(const peering::established& event) {
   const auto found = attempts_.find(event.id);
   if (found == attempts_.end()) return;
   slot& peer = *entries_.find(found->second.peer);
-  if (found->second.at == stage::committed) return announce(peer, event.id);
-  if (found->second.at != stage::dialing) return;
+  if (found->second.at != stage::committed && found->second.at != stage::dialing) return;
+  peering::nodeup news{event.id, peer.first};
+  if (found->second.at == stage::committed) return announce(peer, std::move(news));
   peer.second.dial = attempt_id::none;
   // A real peer that were still calling us would have refused this call.
   drop_admitted(peer, newest_possible);
   peer.second.owner = event.id;
-  announce(peer, event.id);
+  announce(peer, std::move(news));
 }
 
 void peers::on(const peering::ended& event) {
   const auto found = attempts_.find(event.id);
   if (found == attempts_.end()) return;
-  const attempt gone = std::move(found->second);
+  attempt gone = std::move(found->second);
   attempts_.erase(found);
   const auto place = entries_.find(gone.peer);
   if (place == entries_.end()) return;
@@ -186,7 +247,7 @@ void peers::on(const peering::ended& event) {
     e.waits = patience::none;
     pursue(peer, event.reason);
   }
-  prune(gone.peer);
+  prune(peer.first);
 }
 
 void peers::on(const peering::waited_out& event) {
@@ -210,13 +271,11 @@ void peers::on(const peering::disconnect& event) {
 
 void peers::on(const peering::stop&) {
   stopping_ = true;
-  std::vector<std::string> all;
   for (slot& peer : entries_) {
     cut(peer, peer_errc::stopping);
     drop_admitted(peer, newest_possible);
-    all.push_back(peer.first);
   }
-  for (const std::string& peer : all) prune(peer);
+  std::erase_if(entries_, [](const slot& peer) { return is_idle(peer.second); });
 }
 
 // ----- decisions ------------------------------------------------------------------------------------
@@ -250,14 +309,15 @@ void peers::commit(slot& peer, attempt_id id) {
   out_.emplace_back(peering::conclude{id, verdict::proceed});
 }
 
-void peers::announce(slot& peer, attempt_id id) {
+void peers::announce(slot& peer, peering::nodeup&& news) {
+  const attempt_id id = news.id;
   attempt& a = attempts_.at(id);
   a.at = stage::up;
   a.announced = true;
   entry& e = peer.second;
   e.waits = patience::none;
   e.dials = 0;
-  out_.emplace_back(peering::nodeup{id, peer.first});
+  out_.emplace_back(std::move(news));
   for (waiter_id waiter : std::exchange(e.waiters, {})) out_.emplace_back(peering::granted{waiter, id});
 }
 
@@ -270,12 +330,13 @@ void peers::dial_ended(slot& peer, const peer_reason& reason) {
   pursue(peer, reason);
 }
 
-void peers::owner_ended(slot& peer, attempt_id id, const attempt& gone, const peer_reason& reason) {
+void peers::owner_ended(slot& peer, attempt_id id, attempt& gone, const peer_reason& reason) {
   entry& e = peer.second;
   e.owner = attempt_id::none;
   if (gone.announced) {
     const bool ours = gone.at == stage::closing;
-    out_.emplace_back(peering::nodedown{id, peer.first, ours ? peer_reason{gone.close_reason} : reason});
+    const peer_reason our_own{gone.close_reason};
+    out_.emplace_back(peering::nodedown{id, std::move(gone.peer), as_far_as_possible(ours ? our_own : reason)});
   }
   if (e.heir != attempt_id::none) return commit(peer, std::exchange(e.heir, attempt_id::none));
   pursue(peer, reason);
@@ -288,23 +349,37 @@ void peers::pursue(slot& peer, const peer_reason& reason) {
   if (e.waiters.empty() || under_way) return;
   if (!e.admitted.empty()) return wait_for(peer, patience::for_proof);
   if (e.dials == most_dials) return deny_all(peer, reason);
-  ++e.dials;
-  e.dial = next_id();
-  attempts_.emplace(e.dial, attempt{peer.first, stage::dialing, false});
-  out_.emplace_back(peering::dial{e.dial, peer.first});
+  try {
+    call(peer);
+  } catch (const std::bad_alloc&) {
+    deny_all(peer, out_of_memory(reason.code));
+  }
 }
 
-void peers::wait_for(slot& peer, patience what) {
+void peers::call(slot& peer) {
+  entry& e = peer.second;
+  peering::dial command{next_id(), peer.first};
+  attempts_.emplace(command.id, attempt{peer.first, stage::dialing, false});
+  ++e.dials;
+  e.dial = command.id;
+  out_.emplace_back(std::move(command));
+}
+
+void peers::wait_for(slot& peer, patience what) try {
+  peering::await_peer command{peer.first, last_ticket_ + 1};
   peer.second.waits = what;
   peer.second.ticket = ++last_ticket_;
-  out_.emplace_back(peering::await_peer{peer.first, last_ticket_});
+  out_.emplace_back(std::move(command));
+} catch (const std::bad_alloc&) {
+  deny_all(peer, out_of_memory(peer_errc::no_answer));
 }
 
 void peers::deny_all(slot& peer, const peer_reason& reason) {
   entry& e = peer.second;
   e.dials = 0;
   e.waits = patience::none;
-  for (waiter_id waiter : std::exchange(e.waiters, {})) out_.emplace_back(peering::denied{waiter, reason});
+  for (waiter_id waiter : std::exchange(e.waiters, {}))
+    out_.emplace_back(peering::denied{waiter, as_far_as_possible(reason)});
 }
 
 // Closing is remembered in the attempt, so that whatever it still reports is not taken for news.
@@ -334,9 +409,12 @@ void peers::cut(slot& peer, peer_errc reason) {
 void peers::prune(std::string_view peer) {
   const auto found = entries_.find(peer);
   if (found == entries_.end()) return;
-  const entry& e = found->second;
+  if (is_idle(found->second)) entries_.erase(found);
+}
+
+bool peers::is_idle(const entry& e) {
   const bool busy = e.owner != attempt_id::none || e.heir != attempt_id::none || e.dial != attempt_id::none;
-  if (!busy && e.admitted.empty() && e.waiters.empty()) entries_.erase(found);
+  return !busy && e.admitted.empty() && e.waiters.empty();
 }
 
 }  // namespace ergo::inline v0::dist

@@ -1,6 +1,7 @@
 // The queue side of a connection, its states, and what its loss tells everybody.
 #include "connection.hpp"
 
+#include "insist.hpp"
 #include "session.hpp"
 
 #include <ergo/etf/codec.hpp>
@@ -48,6 +49,11 @@ class claim {
 bool carries_payload(signal_kind kind) noexcept {
   return kind == signal_kind::message || kind == signal_kind::cast || kind == signal_kind::call ||
          kind == signal_kind::reply || kind == signal_kind::spawn_request;
+}
+
+dist::peer_reason no_memory() {
+  return {
+      .code = dist::peer_errc::closed, .handshake = {}, .system = std::make_error_code(std::errc::not_enough_memory)};
 }
 
 socket_ends ends_of(int descriptor) noexcept {
@@ -211,7 +217,9 @@ void connection::attach(established_link link) {
   }
   give(std::move(link));
 }
-void connection::refuse(const dist::peer_reason& reason) { give(refusal{reason}); }
+void connection::refuse(const dist::peer_reason& reason) {
+  insist([&] { give(refusal{reason}); });
+}
 void connection::close(dist::peer_errc reason) { give(closing{reason}); }
 void connection::retire() { give(retirement{}); }
 
@@ -227,10 +235,10 @@ peer_quota connection::quota() const {
 }
 
 void connection::give(command told) {
-  {
+  insist([&] {
     const std::scoped_lock lock{mutex_};
     commands_.push_back(std::move(told));
-  }
+  });
   ring(bell::command);
 }
 
@@ -259,7 +267,9 @@ slice_end connection::run_claimed() try {
       const std::scoped_lock lock{mutex_};
       told.swap(commands_);
     }
-    for (auto& one : told) obey(std::move(one));
+    for (auto& one : told) {
+      if (!if_possible([&] { obey(std::move(one)); }) && session_ != nullptr) lose(no_memory());
+    }
     if (retired_) return slice_end::gone;
   }
   auto ended = session_ == nullptr ? slice_end::waiting : online_slice(bells);
@@ -267,10 +277,7 @@ slice_end connection::run_claimed() try {
   if (has_waiters_.load(std::memory_order_seq_cst)) wake_waiters();
   return ended;
 } catch (const std::bad_alloc&) {
-  if (session_ != nullptr)
-    lose({.code = dist::peer_errc::closed,
-          .handshake = {},
-          .system = std::make_error_code(std::errc::not_enough_memory)});
+  if (session_ != nullptr) lose(no_memory());
   return slice_end::again;
 }
 
@@ -291,7 +298,7 @@ std::uint8_t connection::collect() {
 
 void connection::obey(command told) {
   if (auto* const link = std::get_if<established_link>(&told)) {
-    begin(std::move(*link));
+    if (!if_possible([&] { begin(*link); })) end_before_begin(*link);
   } else if (const auto* const refused = std::get_if<refusal>(&told)) {
     if (session_ == nullptr && asked_) {
       asked_ = false;
@@ -320,8 +327,8 @@ void connection::obey(command told) {
 slice_end connection::offline_slice() {
   while (!backlog_.empty() && !asked_ && !awaits_session(*backlog_.first())) {
     if (connects(*backlog_.first())) {
-      asked_ = true;
       terms_.owner.wanted(*this);
+      asked_ = true;
       break;
     }
     fail(backlog_.pop_front());
@@ -385,7 +392,8 @@ void connection::fail(signal* packed) {
 // Answers everything that waits for a peer that cannot be reached.
 void connection::fail_backlog() {
   while (!backlog_.empty()) fail(backlog_.pop_front());
-  for (const auto& news : table_.unreachable(peer_)) terms_.local.route_local(news.to, news.envelope);
+  const auto told = insist([&] { return table_.unreachable(peer_); });
+  for (const auto& news : told) terms_.local.route_local(news.to, news.envelope);
 }
 
 // Who disconnects does not lose what follows: that waits for the next session.
@@ -410,7 +418,8 @@ void connection::lose(const dist::peer_reason& reason) {
   up_.store(false, std::memory_order_relaxed);
   unsent_.store(0, std::memory_order_seq_cst);
   const auto bells = collect();
-  for (const auto& news : table_.lost(ended->over.peer)) {
+  const auto told = insist([&] { return table_.lost(ended->over.peer); });
+  for (const auto& news : told) {
     const bool cuts = news.envelope->kind == signal_kind::link_exit;
     if (cuts && terms_.functions->shields(terms_.local, news.to, peer_)) soften(*news.envelope);
     terms_.local.route_local(news.to, news.envelope);

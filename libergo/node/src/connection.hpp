@@ -179,7 +179,8 @@ class connection final : public schedulable {
   void fail(signal* packed);
   std::uint8_t collect();
   void obey(command told);
-  void begin(established_link link);
+  void begin(established_link& link);
+  void end_before_begin(established_link& link);
   slice_end offline_slice();
   slice_end online_slice(std::uint8_t bells);
   void encode_backlog();

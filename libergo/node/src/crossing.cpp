@@ -1,6 +1,8 @@
 // Tables of links and monitors.
 #include "crossing.hpp"
 
+#include <utility>
+
 namespace ergo::inline v0::detail {
 namespace {
 
@@ -18,6 +20,22 @@ signal* down_signal(const reference& ref, const destination& target, const term&
 }
 
 }  // namespace
+
+// News that are not told yet; there is room for all of them before the first.
+class crossing::notices {
+ public:
+  explicit notices(std::size_t most) { all_.reserve(most); }
+  ~notices() {
+    for (const auto& one : all_) release(one.envelope);
+  }
+  notices(const notices&) = delete;
+  notices& operator=(const notices&) = delete;
+  void add(const notice& one) { all_.push_back(one); }
+  [[nodiscard]] std::vector<notice> take() noexcept { return std::exchange(all_, {}); }
+
+ private:
+  std::vector<notice> all_;
+};
 
 void crossing::linked(const pid& local, const pid& remote) { links_.insert_or_assign(pair{local, remote}, 0); }
 
@@ -70,39 +88,50 @@ void crossing::unwatch_node(const pid& watcher) {
   if (found != node_watchers_.end() && --found->second == 0) node_watchers_.erase(found);
 }
 
+// All news are made before anything is forgotten: without memory for them nothing is lost yet.
 std::vector<crossing::notice> crossing::lost(etf::node_id peer) {
-  std::vector<notice> told;
+  notices told{links_.size() + own_.size() + theirs_.size() + spawning_.size() + watches()};
   const term reason{"noconnection"_atom};
   for (const auto& [ends, unlink_id] : links_) {
     auto* const news = unlink_id == 0 ? make_signal(signal_kind::link_exit, ends.remote, reason)
                                       : make_signal(signal_kind::unlink_ack, ends.remote, term{unlink_id});
-    told.push_back({ends.local, news});
+    told.add({ends.local, news});
   }
-  for (const auto& [ref, monitor] : own_) told.push_back({monitor.watcher, down_signal(ref, monitor.target, reason)});
+  for (const auto& [ref, monitor] : own_) told.add({monitor.watcher, down_signal(ref, monitor.target, reason)});
   for (const auto& [ref, monitor] : theirs_) {
-    told.push_back({monitor.target, make_signal(signal_kind::demonitor, monitor.watcher, term{ref}, term{})});
+    told.add({monitor.target, make_signal(signal_kind::demonitor, monitor.watcher, term{ref}, term{})});
   }
   for (const auto& [id, requester] : spawning_) {
-    told.push_back({requester, make_signal(signal_kind::spawn_reply, pid{}, term{id}, reason)});
+    told.add({requester, make_signal(signal_kind::spawn_reply, pid{}, term{id}, reason)});
   }
+  tell_watchers(told, peer.name());
   links_.clear();
   own_.clear();
   theirs_.clear();
   spawning_.clear();
-  const auto nodes = unreachable(peer.name());
-  told.insert(told.end(), nodes.begin(), nodes.end());
-  return told;
+  node_watchers_.clear();
+  return told.take();
 }
 
 std::vector<crossing::notice> crossing::unreachable(atom peer) {
-  std::vector<notice> told;
+  notices told{watches()};
+  tell_watchers(told, peer);
+  node_watchers_.clear();
+  return told.take();
+}
+
+void crossing::tell_watchers(notices& told, atom peer) const {
   for (const auto& [watcher, count] : node_watchers_) {
     for (unsigned one = 0; one < count; ++one) {
-      told.push_back({watcher, make_signal(signal_kind::node_down, pid{}, term{peer})});
+      told.add({watcher, make_signal(signal_kind::node_down, pid{}, term{peer})});
     }
   }
-  node_watchers_.clear();
-  return told;
+}
+
+std::size_t crossing::watches() const {
+  std::size_t all = 0;
+  for (const auto& [watcher, count] : node_watchers_) all += count;
+  return all;
 }
 
 // An unlink that asks for no acknowledgement.

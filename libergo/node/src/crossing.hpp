@@ -93,6 +93,10 @@ class crossing {
   [[nodiscard]] bool watched_node() const noexcept { return !node_watchers_.empty(); }
 
  private:
+  class notices;
+  void tell_watchers(notices& told, atom peer) const;
+  [[nodiscard]] std::size_t watches() const;
+
   boost::unordered_flat_map<pair, std::uint64_t, pair_hash> links_;  // id of our unlink under way, 0 while linked
   table<reference, own_monitor> own_;
   table<reference, peer_monitor> theirs_;

@@ -134,7 +134,14 @@ asio::awaitable<peer_finder::outcome> peer_finder::ask_mapper(std::string host, 
   co_return places;
 }
 
+// The system's resolver takes a thread of Asio's, and memory at moments when its lack cannot be told.
 asio::awaitable<peer_finder::outcome> peer_finder::resolve_host(std::string host, std::uint16_t port) {
+  boost::system::error_code no_literal;
+  if (const auto literal = asio::ip::make_address(host, no_literal); !no_literal) {
+    outcome place;
+    place->emplace_back(literal, port);
+    co_return place;
+  }
   tcp::resolver resolver{context_};
   const auto done = co_await resolver.async_resolve(host, std::to_string(port), use_tuple);
   outcome places;

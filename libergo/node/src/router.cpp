@@ -28,7 +28,7 @@ bool router::has_room(acquaintance by) const noexcept {
   return all_.size() < (by == acquaintance::proven ? most : most - most / 4);
 }
 
-connection* router::find_or_make(atom peer, acquaintance by) noexcept {
+connection* router::find_or_make(atom peer, acquaintance by) noexcept try {
   if (auto* const found = find(peer)) return found;
   if (!dist::valid_node_name(peer.text()) || peer == terms_.local.name()) return nullptr;
   const std::scoped_lock lock{mutex_};
@@ -47,6 +47,8 @@ connection* router::find_or_make(atom peer, acquaintance by) noexcept {
   auto* const made = all_.back().get();
   place.load(std::memory_order_relaxed)->cells[peer.index() % chunk_size].store(made, std::memory_order_release);
   return made;
+} catch (const std::bad_alloc&) {
+  return nullptr;
 }
 
 void router::deliver(const destination& to, signal* envelope) noexcept {

@@ -37,8 +37,9 @@ class router final : public outbound {
   [[nodiscard]] local_node& local() const noexcept { return terms_.local; }
   /// The connection to `peer`, or null when there was never one.
   [[nodiscard]] connection* find(atom peer) const noexcept;
-  /// The connection to `peer`; null when that is no name of another node, the node has stopped, or there are too many
-  /// names (`node_limits::names`, of which a quarter is for nodes that have called and shown the cookie).
+  /// The connection to `peer`; null when that is no name of another node, the node has stopped, there is no memory for
+  /// it, or there are too many names (`node_limits::names`, of which a quarter is for nodes that have called and shown
+  /// the cookie).
   [[nodiscard]] connection* find_or_make(atom peer, acquaintance by = acquaintance::called) noexcept;
   /// What all connections hold and have moved; any thread.
   void write_to(node_figures& shown);

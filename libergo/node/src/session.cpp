@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -74,7 +75,7 @@ etf::decode_limits decoding(const node_limits& limits, etf::atom_budget& budget)
 
 }  // namespace
 
-connection::session::session(connection& of, established_link&& link, etf::decode_limits limits)
+connection::session::session(connection& of, established_link& link, etf::decode_limits limits)
     : id{link.id},
       over{of.terms_.local, link.peer, link.negotiated, of.table_, of.terms_.trace, of.terms_.speaker, of.quota()},
       in{packets_of(of.terms_.limits)},
@@ -82,12 +83,12 @@ connection::session::session(connection& of, established_link&& link, etf::decod
       writer{over, packets, out},
       reader{over, writer, of.terms_.functions, limits, arrivals_of(of.terms_.limits)},
       liveness{liveness_of(of.terms_.liveness, link.negotiated), clock::now()},
-      socket{of.reactor_, link.descriptor, std::move(link.tls)},
+      socket{of.reactor_, std::exchange(link.descriptor, -1), std::move(link.tls)},
       timer{of.reactor_.context()} {
   in.feed(link.leftover);
 }
 
-void connection::begin(established_link link) {
+void connection::begin(established_link& link) {
   if (session_ != nullptr) lose({.code = peer_errc::replaced, .handshake = {}, .system = {}});
   asked_ = false;
   {
@@ -99,9 +100,21 @@ void connection::begin(established_link link) {
   terms_.functions->policy().met(peer_, verified ? nearness::verified : where);
   keep_queues_short(link.descriptor, where, terms_.limits);
   current_.store(static_cast<std::uint64_t>(link.id), std::memory_order_release);
-  session_ = std::make_unique<session>(*this, std::move(link), decoding(terms_.limits, budget_));
+  session_ = std::make_unique<session>(*this, link, decoding(terms_.limits, budget_));
   up_.store(true, std::memory_order_relaxed);
   arm_timer();
+}
+
+// There is no memory for the session, or for its timer.
+void connection::end_before_begin(established_link& link) {
+  const dist::peer_reason reason{
+      .code = peer_errc::closed, .handshake = {}, .system = std::make_error_code(std::errc::not_enough_memory)};
+  if (session_ != nullptr) return lose(reason);
+  if (link.descriptor >= 0) ::close(link.descriptor);
+  current_.store(0, std::memory_order_release);
+  auto announced = link.id;
+  announced_.compare_exchange_strong(announced, dist::attempt_id::none, std::memory_order_acq_rel);
+  terms_.owner.lost(*this, link.id, reason);
 }
 
 slice_end connection::online_slice(std::uint8_t bells) {

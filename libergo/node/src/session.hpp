@@ -17,7 +17,7 @@ struct connection::session {
     lingering,  ///< everything is written; the peer's end is awaited, so that what we wrote is not lost
   };
 
-  session(connection& of, established_link&& link, etf::decode_limits limits);
+  session(connection& of, established_link& link, etf::decode_limits limits);
 
   const dist::attempt_id id;
   wire over;

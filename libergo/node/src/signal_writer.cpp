@@ -5,6 +5,7 @@
 #include <ergo/etf/codec.hpp>
 #include <ergo/etf/text.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace ergo::inline v0::detail {
@@ -51,10 +52,11 @@ void signal_writer::trace_out(operation op, const From& from, const To& to) cons
 void signal_writer::write(const outgoing& what, std::size_t size) {
   auto& envelope = *what.envelope;
   if (stale(what)) return answer_stale(what);
+  const auto give_back = [](signal* one) noexcept { release(one); };
+  const std::unique_ptr<signal, decltype(give_back)> held{&envelope, give_back};  // also where memory runs out
   if (size >= worth_measuring && too_long(envelope, size)) {
     auto reason = etf::tuple("system_limit"_atom, wire_.peer.name());
-    tell({envelope.from, make_signal(signal_kind::exit, envelope.from, std::move(reason))});
-    return release(&envelope);
+    return tell({envelope.from, make_signal(signal_kind::exit, envelope.from, std::move(reason))});
   }
   begun_ = out_.size();
   switch (envelope.kind) {
@@ -70,7 +72,6 @@ void signal_writer::write(const outgoing& what, std::size_t size) {
     case signal_kind::spawn_request: spawn(what); break;
     default: control(what); break;
   }
-  release(&envelope);
 }
 
 // ----- messages -----------------------------------------------------------------------------------------------------

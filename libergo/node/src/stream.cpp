@@ -54,10 +54,12 @@ bool would_block(int code) noexcept { return code == EAGAIN || code == ENOBUFS |
 
 }  // namespace
 
-stream::stream(reactor& on, int descriptor, std::unique_ptr<tls_session> within)
+stream::stream(reactor& on, int descriptor, std::unique_ptr<tls_session> within) try
     : use_{on}, socket_{on.context(), descriptor}, within_{std::move(within)} {
   boost::system::error_code ignored;
   socket_.native_non_blocking(true, ignored);
+} catch (...) {
+  ::close(descriptor);  // Asio takes it over or throws; the rest does not throw
 }
 
 transfer stream::receive(std::span<std::byte> room) noexcept {

@@ -3,6 +3,7 @@
 
 #include "crypto.hpp"
 #include "explain.hpp"
+#include "insist.hpp"
 
 #include <ergo/etf/codec.hpp>
 
@@ -59,7 +60,10 @@ switchboard::switchboard(asio::io_context& on, identity who, const node_limits& 
       peers_{who_.name},
       gate_{{.most = limits.pending_handshakes, .most_per_address = limits.pending_per_address}},
       names_{limits.spare_names, random_number},
-      observers_{std::make_shared<observers>()} {}
+      observers_{std::make_shared<observers>()} {
+  constexpr std::size_t usual = 16;
+  pending_.reserve(usual);
+}
 
 switchboard::~switchboard() {
   wipe(who_.cookie);
@@ -121,9 +125,11 @@ void switchboard::short_of_descriptors(std::size_t turned_away) {
 
 void switchboard::lost(connection& /*by*/, dist::attempt_id session, const dist::peer_reason& reason) {
   counts_.add(parting_of(reason.code));
-  asio::post(context_, [self = shared_from_this(), session, reason] {
-    self->handle(peering::ended{session, reason});
-    self->forget(session);
+  insist([&] {
+    asio::post(context_, [self = shared_from_this(), session, reason = dist::peer_reason{reason}]() mutable {
+      self->handle(peering::ended{session, std::move(reason)});
+      self->forget(session);
+    });
   });
 }
 
@@ -143,8 +149,15 @@ void switchboard::await(const std::string& peer, outcome_handler told) {
     return told(fail(errc::system_limit, etf::binary("node_limits::connections")));
   }
   const dist::waiter_id waiter{++last_waiter_};
-  waiters_.emplace(waiter, waiting{peer, std::move(told)});
-  handle(peering::want{peer, waiter});
+  try {
+    waiters_[waiter].peer = peer;
+    waiters_[waiter].told = std::move(told);
+    handle(peering::want{peer, waiter});
+  } catch (const std::bad_alloc&) {
+    auto lost = waiters_.extract(waiter);
+    if (lost && lost.mapped().told) told = std::move(lost.mapped().told);
+    told(fail(errc::system_limit));
+  }
 }
 
 void switchboard::disconnect(std::string peer, dist::attempt_id only) {
@@ -196,21 +209,29 @@ bool switchboard::has_room_for(std::string_view peer) {
 
 // Carrying out a command may cause the next event; it is handled after the commands that came first. Such events name
 // no peer, so that nothing in them dangles.
-void switchboard::handle(const peering_event& event) {
-  if (busy_) return pending_.push_back(event);
-  const set_while_here busy{busy_};  // also where memory runs out half-way
-  auto commands = peers_.resume(event);
-  for (;;) {
-    for (auto& command : commands) carry_out(command);
-    if (pending_.empty()) break;
-    const auto next = std::move(pending_.front());
-    pending_.pop_front();
-    commands = peers_.resume(next);
+void switchboard::handle(peering_event event) {
+  if (busy_) return pending_.push_back(std::move(event));
+  const set_while_here busy{busy_};  // also where memory runs out
+  carry_out_all(event);
+  for (std::size_t next = 0; next < pending_.size(); ++next) {
+    const auto caused = std::move(pending_[next]);
+    carry_out_all(caused);
   }
+  pending_.clear();
 }
 
-void switchboard::carry_out(peering::command& command) {
-  std::visit([this](auto& one) { on(one); }, command);
+// Where there is no memory for a command, that sees to it itself.
+void switchboard::carry_out_all(const peering_event& event) {
+  for (auto& command : decide(event)) std::visit([this](auto& one) { on(one); }, command);
+}
+
+// What somebody wants may fail, what has happened may not.
+peering::commands switchboard::decide(const peering_event& event) {
+  const bool wish = std::holds_alternative<peering::want>(event) || std::holds_alternative<peering::incoming>(event) ||
+                    std::holds_alternative<peering::alive>(event) || std::holds_alternative<peering::proven>(event) ||
+                    std::holds_alternative<peering::established>(event);
+  if (wish) return peers_.resume(event);
+  return insist([&] { return peers_.resume(event); });
 }
 
 std::shared_ptr<attempt> switchboard::find(dist::attempt_id id) const {
@@ -233,7 +254,7 @@ void switchboard::on(peering::admit& command) {
   if (call == nullptr) return;
   dist::handshake::admission answer;
   answer.verdict = command.decision;
-  answer.cookie = cookie_for(call->peer);
+  if (!if_possible([&] { answer.cookie = cookie_for(call->peer); })) return call->cancel(dist::peer_errc::closed);
   call->admitted = std::move(answer);
   call->answered();
 }
@@ -255,9 +276,20 @@ void switchboard::on(peering::close& command) {
   }
 }
 
+// One that there is no memory for is up for a moment.
 void switchboard::on(peering::nodeup& command) {
-  const auto call = find(command.id);
   ++connected_;
+  if (if_possible([&] { bring_up(command); })) return;
+  if (const auto name = etf::atom::find(command.peer)) {
+    if (auto* const way = router_->find(*name)) way->retract();
+  }
+  dist::peer_reason reason{dist::peer_errc::closed};
+  reason.system = std::make_error_code(std::errc::not_enough_memory);
+  handle(peering::ended{command.id, std::move(reason)});
+}
+
+void switchboard::bring_up(const peering::nodeup& command) {
+  const auto call = find(command.id);
   const auto name = name_of_peer(command.peer);
   auto* const way = name ? router_->find_or_make(*name, acquaintance::proven) : nullptr;
   const auto node = way != nullptr ? way->incarnation(call->result().creation)
@@ -273,9 +305,10 @@ void switchboard::on(peering::nodeup& command) {
   const int descriptor = way != nullptr && node ? call->socket.release(failed) : -1;
   if (descriptor < 0 || failed) {
     if (way != nullptr) way->retract();
-    note(log_level::error, printable(command.peer) + " cannot be connected: the table of atoms or nodes is full, " +
-                               "node_limits::names or atoms_per_peer is reached, or this node is stopping");
-    return handle(peering::ended{command.id, {dist::peer_errc::stopping}});
+    handle(peering::ended{command.id, {dist::peer_errc::stopping}});
+    return note(log_level::error,
+                printable(command.peer) + " cannot be connected: the table of atoms or nodes is " +
+                    "full, node_limits::names or atoms_per_peer is reached, or this node is stopping");
   }
   call->up = way;
   (call->incoming ? counts_.let_in : counts_.reached).fetch_add(1, std::memory_order_relaxed);
@@ -287,8 +320,13 @@ void switchboard::on(peering::nodeup& command) {
 void switchboard::on(peering::nodedown& command) {
   --connected_;
   if (const auto name = etf::atom::find(command.peer)) {
-    const auto gone = router_->local().connected().went(*name, term{nodedown_reason(command.reason.code)});
-    if (gone) tell({node_event::kind::down, *name, gone->hidden, dist::to_string(command.reason), gone->connection});
+    const term reason{nodedown_reason(command.reason.code)};
+    const auto gone = insist([&] { return router_->local().connected().went(*name, reason); });
+    if (gone) {
+      node_event news{node_event::kind::down, *name, gone->hidden, {}, gone->connection};
+      (void)if_possible([&] { news.reason = dist::to_string(command.reason); });
+      tell(news);
+    }
   }
   if (command.peer == who_.named_by) lose_name();
 }
@@ -307,22 +345,43 @@ void switchboard::on(peering::granted& command) {
 }
 
 void switchboard::on(peering::denied& command) {
-  if (auto waiter = waiters_.extract(command.waiter))
-    waiter.mapped().told(fail(errc::nodedown, to_term(explain(waiter.mapped().peer, command.reason))));
+  auto waiter = waiters_.extract(command.waiter);
+  if (!waiter) return;
+  result<void> outcome = fail(errc::nodedown);
+  (void)if_possible([&] { outcome = fail(errc::nodedown, to_term(explain(waiter.mapped().peer, command.reason))); });
+  waiter.mapped().told(std::move(outcome));
 }
 
 void switchboard::on(peering::await_peer& command) {
-  asio::co_spawn(context_, wait_for_peer(std::move(command.peer), command.ticket), asio::detached);
+  const auto timer = insist([&] { return waits_.emplace(waits_.end(), context_, limits_.handshake_step); });
+  insist([&] {
+    timer->async_wait([self = shared_from_this(), timer, peer = command.peer,
+                       ticket = command.ticket](const boost::system::error_code& /*cut_short*/) {
+      self->waits_.erase(timer);
+      if (!self->stopping_) self->handle(peering::waited_out{peer, ticket});
+    });
+  });
 }
 
 // ----- news ---------------------------------------------------------------------------------------------------------
 
+// Whoever observes is told of each node that comes and goes; what is logged of it is left out where there is no memory.
 void switchboard::tell(const node_event& news) {
-  std::vector<node_observer> called;
-  {
+  const auto called = insist([&] {
     const std::scoped_lock lock{observers_->mutex};
-    called.assign(observers_->list.begin(), observers_->list.end());
+    return std::vector<node_observer>(observers_->list.begin(), observers_->list.end());
+  });
+  if (!if_possible([&] { publish(news); })) counts_.left_out.fetch_add(1, std::memory_order_relaxed);
+  for (const auto& observer : called) {
+    try {
+      observer(news);
+    } catch (...) {
+      (void)if_possible([&] { note(log_level::error, "an observer of nodes has thrown an exception"); });
+    }
   }
+}
+
+void switchboard::publish(const node_event& news) {
   const bool up = news.what == node_event::kind::up;
   event happened{.what = event::kind::cluster,
                  .level = log_level::info,
@@ -331,13 +390,6 @@ void switchboard::tell(const node_event& news) {
   happened.fields.emplace_back("event", up ? term{"nodeup"_atom} : term{"nodedown"_atom});
   happened.fields.emplace_back("node", term{news.node});
   report(news.node.text(), std::move(happened));
-  for (const auto& observer : called) {
-    try {
-      observer(news);
-    } catch (...) {
-      note(log_level::error, "an observer of nodes has thrown an exception");
-    }
-  }
 }
 
 void switchboard::note(log_level level, std::string text) {

@@ -18,7 +18,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -91,14 +90,16 @@ class switchboard final : public connection_owner,
   using peering_event = dist::peering::event;
 
   void await(const std::string& peer, outcome_handler told);
-  void handle(const peering_event& event);
-  void carry_out(dist::peering::command& command);
+  void handle(peering_event event);
+  void carry_out_all(const peering_event& event);
+  [[nodiscard]] dist::peering::commands decide(const peering_event& event);
   void on(dist::peering::dial& command);
   void on(dist::peering::admit& command);
   void on(dist::peering::conclude& command);
   void on(dist::peering::close& command);
   void on(dist::peering::nodeup& command);
   void on(dist::peering::nodedown& command);
+  void bring_up(const dist::peering::nodeup& command);
   void on(dist::peering::granted& command);
   void on(dist::peering::denied& command);
   void on(dist::peering::await_peer& command);
@@ -115,7 +116,6 @@ class switchboard final : public connection_owner,
   boost::asio::awaitable<void> answer(std::shared_ptr<attempt> call);
   boost::asio::awaitable<void> judge(const std::shared_ptr<attempt>& call);
   void refuse(const std::shared_ptr<attempt>& call, const dist::handshake_failure& failure);
-  boost::asio::awaitable<void> wait_for_peer(std::string peer, std::uint64_t ticket);
   boost::asio::awaitable<bool> encrypt(std::shared_ptr<attempt> call);
   void finish(const std::shared_ptr<attempt>& call);
   void give_up(const std::shared_ptr<attempt>& call, const dist::peer_reason& reason);
@@ -131,6 +131,7 @@ class switchboard final : public connection_owner,
   [[nodiscard]] const std::string& cookie_for(std::string_view peer) const;
   [[nodiscard]] std::shared_ptr<attempt> find(dist::attempt_id id) const;
   void tell(const node_event& news);
+  void publish(const node_event& news);
   [[nodiscard]] bool is_believed(attempt& by, std::string_view node);
   void report_failure(const attempt& call, const dist::handshake_failure& failure);
   void report_refusal(const attempt& call, std::string_view peer, std::string_view why);
@@ -157,7 +158,7 @@ class switchboard final : public connection_owner,
   std::unordered_map<dist::waiter_id, waiting> waiters_;
   std::list<boost::asio::steady_timer> waits_;  // for peers that have to call first
   std::uint64_t last_waiter_ = 0;
-  std::deque<peering_event> pending_;
+  std::vector<peering_event> pending_;
   std::size_t connected_ = 0;  // peers that are up
   bool busy_ = false;
   bool stopping_ = false;

@@ -304,14 +304,6 @@ void switchboard::forget(dist::attempt_id id) {
   finish_stop();
 }
 
-asio::awaitable<void> switchboard::wait_for_peer(std::string peer, std::uint64_t ticket) {
-  const auto self = shared_from_this();
-  const auto timer = waits_.emplace(waits_.end(), context_, limits_.handshake_step);
-  co_await timer->async_wait(use_tuple);
-  waits_.erase(timer);
-  if (!stopping_) handle(peering::waited_out{peer, ticket});
-}
-
 void switchboard::report_failure(const attempt& call, const dist::handshake_failure& failure) {
   using dist::handshake_errc;
   if (failure.code == handshake_errc::yielded || failure.code == handshake_errc::superseded) return;

@@ -48,16 +48,20 @@ bool connected_nodes::contains(atom node) const {
 }
 
 void connected_nodes::came(const node_link& link) {
+  const auto news = up_news(link);
   const std::scoped_lock lock{mutex_};
-  if (up_.try_emplace(link.node.text(), link).second) tell(link, up_news(link));
+  if (up_.try_emplace(link.node.text(), link).second) tell(link, news);
 }
 
 std::optional<node_link> connected_nodes::went(atom node, const term& reason) {
   const std::scoped_lock lock{mutex_};
-  const auto gone = up_.extract(node.text());
-  if (gone.empty()) return std::nullopt;
-  tell(gone.mapped(), down_news(gone.mapped(), reason));
-  return gone.mapped();
+  const auto found = up_.find(node.text());
+  if (found == up_.end()) return std::nullopt;
+  const auto gone = found->second;
+  const auto news = down_news(gone, reason);
+  up_.erase(found);
+  tell(gone, news);
+  return gone;
 }
 
 void connected_nodes::tell(const node_link& about, const term& news) {

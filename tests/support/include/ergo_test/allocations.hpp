@@ -13,6 +13,9 @@ namespace ergo::test {
 /// Of these, how many this thread has not given back; memory that moves between threads is counted where it goes.
 [[nodiscard]] std::size_t held_allocations() noexcept;
 
+/// Allocations that all threads together have not given back.
+[[nodiscard]] std::size_t held_everywhere() noexcept;
+
 /// From now on the `nth` call by this thread throws `std::bad_alloc`, once; 0: none does.
 void fail_allocation(std::size_t nth) noexcept;
 

@@ -48,8 +48,8 @@ struct control_context {
 
 /// A control message with what belongs to it.
 struct received_control {
-  received_control() noexcept {
-  }  // NOLINT: a defaulted one would clear all of it first, which takes longer than to scan
+  // NOLINTNEXTLINE(modernize-use-equals-default): that would clear all of it first, which takes longer than to scan
+  received_control() noexcept {}
   received_control(control::message of, operation in) : message{std::move(of)}, op{in} {}
 
   control::message message;

@@ -182,7 +182,8 @@ class peers {
   /// `own_name` = our node name, for the order of names.
   explicit peers(std::string own_name) : own_name_{std::move(own_name)} {}
 
-  /// Takes note of an event and says what to do about it. Events of unknown attempts are ignored.
+  /// Takes note of an event and says what to do about it. Events of unknown attempts are ignored. When it throws
+  /// `std::bad_alloc`, the event has not happened; what waits for a call that there is no memory for is denied.
   [[nodiscard]] peering::commands resume(const peering::event& event);
 
   /// A fresh number for an accepted socket.
@@ -233,20 +234,24 @@ class peers {
   void on(const peering::disconnect& event);
   void on(const peering::stop& event);
 
+  [[nodiscard]] std::size_t most_commands(const peering::event& event) const;
   [[nodiscard]] handshake::decision judge(const slot& peer) const;
   [[nodiscard]] bool outranks(attempt_id challenger, attempt_id owner) const;
   [[nodiscard]] bool is(attempt_id id, stage at) const;
+  void admit(slot& peer, attempt_id id, handshake::decision decided);
   void commit(slot& peer, attempt_id id);
-  void announce(slot& peer, attempt_id id);
+  void announce(slot& peer, peering::nodeup&& news);
   void dial_ended(slot& peer, const peer_reason& reason);
-  void owner_ended(slot& peer, attempt_id id, const attempt& gone, const peer_reason& reason);
+  void owner_ended(slot& peer, attempt_id id, attempt& gone, const peer_reason& reason);
   void pursue(slot& peer, const peer_reason& reason);
+  void call(slot& peer);
   void wait_for(slot& peer, patience what);
   void deny_all(slot& peer, const peer_reason& reason);
   void drop(attempt_id id, peer_errc reason);
   void drop_admitted(slot& peer, attempt_id newest);
   void cut(slot& peer, peer_errc reason);
   void prune(std::string_view peer);
+  [[nodiscard]] static bool is_idle(const entry& e);
 
   std::string own_name_;
   std::uint64_t last_id_{};
