@@ -64,6 +64,21 @@ if(PROJECT_IS_TOP_LEVEL AND ergo_instrument)
   add_link_options(${ergo_instrument})
 endif()
 
+# What decodes bytes of strangers has no arithmetic that wraps around or loses bits, but where integer-checks.txt says
+# that it is meant; and `integer` finds what `undefined` cannot, because unsigned arithmetic is defined.
+function(ergo_check_integers target)
+  if(TARGET ${target} AND ERGO_SANITIZE MATCHES "undefined" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    set(list "${PROJECT_SOURCE_DIR}/cmake/integer-checks.txt")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${list}")
+    # ccache sees the name of the file, not what is in it.
+    file(SHA1 "${list}" contents)
+    set(copy "${PROJECT_BINARY_DIR}/integer-checks-${contents}.txt")
+    configure_file("${list}" "${copy}" COPYONLY)
+    target_compile_options(${target} PRIVATE -fsanitize=integer -fno-sanitize-recover=integer
+      "-fsanitize-ignorelist=${copy}")
+  endif()
+endfunction()
+
 # ----- hardening ----------------------------------------------------------------------------------------------------
 
 if(ERGO_HARDENING)

@@ -2,6 +2,7 @@
 #include "ergo/epmd/directory.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace ergo::inline v0::epmd {
@@ -9,6 +10,11 @@ namespace {
 
 /// Creations below 4 look like those of old nodes.
 constexpr std::uint32_t lowest_counter = 4;
+constexpr auto highest_counter = std::numeric_limits<std::uint32_t>::max();
+
+std::uint32_t next_counter(std::uint32_t last) noexcept {
+  return last == highest_counter ? lowest_counter : std::max(last + 1, lowest_counter);
+}
 
 }  // namespace
 
@@ -28,7 +34,7 @@ std::expected<const directory_entry*, errc> directory::add(node_record node, own
   const auto known = unused_by_name_.find(node.name);
   const auto last = known == unused_by_name_.end() ? now : known->second->counter;
   entries fresh;
-  fresh.push_front({std::move(node), owner, descriptor, std::max(last + 1, lowest_counter)});
+  fresh.push_front({std::move(node), owner, descriptor, next_counter(last)});
   by_name named;
   named.emplace(fresh.front().node.name, fresh.begin());
   by_owner owned;

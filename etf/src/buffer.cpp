@@ -35,9 +35,9 @@ void buffer::move_behind(std::size_t offset, std::size_t old, std::size_t count)
   if (count > old) static_cast<void>(reserve(count - old));
   auto* const at = data_.get() + offset;
   std::memmove(at + count, at + old, size_ - offset - old);
-  size_ += count - old;
+  size_ = size_ - old + count;
   for (auto moved = pieces_.rbegin(); moved != pieces_.rend() && moved->offset >= offset; ++moved)
-    moved->offset += count - old;
+    moved->offset = moved->offset + count - old;
 }
 
 buffer buffer::split(const mark& from) {

@@ -38,7 +38,7 @@ constexpr std::size_t most_string_items = 65'535;
 [[nodiscard]] std::size_t integer_size(std::int64_t value) noexcept {
   if (value >= 0 && value <= 255) return 2;
   if (value >= INT32_MIN && value <= INT32_MAX) return 5;
-  const auto magnitude = value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+  const auto magnitude = wire::magnitude_of(value);
   return 3 + (static_cast<std::size_t>(std::bit_width(magnitude)) + 7) / 8;
 }
 

@@ -63,7 +63,7 @@ class flat_writer {
     if (value >= 0 && value <= 255)
       return u16(to, (std::size_t{wire::small_integer} << 8) | static_cast<std::size_t>(value));
     if (value >= INT32_MIN && value <= INT32_MAX) return u32(u8(to, wire::integer), static_cast<std::uint32_t>(value));
-    const auto magnitude = value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    const auto magnitude = wire::magnitude_of(value);
     const auto size = (static_cast<std::size_t>(std::bit_width(magnitude)) + 7) / 8;
     to = u8(u8(u8(to, wire::small_big), size), value < 0 ? 1 : 0);
     static_cast<void>(u64(to, __builtin_bswap64(magnitude)));

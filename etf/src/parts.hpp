@@ -56,7 +56,8 @@ struct big_view {
   return magnitude <= static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1U : 0U);
 }
 [[nodiscard]] constexpr std::int64_t to_signed(bool negative, std::uint64_t magnitude) noexcept {
-  return static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+  if (!negative || magnitude == 0) return static_cast<std::int64_t>(magnitude);
+  return -1 - static_cast<std::int64_t>(magnitude - 1);
 }
 
 /// Exact order of an integer and a float.

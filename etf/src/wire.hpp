@@ -44,6 +44,11 @@ enum tag : std::uint8_t {
   version = 131,
 };
 
+/// How far a number is from zero.
+[[nodiscard]] constexpr std::uint64_t magnitude_of(std::int64_t value) noexcept {
+  return value < 0 ? static_cast<std::uint64_t>(-(value + 1)) + 1 : static_cast<std::uint64_t>(value);
+}
+
 template <typename Unsigned>
 [[nodiscard]] inline Unsigned swap_if_little(Unsigned value) noexcept {
   if constexpr (sizeof(Unsigned) == 1 || std::endian::native == std::endian::big) {

@@ -5,12 +5,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 namespace ergo::inline v0::dist {
 namespace {
 
 constexpr std::uint32_t lowest_creation = 4;
+constexpr auto highest_creation = std::numeric_limits<std::uint32_t>::max();
+
+std::uint32_t next_creation(std::uint32_t last) noexcept {
+  return last == highest_creation ? lowest_creation : std::max(last + 1, lowest_creation);
+}
 
 std::string in_base_36(std::uint64_t number) {
   constexpr std::string_view digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -39,7 +45,7 @@ given_name name_pool::give(std::string_view host) {
 
 void name_pool::take_back(given_name freed) {
   if (most_ == 0 || !freed.proven) return;
-  freed.creation = std::max(freed.creation + 1, lowest_creation);
+  freed.creation = next_creation(freed.creation);
   if (free_.size() == most_) free_.pop_front();
   free_.push_back(std::move(freed));
 }
