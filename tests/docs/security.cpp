@@ -23,12 +23,16 @@ std::string grouped(std::uint64_t number) {
 std::set<std::string> ways_to_write(std::string initializer, bool is_time) {
   std::erase(initializer, '\'');
   std::smatch parts;
-  static const std::regex form{R"((\d+)U?(?: << (\d+))?)"};
+  static const std::regex rate{R"((\d+), (\d+))"};
+  if (std::regex_match(initializer, parts, rate))
+    return {grouped(std::stoull(parts[1])) + " at once, " + grouped(std::stoull(parts[2])) + " a second"};
+  static const std::regex form{R"((\d+)U?L*(?: << (\d+))?)"};
   if (!std::regex_match(initializer, parts, form)) return {initializer};
   const auto shift = parts[2].matched ? std::stoul(parts[2]) : 0;
   const std::uint64_t value = std::stoull(parts[1]) << shift;
   if (is_time) return {grouped(value / 1'000) + " s", grouped(value) + " ms"};
   std::set<std::string> ways{grouped(value)};
+  if (shift >= 30) return {grouped(value >> 30) + " GiB"};
   if (shift != 0) ways.insert(value % (1U << 20) == 0 ? grouped(value >> 20) + " MiB" : grouped(value >> 10) + " KiB");
   return ways;
 }

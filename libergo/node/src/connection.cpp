@@ -161,6 +161,13 @@ bool connection::is_full(const pid& sender, std::size_t limit) const noexcept {
          accounts_.owed(sender) > limit;
 }
 
+// When all connections hold too much, each may hold less; those whose peers read never get that far.
+std::size_t connection::allowance() const noexcept {
+  constexpr std::size_t lean = 16;
+  const auto& limits = terms_.limits;
+  return terms_.queued.all() > limits.all_queued ? limits.busy / lean : limits.busy;
+}
+
 // One slice of one process cannot be made to wait; if it floods a busy connection all the same, it ends, and nobody
 // else. One message of any size is no flood.
 void connection::limit_flood(const pid& sender, std::size_t bytes) noexcept {
@@ -221,6 +228,7 @@ void connection::refuse(const dist::peer_reason& reason) {
   insist([&] { give(refusal{reason}); });
 }
 void connection::close(dist::peer_errc reason) { give(closing{reason}); }
+void connection::relieve() { give(relief{}); }
 void connection::retire() { give(retirement{}); }
 
 std::expected<etf::node_id, etf::error> connection::incarnation(std::uint32_t creation) {
@@ -275,6 +283,7 @@ slice_end connection::run_claimed() try {
   auto ended = session_ == nullptr ? slice_end::waiting : online_slice(bells);
   if (session_ == nullptr) ended = offline_slice();
   if (has_waiters_.load(std::memory_order_seq_cst)) wake_waiters();
+  tell_shares();
   return ended;
 } catch (const std::bad_alloc&) {
   if (session_ != nullptr) lose(no_memory());
@@ -308,6 +317,11 @@ void connection::obey(command told) {
     }
   } else if (const auto* const wish = std::get_if<closing>(&told)) {
     if (session_ != nullptr) begin_closing(wish->reason);
+  } else if (std::holds_alternative<relief>(told)) {
+    if (session_ != nullptr && terms_.unfinished.all() > terms_.limits.all_open_bytes)
+      break_protocol(breach::message,
+                     "message_too_large: it has the most of all messages that are not whole yet, and together they are "
+                     "larger than node_limits::all_open_bytes");
   } else {
     if (session_ != nullptr) lose({dist::peer_errc::stopping});
     retired_ = true;
@@ -435,7 +449,7 @@ void connection::lose(const dist::peer_reason& reason) {
 
 void connection::wake_waiters() {
   constexpr pid nobody{};
-  const auto enough = terms_.limits.busy / 2;
+  const auto enough = allowance() / 2;
   if (is_full(nobody, enough) && !retired_) return;
   std::vector<pid> woken;
   {

@@ -6,6 +6,7 @@
 #include "carried.hpp"
 #include "functions.hpp"
 #include "send_accounts.hpp"
+#include "shared_bytes.hpp"
 #include "signal_chain.hpp"
 #include "signal_reader.hpp"
 #include "signal_writer.hpp"
@@ -46,6 +47,9 @@ class connection_owner : public limit_watch {
   virtual void broke(const connection& by, breach how, std::string_view text) = 0;
   /// The session was closed before the peer had taken everything: so many bytes are lost.
   virtual void cut_short(const connection& by, std::size_t bytes) = 0;
+  /// Messages that are not whole yet take more than `node_limits::all_open_bytes`: who has most of them is to
+  /// `relieve`.
+  virtual void crowded() = 0;
 };
 
 /// What all connections of a node share.
@@ -58,6 +62,8 @@ struct connection_terms {
   dist::liveness_options liveness;
   dist::packet_writer_options packets = {};
   pid speaker = {};  ///< stands for senders that are no process; set before the first connection
+  shared_bytes queued = {};
+  shared_bytes unfinished = {};  ///< of packets and messages of which a part is missing
 };
 
 /// A socket whose handshake is done.
@@ -101,13 +107,14 @@ class connection final : public schedulable {
   void watch_node(const pid& watcher) noexcept { request_watch(watcher, watch_flag); }
   void unwatch_node(const pid& watcher) noexcept { request_watch(watcher, unwatch_flag); }
   /// Whether `sender` has to wait: for what all have queued here, or for its own large messages.
-  [[nodiscard]] bool busy(const pid& sender) const noexcept { return is_full(sender, terms_.limits.busy); }
+  [[nodiscard]] bool busy(const pid& sender) const noexcept { return is_full(sender, allowance()); }
   void wake_when_drained(const pid& waiting) noexcept;
 
   void attach(established_link link);            ///< the peer is up over this socket
   void refuse(const dist::peer_reason& reason);  ///< the peer cannot be reached: what waits is answered
   /// End the session; what is queued is written first when we end it of our own will.
   void close(dist::peer_errc reason);
+  void relieve();  ///< closes it, if the node still holds too much of what is not whole
   /// The session of this id is up for everybody from now on; `attach` or `retract` follows.
   void announce(dist::attempt_id id) noexcept;
   void retract() noexcept;
@@ -128,6 +135,8 @@ class connection final : public schedulable {
   [[nodiscard]] std::size_t waiting() const noexcept {
     return queued_.load(std::memory_order_relaxed) + unsent_.load(std::memory_order_relaxed);
   }
+  /// Bytes of packets and messages of which a part is missing, as far as they are counted.
+  [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_.told(); }
   [[nodiscard]] bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
   /// The session that is up; none between sessions.
   [[nodiscard]] dist::attempt_id announced() const noexcept { return announced_.load(std::memory_order_relaxed); }
@@ -147,8 +156,9 @@ class connection final : public schedulable {
   struct closing {
     dist::peer_errc reason;
   };
+  struct relief {};
   struct retirement {};
-  using command = std::variant<established_link, refusal, closing, retirement>;
+  using command = std::variant<established_link, refusal, closing, relief, retirement>;
   enum class bell : std::uint8_t { readable = 1, writable = 2, tick = 4, command = 8, drained = 16, unsent = 32 };
 
   static constexpr std::size_t batch = 64U << 10;  // bytes gathered before a write
@@ -167,6 +177,7 @@ class connection final : public schedulable {
   void request_watch(const pid& watcher, std::uint8_t flag) noexcept;
   void limit_flood(const pid& sender, std::size_t bytes) noexcept;
   [[nodiscard]] bool is_full(const pid& sender, std::size_t limit) const noexcept;
+  [[nodiscard]] std::size_t allowance() const noexcept;
   [[nodiscard]] bool nothing_waits() const noexcept;
   bool write_at_once(const destination& to, signal* envelope, std::size_t size) noexcept;
 
@@ -206,6 +217,7 @@ class connection final : public schedulable {
   void fail_backlog_of(session& ended);
   void publish_unsent() noexcept;
   void wake_waiters();
+  void tell_shares();
   [[nodiscard]] dist::send_queue queue_state() const noexcept;
   [[nodiscard]] peer_quota quota() const;
 
@@ -231,6 +243,8 @@ class connection final : public schedulable {
   std::vector<command> commands_;
   std::vector<pid> waiters_;
   socket_ends ends_;
+  share_of_bytes queued_share_;
+  share_of_bytes unfinished_;
   connection_counters before_;  // the session; what `traffic_` was when it began
   traffic traffic_;
 

@@ -20,7 +20,7 @@ class news_limit {
  public:
   static constexpr std::size_t most_nodes = 1'024;  ///< with rates of their own; all others share one
 
-  explicit news_limit(token_rate each = {100, 10}, token_rate all = {1'000, 100}) : each_{each}, all_{all} {}
+  news_limit(token_rate each, token_rate all) : each_{each}, all_{all} {}
 
   /// Whether an event about `whom` may pass; if so, how many about it had to stay away since the last one that passed.
   [[nodiscard]] std::optional<std::uint64_t> pass(std::string_view whom, time_point now);

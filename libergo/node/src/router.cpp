@@ -5,6 +5,8 @@
 
 #include <ergo/dist/node_name.hpp>
 
+#include <algorithm>
+
 namespace ergo::inline v0::detail {
 
 struct router::chunk {
@@ -118,6 +120,7 @@ void router::write_to(node_figures& shown) {
     const auto moved = one->total();
     const auto waiting = one->waiting();
     shown.queued += waiting;
+    shown.unfinished += one->unfinished();
     shown.busy += waiting > terms_.limits.busy ? 1 : 0;
     shown.moved.bytes_in += moved.bytes_in;
     shown.moved.bytes_out += moved.bytes_out;
@@ -126,6 +129,12 @@ void router::write_to(node_figures& shown) {
     shown.moved.ticks_in += moved.ticks_in;
     shown.moved.ticks_out += moved.ticks_out;
   }
+}
+
+void router::relieve() {
+  const std::scoped_lock lock{mutex_};
+  const auto most = std::ranges::max_element(all_, {}, [](const auto& one) { return one->unfinished(); });
+  if (most != all_.end()) (*most)->relieve();
 }
 
 std::string router::still_up() {

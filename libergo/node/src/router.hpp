@@ -43,6 +43,8 @@ class router final : public outbound {
   [[nodiscard]] connection* find_or_make(atom peer, acquaintance by = acquaintance::called) noexcept;
   /// What all connections hold and have moved; any thread.
   void write_to(node_figures& shown);
+  /// Has the connection closed that holds most of what is not whole; any thread.
+  void relieve();
   /// The names of the peers that are up, in one line; any thread.
   [[nodiscard]] std::string still_up();
   /// Ends all connections for good.

@@ -23,10 +23,13 @@ class send_accounts {
     const auto found = bytes_.find(sender);
     return found == bytes_.end() ? 0 : found->second;
   }
+  /// Of all senders.
+  [[nodiscard]] std::size_t all() const noexcept { return all_.load(std::memory_order_relaxed); }
   /// False when there is no memory to note it.
   [[nodiscard]] bool charge(const pid& sender, std::size_t bytes) noexcept try {
     const std::scoped_lock lock{mutex_};
     bytes_[sender] += bytes;
+    all_.fetch_add(bytes, std::memory_order_relaxed);
     senders_.store(bytes_.size(), std::memory_order_relaxed);
     return true;
   } catch (...) {
@@ -36,7 +39,9 @@ class send_accounts {
     const std::scoped_lock lock{mutex_};
     const auto found = bytes_.find(sender);
     if (found == bytes_.end()) return;
-    found->second -= std::min(bytes, found->second);
+    const auto settled = std::min(bytes, found->second);
+    found->second -= settled;
+    all_.fetch_sub(settled, std::memory_order_relaxed);
     if (found->second == 0) bytes_.erase(found);
     senders_.store(bytes_.size(), std::memory_order_seq_cst);
   }
@@ -45,6 +50,7 @@ class send_accounts {
   mutable std::mutex mutex_;
   boost::unordered_flat_map<pid, std::size_t, std::hash<pid>> bytes_;
   std::atomic<std::size_t> senders_{0};
+  std::atomic<std::size_t> all_{0};
 };
 
 }  // namespace ergo::inline v0::detail

@@ -284,6 +284,12 @@ void connection::take_packet(dist::bytes_view body) {
     break_protocol(breach::unread, "more answers than node_limits::unread_answers were left unread");
 }
 
+void connection::tell_shares() {
+  queued_share_.tell(terms_.queued, waiting() + accounts_.all());
+  unfinished_.tell(terms_.unfinished, session_ == nullptr ? 0 : session_->in.unread() + session_->reader.open_bytes());
+  if (unfinished_.told() != 0 && terms_.unfinished.all() > terms_.limits.all_open_bytes) terms_.owner.crowded();
+}
+
 void connection::wait_to_read() {
   if (std::exchange(session_->waits_to_read, true)) return;
   session_->socket.when_readable([this, id = session_->id] { ring(bell::readable, id); });

@@ -36,6 +36,9 @@ class signal_reader {
   /// binaries are to be copied. A failure closes the connection; then nobody has received any part of the message.
   [[nodiscard]] std::expected<void, broken_rule> read(dist::bytes_view body, const std::shared_ptr<const void>* owner);
 
+  /// Bytes that have come of messages of which fragments are missing.
+  [[nodiscard]] std::size_t open_bytes() const noexcept { return packets_.open_bytes(); }
+
  private:
   using outcome = std::expected<void, broken_rule>;
 

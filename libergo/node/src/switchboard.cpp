@@ -43,6 +43,11 @@ std::expected<atom, etf::error> name_of_peer(std::string_view text) {
   return etf::make_atom(text, limits);
 }
 
+token_rate rate_of(event_rate rate) { return {rate.burst, rate.per_second}; }
+
+// Callers are refused for one of two reasons that have events.
+event_rate both(event_rate each) { return {2 * each.burst, 2 * each.per_second}; }
+
 }  // namespace
 
 struct switchboard::observers {
@@ -60,7 +65,9 @@ switchboard::switchboard(asio::io_context& on, identity who, const node_limits& 
       peers_{who_.name},
       gate_{{.most = limits.pending_handshakes, .most_per_address = limits.pending_per_address}},
       names_{limits.spare_names, random_number},
-      observers_{std::make_shared<observers>()} {
+      strangers_{rate_of(limits.events_of_strangers), rate_of(both(limits.events_of_strangers))},
+      observers_{std::make_shared<observers>()},
+      news_{rate_of(limits.events_of_peer), rate_of(limits.events_of_peers)} {
   constexpr std::size_t usual = 16;
   pending_.reserve(usual);
 }

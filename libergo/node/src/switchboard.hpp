@@ -60,6 +60,7 @@ class switchboard final : public connection_owner,
   void wanted(connection& by) override;
   void lost(connection& by, dist::attempt_id session, const dist::peer_reason& reason) override;
   void broke(const connection& by, breach how, std::string_view text) override;
+  void crowded() override { router_->relieve(); }
   void cut_short(const connection& by, std::size_t bytes) override;
   void refused(atom whom, std::string_view option) override;
   /// Connects and tells how it went, on the reactor; at once when the peer is up.
@@ -163,7 +164,7 @@ class switchboard final : public connection_owner,
   bool busy_ = false;
   bool stopping_ = false;
   std::move_only_function<void()> stopped_;
-  news_limit strangers_{{1, 1}, {2, 2}};  // events about callers that were refused
+  news_limit strangers_;  // events about callers that were refused
 
   // Any thread.
   std::shared_ptr<observers> observers_;

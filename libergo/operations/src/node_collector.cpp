@@ -85,11 +85,13 @@ struct figure {
   Value node_figures::* value;
 };
 
-constexpr std::array<figure<std::size_t>, 5> held{{
+constexpr std::array<figure<std::size_t>, 6> held{{
     {"ergo_connections", "Nodes connected, hidden ones too", &node_figures::connections},
     {"ergo_handshakes", "Handshakes under way", &node_figures::handshakes},
     {"ergo_known_nodes", "Nodes known by name, connected or not (node_limits::names)", &node_figures::names},
     {"ergo_queued_bytes", "Bytes that are written to no socket yet", &node_figures::queued},
+    {"ergo_unfinished_bytes", "Bytes of packets and messages that are not whole yet (node_limits::all_open_bytes)",
+     &node_figures::unfinished},
     {"ergo_busy_connections", "Connections over node_limits::busy", &node_figures::busy},
 }};
 

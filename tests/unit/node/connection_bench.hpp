@@ -44,10 +44,15 @@ class owner_stub final : public connection_owner {
     told.add("broke " + std::string{to_string(how)} + " " + std::string{by.peer().text()} + " " + std::string{text});
   }
   void cut_short(const connection& by, std::size_t) override { told.add("cut short " + std::string{by.peer().text()}); }
+  void crowded() override {
+    told.add("crowded");
+    if (ways != nullptr) ways->relieve();
+  }
   void refused(atom whom, std::string_view option) override {
     told.add("refused " + std::string{whom.text()} + " " + std::string{option});
   }
   journal told;
+  router* ways = nullptr;
 };
 
 /// Traps exits and writes everything down; obeys `{link, Pid}`, `{monitor, Pid, _}`, `{watch, Node}`, `{send, To, M}`,
@@ -89,6 +94,7 @@ class bench {
         terms{local, owner, trace, std::make_shared<function_table>(), limits, liveness, {}, {}},
         way{terms} {
     local.connect(&way);
+    owner.ways = &way;
     terms.speaker = *runtime.spawn(local, spawn_options{}, std::make_unique<recorder>(&written));
     scribe_id = *runtime.spawn(local, spawn_options{.name = "scribe"_atom}, std::make_unique<recorder>(&written));
   }

@@ -93,6 +93,7 @@ struct node_figures {
   std::size_t names = 0;        ///< nodes to which there is, was or should have been a connection
   std::size_t queued = 0;       ///< bytes that are written to no socket yet, of all connections
   std::size_t busy = 0;         ///< connections over `node_limits::busy`
+  std::size_t unfinished = 0;   ///< bytes of packets and messages that are not whole yet, of peers that have 64 KiB
 
   // Since the start.
   std::uint64_t let_in = 0;     ///< callers that became peers

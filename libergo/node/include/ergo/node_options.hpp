@@ -109,6 +109,12 @@ using node_boot = std::function<result<void>(node& started)>;
 /// Receives trace lines without line end; called from any thread, several at once.
 using trace_sink = std::function<void(std::string_view)>;
 
+/// So many events at once, and then so many in a second; what is left out is counted, and told with the next one.
+struct event_rate {
+  double burst;
+  double per_second;
+};
+
 /// Limits of a node. The defaults are those of a hardened node; every one of them may be raised.
 struct node_limits {
   std::chrono::milliseconds handshake_step{7'000};    ///< for each step of a handshake, as OTP's net_setuptime
@@ -133,8 +139,16 @@ struct node_limits {
   std::size_t processes_per_peer = 100'000;   ///< processes that live here because it asked for them
   std::size_t open_messages = 16U << 10;      ///< messages of which a peer may have sent some fragments and not all
   std::size_t open_bytes = 512U << 20;        ///< bytes of these, and thereby of each message that comes in fragments
-  std::size_t spare_names = 1'000;            ///< names that nodes had from us and have left, to be given again
-  std::chrono::milliseconds drain{2'000};     ///< for writing what is queued when a connection is closed by us
+  /// Bytes of packets and messages of all peers that are not whole yet; above, the peer that has most of them is
+  /// disconnected. Peers that have less than 64 KiB are not counted.
+  std::size_t all_open_bytes = 2ULL << 30;
+  /// Queued bytes of all connections; above, each of them is busy at a sixteenth of `busy`, until peers have read.
+  std::size_t all_queued = 1ULL << 30;
+  std::size_t spare_names = 1'000;         ///< names that nodes had from us and have left, to be given again
+  event_rate events_of_peer{100, 10};      ///< told of one peer; `node::subscribe` is told everything
+  event_rate events_of_peers{1'000, 100};  ///< told of all peers
+  event_rate events_of_strangers{1, 1};    ///< told of callers that are refused, and of those for want of descriptors
+  std::chrono::milliseconds drain{2'000};  ///< for writing what is queued when a connection is closed by us
 };
 
 /// How a node starts. Everything but `name` (or `named_by`) has a default.

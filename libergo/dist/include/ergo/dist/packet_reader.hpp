@@ -92,6 +92,8 @@ class packet_reader {
 
   /// Messages of which fragments are missing.
   [[nodiscard]] std::size_t open() const { return sequences_.size(); }
+  /// Bytes that have come of them.
+  [[nodiscard]] std::size_t open_bytes() const { return open_bytes_; }
   /// Bytes of memory that they hold.
   [[nodiscard]] std::size_t held() const;
 
