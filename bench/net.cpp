@@ -210,7 +210,7 @@ std::vector<workload> net_workloads() {
                   .what = "the 99th of 100 calls, one per ms, beside a binary of 200 MB that goes back and forth",
                   .operations = 2'000,
                   .run = net_beside_large,
-                  .rivals = {{reference::beam}, {reference::raw}},
+                  .rivals = {{reference::beam}, {reference::raw, 0.5}},
                   .ends = pairing::ours_to_ours,
                   .raw = raw_beside_large,
                   .raw_has_peer = true});
