@@ -123,13 +123,15 @@ transfer stream::open_records(std::span<std::byte> room) noexcept {
   using end = tls_session::end;
   std::size_t count = 0;
   while (count < room.size()) {
-    const auto step = within_->read(room.subspan(count));
-    count += step.count;
-    if (step.how == end::progress) continue;
-    if (step.how != end::wanting) {
-      if (count != 0) break;  // the next call meets the end again
-      if (step.how == end::closed) return {transfer::end::closed};
-      return {transfer::end::failed, 0, within_->failure()};
+    if (within_->has_unread()) {
+      const auto step = within_->read(room.subspan(count));
+      count += step.count;
+      if (step.how == end::progress) continue;
+      if (step.how != end::wanting) {
+        if (count != 0) break;  // the next call meets the end again
+        if (step.how == end::closed) return {transfer::end::closed};
+        return {transfer::end::failed, 0, within_->failure()};
+      }
     }
     if (std::exchange(drained_, false)) return {transfer::end::blocked, count};
     (void)send_records();

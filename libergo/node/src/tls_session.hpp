@@ -56,6 +56,8 @@ class tls_session {
   /// Reads what a record held. `wanting` means that all that was received is read. TLS may have an answer to that,
   /// which is to be sent before more is received.
   [[nodiscard]] step read(std::span<std::byte> room) noexcept;
+  /// Whether `read` may have something to say without receiving more: bytes, or that this is the end.
+  [[nodiscard]] bool has_unread() const noexcept;
   /// Encrypts `bytes`, in records that are full as long as there is more; false when that failed.
   [[nodiscard]] bool write(std::span<const std::byte> bytes) noexcept;
   /// Encrypts what `write` has kept back to fill a record.
@@ -111,6 +113,7 @@ class tls_session {
   std::vector<std::byte> record_;  // kept back
   std::uint64_t sealed_ = 0;       // with the present key
 
+  bool over_ = false;  // the peer has closed
   bool failed_ = false;
   bool flooded_ = false;
   unsigned long code_ = 0;
