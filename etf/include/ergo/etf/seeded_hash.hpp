@@ -50,8 +50,11 @@ struct seeded_hash {
 
   /// The hash of two words, of which both may be chosen by others.
   [[nodiscard]] static std::uint64_t of(std::uint64_t first, std::uint64_t second) noexcept {
+    constexpr std::uint64_t first_factor = 0x9E3779B97F4A7C15ULL;
+    constexpr std::uint64_t second_factor = 0xD1342543DE82EF95ULL;
     const auto seed = process_seed();
-    return mix(first ^ seed, second ^ std::rotl(seed, 29) ^ 0x9E3779B97F4A7C15ULL);
+    // Once is not enough: keys that follow each other would still do so, by a step that some seeds make a short one.
+    return mix(mix(first ^ seed, second ^ std::rotl(seed, 29) ^ first_factor), second_factor);
   }
 };
 
