@@ -31,8 +31,13 @@ void begin(const raw_socket& stranger, std::size_t number, std::mt19937& random)
   }
 }
 
-std::size_t closed_of(const std::deque<raw_socket>& all) {
-  return static_cast<std::size_t>(std::ranges::count_if(all, [](const auto& each) { return each.is_closed(); }));
+/// How many of them are closed by the time they all are, or at the end of the time.
+std::size_t closed_within(std::chrono::seconds time, const std::deque<raw_socket>& all) {
+  const auto until = steady::now() + time;
+  return static_cast<std::size_t>(std::ranges::count_if(all, [&](const raw_socket& each) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
+    return left.count() > 0 ? each.closes(left) : each.is_closed();
+  }));
 }
 
 }  // namespace
@@ -50,9 +55,7 @@ int main() try {
   std::cout << all.size() << std::endl;
   std::int64_t seconds = 0;
   if (!(std::cin >> seconds)) return 2;
-  const auto until = steady::now() + std::chrono::seconds{seconds};
-  while (closed_of(all) < all.size() && steady::now() < until) ::usleep(20'000);
-  std::cout << closed_of(all) << std::endl;
+  std::cout << closed_within(std::chrono::seconds{seconds}, all) << std::endl;
 } catch (const std::exception& wrong) {
   std::cout << wrong.what() << std::endl;
   return 1;
