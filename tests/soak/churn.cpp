@@ -65,14 +65,18 @@ ergo::task<> call_server(ergo::process& self, partner with) {
   }
 }
 
+/// Counts an attempt to start a worker on the peer.
+template <typename Started>
+bool has_started(const partner& with, const std::string& how, const ergo::result<Started>& started) {
+  seen().add(counted::spawns);
+  if (!started) bear(with, how, started.error());
+  return started.has_value();
+}
+
 ergo::task<> watch_worker(ergo::process& self, partner with) {
   const ergo::rpc::at there{with.peer, patience};
   const auto started = co_await ergo::rpc::spawn_monitor(self, there, "soak_side", "worker");
-  seen().add(counted::spawns);
-  if (!started) {
-    bear(with, "spawn_monitor", started.error());
-    co_return;
-  }
+  if (!has_started(with, "spawn_monitor", started)) co_return;
   seen().add(counted::monitors);
   tell_to_end(self, started->first);
   auto waiting = await_down(self, with, started->second);
@@ -82,11 +86,7 @@ ergo::task<> watch_worker(ergo::process& self, partner with) {
 ergo::task<> link_worker(ergo::process& self, partner with) {
   const ergo::rpc::at there{with.peer, patience};
   const auto started = co_await ergo::rpc::spawn_link(self, there, "soak_side", "worker");
-  seen().add(counted::spawns);
-  if (!started) {
-    bear(with, "spawn_link", started.error());
-    co_return;
-  }
+  if (!has_started(with, "spawn_link", started)) co_return;
   seen().add(counted::links);
   tell_to_end(self, *started);
   const auto ended = co_await self.receive<ergo::exit_message>(patience);
@@ -103,11 +103,7 @@ ergo::task<> link_worker(ergo::process& self, partner with) {
 ergo::task<> unlink_worker(ergo::process& self, partner with) {
   const ergo::rpc::at there{with.peer, patience};
   const auto started = co_await ergo::rpc::spawn_monitor(self, there, "soak_side", "worker");
-  seen().add(counted::spawns);
-  if (!started) {
-    bear(with, "spawn_monitor", started.error());
-    co_return;
-  }
+  if (!has_started(with, "spawn_monitor", started)) co_return;
   for (int round = 0; round < 3; ++round) {
     self.link(started->first);
     self.unlink(started->first);
