@@ -318,10 +318,7 @@ void connection::obey(command told) {
   } else if (const auto* const wish = std::get_if<closing>(&told)) {
     if (session_ != nullptr) begin_closing(wish->reason);
   } else if (std::holds_alternative<relief>(told)) {
-    if (session_ != nullptr && terms_.unfinished.all() > terms_.limits.all_open_bytes)
-      break_protocol(breach::message,
-                     "message_too_large: it has the most of all messages that are not whole yet, and together they are "
-                     "larger than node_limits::all_open_bytes");
+    make_room();
   } else {
     if (session_ != nullptr) lose({dist::peer_errc::stopping});
     retired_ = true;
@@ -334,6 +331,17 @@ void connection::obey(command told) {
     fail_backlog();
     wake_waiters();
   }
+}
+
+void connection::make_room() {
+  if (session_ != nullptr && terms_.unfinished.all() > terms_.limits.all_open_bytes) {
+    constexpr auto why =
+        "message_too_large: it has the most of all messages that are not whole yet, and together they are larger than "
+        "node_limits::all_open_bytes";
+    if (!if_possible([&] { break_protocol(breach::message, why); }) && session_ != nullptr) lose(no_memory());
+    unfinished_.tell(terms_.unfinished, 0);
+  }
+  terms_.relieving.store(false, std::memory_order_release);
 }
 
 // News for a peer that is not there reaches nobody, and is no reason to call it; what follows something that is must

@@ -64,6 +64,7 @@ struct connection_terms {
   pid speaker = {};  ///< stands for senders that are no process; set before the first connection
   shared_bytes queued = {};
   shared_bytes unfinished = {};  ///< of packets and messages of which a part is missing
+  std::atomic<bool> relieving = false;  ///< whether somebody was told to `relieve` and has not done so yet
 };
 
 /// A socket whose handshake is done.
@@ -218,6 +219,7 @@ class connection final : public schedulable {
   void publish_unsent() noexcept;
   void wake_waiters();
   void tell_shares();
+  void make_room();
   [[nodiscard]] dist::send_queue queue_state() const noexcept;
   [[nodiscard]] peer_quota quota() const;
 

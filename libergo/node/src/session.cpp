@@ -287,7 +287,9 @@ void connection::take_packet(dist::bytes_view body) {
 void connection::tell_shares() {
   queued_share_.tell(terms_.queued, waiting() + accounts_.all());
   unfinished_.tell(terms_.unfinished, session_ == nullptr ? 0 : session_->in.unread() + session_->reader.open_bytes());
-  if (unfinished_.told() != 0 && terms_.unfinished.all() > terms_.limits.all_open_bytes) terms_.owner.crowded();
+  if (unfinished_.told() == 0 || terms_.unfinished.all() <= terms_.limits.all_open_bytes) return;
+  // Whoever is asked looks at all connections: once for each that goes, not in each slice until it has gone.
+  if (!terms_.relieving.exchange(true, std::memory_order_acquire)) terms_.owner.crowded();
 }
 
 void connection::wait_to_read() {
