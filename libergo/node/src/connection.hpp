@@ -63,7 +63,7 @@ struct connection_terms {
   dist::packet_writer_options packets = {};
   pid speaker = {};  ///< stands for senders that are no process; set before the first connection
   shared_bytes queued = {};
-  shared_bytes unfinished = {};  ///< of packets and messages of which a part is missing
+  shared_bytes unfinished = {};         ///< of packets and messages of which a part is missing
   std::atomic<bool> relieving = false;  ///< whether somebody was told to `relieve` and has not done so yet
 };
 
