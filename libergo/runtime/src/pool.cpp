@@ -22,38 +22,64 @@ block_chain crate::pop() noexcept {
   return {taken, block_depot::magazine};
 }
 
-block_depot::block_depot(std::size_t block_size, std::size_t kept) noexcept
-    : block_size_{block_size},
+void crate_stack::push(crate filled) noexcept {
+  filled.first->next_crate = first;
+  filled.first->magazines = filled.count;
+  first = filled.first;
+}
+
+crate crate_stack::pop() noexcept {
+  auto* const taken = first;
+  first = taken->next_crate;
+  return {taken, taken->magazines};
+}
+
+std::byte* block_source::cut(std::size_t bytes) {
+  const std::scoped_lock lock{mutex_};
+  if (left_ < bytes) {
+    const auto size = std::max(piece, bytes);
+    std::unique_ptr<std::byte, freed> fresh{static_cast<std::byte*>(::operator new(size, line))};
+    pieces_.push_back(std::move(fresh));
+    rest_ = pieces_.back().get();
+    left_ = size;
+  }
+  left_ -= bytes;
+  return std::exchange(rest_, rest_ + bytes);
+}
+
+block_depot::block_depot(block_source& from, std::size_t block_size, std::size_t kept) noexcept
+    : source_{from},
+      block_size_{block_size},
       crate_size_{static_cast<unsigned>(std::max<std::size_t>(1, kept / 2 / (block_size * magazine)))} {}
 
 crate block_depot::take() {
   const std::scoped_lock lock{mutex_};
   if (gathered_.count != 0) return std::exchange(gathered_, {});
-  if (!crates_.empty()) {
-    const auto taken = crates_.back();
-    crates_.pop_back();
-    return taken;
-  }
-  slabs_.emplace_back(static_cast<std::byte*>(::operator new(block_size_ * magazine, line)));
+  if (crates_.first != nullptr) return crates_.pop();
+  auto* const memory = source_.cut(block_size_ * magazine);
   block_chain blocks;
-  for (unsigned block = magazine; block-- > 0;) blocks.push(slabs_.back().get() + block * block_size_);
+  for (unsigned block = magazine; block-- > 0;) blocks.push(memory + block * block_size_);
   crate fresh;
   fresh.push(blocks);
   return fresh;
 }
 
-void block_depot::give(crate full) {
+void block_depot::give(crate filled) noexcept {
   const std::scoped_lock lock{mutex_};
-  crates_.push_back(full);
+  crates_.push(filled);
 }
 
-void block_depot::give(block_chain rest) {
+void block_depot::give(block_chain rest) noexcept {
   const std::scoped_lock lock{mutex_};
   while (rest.count != 0) {
     rest_.push(rest.pop());
     if (rest_.count == magazine) gathered_.push(std::exchange(rest_, {}));
   }
 }
+
+namespace {
+constinit thread_local bool put_by = false;  // since `share_thread_caches`
+}  // namespace
 
 void block_cache::refill(block_depot& depot) {
   if (spare.count != 0) {
@@ -64,18 +90,27 @@ void block_cache::refill(block_depot& depot) {
   active = near.pop();
 }
 
-void block_cache::make_room(block_depot& depot) {
+void block_cache::make_room(block_depot& depot) noexcept {
   if (spare.count != 0) {
     if (near.count == depot.crate_size()) {
       if (far.count != 0) depot.give(far);
       far = std::exchange(near, {});
     }
     near.push(spare);
+    put_by = true;
   }
   spare = std::exchange(active, {});
 }
 
-void block_cache::drain(block_depot& depot) {
+void block_cache::share(block_depot& depot) noexcept {
+  constexpr unsigned part = 8;
+  if (near.count <= depot.crate_size() / part && far.count == 0) return;
+  for (auto* filled : {&near, &far}) {
+    if (filled->count != 0) depot.give(std::exchange(*filled, {}));
+  }
+}
+
+void block_cache::drain(block_depot& depot) noexcept {
   for (auto* full : {&near, &far}) {
     if (full->count != 0) depot.give(std::exchange(*full, {}));
   }
@@ -86,10 +121,15 @@ namespace {
 
 #if !defined(ERGO_POOLS_PASS_THROUGH)
 
-// Depots outlive every thread: they are never destroyed.
+// They outlive every thread: they are never destroyed.
+block_source& blocks() {
+  static auto& source = *new block_source;
+  return source;
+}
+
 block_depot& signal_depot() {
   constexpr std::size_t kept = std::size_t{4} << 20;
-  static auto& depot = *new block_depot{sizeof(signal), kept};
+  static auto& depot = *new block_depot{blocks(), sizeof(signal), kept};
   return depot;
 }
 
@@ -101,7 +141,7 @@ block_depot& frame_depot(std::size_t index) {
   static auto& depots = *[] {
     auto* made = new std::array<std::unique_ptr<block_depot>, frame_classes>;
     for (std::size_t size = 0; size < frame_classes; ++size)
-      (*made)[size] = std::make_unique<block_depot>((size + 1) * frame_step, frames_kept);
+      (*made)[size] = std::make_unique<block_depot>(blocks(), (size + 1) * frame_step, frames_kept);
     return made;
   }();
   return *depots[index];
@@ -136,7 +176,8 @@ void release(signal* envelope) noexcept {
 }
 void* allocate_frame(std::size_t bytes) { return ::operator new(bytes); }
 void deallocate_frame(void* frame, std::size_t bytes) noexcept { ::operator delete(frame, bytes); }
-void drain_thread_caches() {}
+void drain_thread_caches() noexcept {}
+void share_thread_caches() noexcept {}
 
 #else
 
@@ -165,9 +206,15 @@ void deallocate_frame(void* frame, std::size_t bytes) noexcept {
   }
 }
 
-void drain_thread_caches() {
+void drain_thread_caches() noexcept {
   signal_cache.drain(signal_depot());
   for (std::size_t index = 0; index < frame_classes; ++index) frame_caches[index].drain(frame_depot(index));
+}
+
+void share_thread_caches() noexcept {
+  if (!std::exchange(put_by, false)) return;
+  signal_cache.share(signal_depot());
+  for (std::size_t index = 0; index < frame_classes; ++index) frame_caches[index].share(frame_depot(index));
 }
 
 #endif

@@ -19,10 +19,13 @@
 
 namespace ergo::inline v0::detail {
 
-/// A block that nobody uses. In the first block of a magazine that is put by, `next_magazine` is the one below it.
+/// A block that nobody uses. In the first block of a magazine that is put by, `next_magazine` is the one below it; in
+/// the first block of a crate that is put by, `next_crate` is the one below that, and `magazines` says how many it has.
 struct free_block {
   free_block* next;
   free_block* next_magazine;
+  free_block* next_crate;
+  unsigned magazines;
 };
 
 /// A stack of free blocks.
@@ -31,7 +34,9 @@ struct block_chain {
   unsigned count = 0;
 
   void push(void* memory) noexcept {
-    first = new (memory) free_block{first, nullptr};
+    auto* const block = new (memory) free_block;
+    block->next = first;
+    first = block;
     ++count;
   }
   [[nodiscard]] void* pop() noexcept {
@@ -51,34 +56,57 @@ struct crate {
   [[nodiscard]] block_chain pop() noexcept;
 };
 
-/// The shared reserve of one block size. Blocks are never returned to the system while the program runs.
+/// A stack of crates that have something in them.
+struct crate_stack {
+  free_block* first = nullptr;
+
+  void push(crate filled) noexcept;
+  [[nodiscard]] crate pop() noexcept;
+};
+
+/// Where depots have their blocks from: large pieces of memory, cut in sequence. Blocks are never given back while the
+/// program runs; scattered over the heap, they would keep it from shrinking.
+class block_source {
+ public:
+  /// `bytes` is a multiple of 64, and so is the address. Any thread.
+  [[nodiscard]] std::byte* cut(std::size_t bytes);
+
+ private:
+  static constexpr std::size_t piece = std::size_t{256} << 10;  // from here on `malloc` asks the system
+  static constexpr std::align_val_t line{64};                   // what two threads use never shares one
+
+  struct freed {
+    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, line); }
+  };
+  std::mutex mutex_;
+  std::byte* rest_ = nullptr;
+  std::size_t left_ = 0;
+  std::vector<std::unique_ptr<std::byte, freed>> pieces_;
+};
+
+/// The shared reserve of one block size.
 class block_depot {
  public:
-  /// `kept`: how many bytes a thread keeps at most, about, before it gives some away.
-  block_depot(std::size_t block_size, std::size_t kept) noexcept;
+  /// `kept`: how many bytes a busy thread keeps at most, about, before it gives some away. `from` outlives the depot.
+  block_depot(block_source& from, std::size_t block_size, std::size_t kept) noexcept;
 
   static constexpr unsigned magazine = 64;
 
-  /// Full magazines, at least one: used ones if there are any, else a new slab.
+  /// Full magazines, at least one: used ones if there are any, else a new one.
   [[nodiscard]] crate take();
-  void give(crate full);
+  void give(crate filled) noexcept;
   /// Blocks that are no full magazine, at the end of a thread.
-  void give(block_chain rest);
+  void give(block_chain rest) noexcept;
   [[nodiscard]] unsigned crate_size() const noexcept { return crate_size_; }
 
  private:
-  static constexpr std::align_val_t line{64};  // what two threads use never shares one
-
+  block_source& source_;
   std::size_t block_size_;
   unsigned crate_size_;  // magazines
   std::mutex mutex_;
-  std::vector<crate> crates_;
+  crate_stack crates_;
   crate gathered_;    // of what came in smaller amounts
   block_chain rest_;  // less than a magazine
-  struct freed {
-    void operator()(std::byte* slab) const noexcept { ::operator delete(slab, line); }
-  };
-  std::vector<std::unique_ptr<std::byte, freed>> slabs_;
 };
 
 /// One thread's free blocks of one size: two magazines, and two crates of magazines behind them. So a thread that frees
@@ -108,12 +136,19 @@ struct block_cache {
     active.push(memory);
   }
   void refill(block_depot& depot);
-  void make_room(block_depot& depot);
+  void make_room(block_depot& depot) noexcept;
+  /// Gives what is more than an eighth of a crate to the depot, but for the two magazines.
+  void share(block_depot& depot) noexcept;
   /// Gives everything to the depot; at the end of a thread.
-  void drain(block_depot& depot);
+  void drain(block_depot& depot) noexcept;
 };
 
 /// Returns the calling thread's cached blocks to the depots. Called by worker threads before they end.
-void drain_thread_caches();
+void drain_thread_caches() noexcept;
+
+/// Gives most of the calling thread's cached blocks to the depots, if any were put by since it did so last. Called by
+/// worker threads that have nothing to do: messages go to and fro, and more of them in one direction than in the other,
+/// so that without this each thread's cache would slowly fill with what another must allocate anew.
+void share_thread_caches() noexcept;
 
 }  // namespace ergo::inline v0::detail

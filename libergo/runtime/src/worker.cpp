@@ -147,7 +147,11 @@ bool worker::find_work(core& lease) {
     return true;
   }
   auto* const taken = steal_for(lease);
-  if (taken != nullptr) lease.enqueue(taken);
+  if (taken == nullptr) {
+    share_thread_caches();
+  } else {
+    lease.enqueue(taken);
+  }
   return taken != nullptr;
 }
 

@@ -11,7 +11,8 @@ namespace ergo::test {
 namespace {
 
 TEST_CASE("blocks of a depot do not overlap and are used again") {
-  detail::block_depot depot{64, 64 * 1024};
+  detail::block_source source;
+  detail::block_depot depot{source, 64, 64 * 1024};
   const auto from_depot = [&]() -> detail::block_depot& { return depot; };
   detail::block_cache cache;
   std::vector<void*> held;
@@ -33,7 +34,8 @@ TEST_CASE("blocks of a depot do not overlap and are used again") {
 }
 
 TEST_CASE("what one thread allocates another may free, for ever, without growth") {
-  detail::block_depot depot{64, 64 * 1024};
+  detail::block_source source;
+  detail::block_depot depot{source, 64, 64 * 1024};
   const auto from_depot = [&]() -> detail::block_depot& { return depot; };
   detail::block_cache giver;
   detail::block_cache taker;
@@ -58,7 +60,8 @@ TEST_CASE("what one thread allocates another may free, for ever, without growth"
 }
 
 TEST_CASE("a thread that frees what it has allocated keeps it, whatever others take and give meanwhile") {
-  detail::block_depot depot{64, 1024 * 1024};
+  detail::block_source source;
+  detail::block_depot depot{source, 64, 1024 * 1024};
   const auto from_depot = [&]() -> detail::block_depot& { return depot; };
   detail::block_cache own;
   detail::block_cache other;
@@ -86,7 +89,8 @@ TEST_CASE("a thread that frees what it has allocated keeps it, whatever others t
 }
 
 TEST_CASE("what a thread leaves behind at its end is used by others, to the last block") {
-  detail::block_depot depot{64, 64 * 1024};
+  detail::block_source source;
+  detail::block_depot depot{source, 64, 64 * 1024};
   const auto from_depot = [&]() -> detail::block_depot& { return depot; };
   std::set<void*> left;
   for (int thread = 0; thread < 5; ++thread) {
@@ -98,6 +102,34 @@ TEST_CASE("what a thread leaves behind at its end is used by others, to the last
     cache.drain(depot);
   }
   CHECK(left.size() <= 2 * detail::block_depot::magazine);
+}
+
+TEST_CASE("a thread that has nothing to do leaves to others what it keeps, but for a little") {
+  detail::block_source source;
+  detail::block_depot depot{source, 64, 1024 * 1024};
+  const auto from_depot = [&]() -> detail::block_depot& { return depot; };
+  detail::block_cache idle;
+  detail::block_cache busy;
+  const auto take = [&](detail::block_cache& cache, std::size_t count) {
+    std::set<void*> held;
+    while (held.size() < count) held.insert(cache.allocate(from_depot));
+    return held;
+  };
+  // What one thread has freed moves to the other, whichever of them frees more.
+  std::set<void*> seen;
+  for (int round = 0; round < 50; ++round) {
+    const auto held = take(busy, 4000);
+    seen.insert(held.begin(), held.end());
+    for (void* one : held) (round % 2 == 0 ? idle : busy).deallocate(one, from_depot);
+    idle.share(depot);
+    busy.share(depot);
+  }
+  const std::size_t little = (2 + depot.crate_size() / 8) * detail::block_depot::magazine;
+  CHECK(idle.active.count + idle.spare.count <= 2 * detail::block_depot::magazine);
+  CHECK(idle.near.count + idle.far.count <= depot.crate_size() / 8);
+  CHECK(seen.size() <= 4000 + 2 * little);
+  idle.drain(depot);
+  busy.drain(depot);
 }
 
 TEST_CASE("threads that are none of a runtime leave no envelopes behind when they end") {
