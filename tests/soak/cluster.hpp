@@ -30,7 +30,8 @@ class our_side {
   [[nodiscard]] std::string ask(const std::string& command);
   /// Throws `std::runtime_error` unless the answer is `ok`.
   void must(const std::string& command);
-  /// What it has counted; see `names_of_counted`, and `violations`, `connected`, `processes`, `atoms`.
+  /// What it has counted; see `names_of_counted`, and `violations`, `connected`, `processes`, `atoms`, and of the
+  /// memory that `malloc` has from the system `heap_held` bytes, of which `heap_used` are allocated.
   [[nodiscard]] numbers sample();
   [[nodiscard]] holdings held() const { return held_by(program_.id()); }
   /// Whether it ends within that time.

@@ -198,6 +198,7 @@ class soak {
     if (resident_.hours() == 0) first_resident_ = held.resident;
     last_resident_ = held.resident;
     resident_.add(hours(), held.resident);
+    used_.add(hours(), to_mib(known.at("heap_used")));
     descriptors_.add(hours(), static_cast<double>(held.descriptors));
   }
 
@@ -206,11 +207,11 @@ class soak {
     const auto held = all_.ours().held();
     auto known = all_.ours().sample();
     std::ostringstream line;
-    line << std::fixed << std::setprecision(1) << "minute " << hours() * 60 << ": " << held.resident << " MiB, "
-         << held.descriptors << " descriptors, " << held.threads << " threads, " << known["processes"] << " processes, "
-         << known["atoms"] << " atoms; sent " << known["sent"] << ", received " << known["received"] << ", lost "
-         << known["lost"] << "; " << resets_ << " resets, " << kills_ << " kills, " << known["downs"]
-         << " nodedowns; books";
+    line << std::fixed << std::setprecision(1) << "minute " << hours() * 60 << ": " << held.resident << " MiB (heap "
+         << to_mib(known["heap_used"]) << " of " << to_mib(known["heap_held"]) << "), " << held.descriptors
+         << " descriptors, " << held.threads << " threads, " << known["processes"] << " processes, " << known["atoms"]
+         << " atoms; sent " << known["sent"] << ", received " << known["received"] << ", lost " << known["lost"] << "; "
+         << resets_ << " resets, " << kills_ << " kills, " << known["downs"] << " nodedowns; books";
     for (const auto& one : all_.theirs()) line << ' ' << one->books(all_.quoted_name());
     journal_.say(line.str());
   }
@@ -331,6 +332,7 @@ class soak {
     line << std::left << std::setw(22) << what << figure;
     journal_.say(line.str());
   }
+  static double to_mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
   static std::string with_tenths(double value) {
     std::ostringstream text;
     text << std::fixed << std::setprecision(2) << value;
@@ -390,6 +392,7 @@ class soak {
                       with_tenths(resident_.hours() * 60) + " min");
     row("its slope",
         with_tenths(resident_.per_hour()) + " MiB/h (bound " + (bound ? with_tenths(*bound) : "none") + ")");
+    row("that of the heap", with_tenths(used_.per_hour()) + " MiB/h in use");
     row("that of descriptors",
         with_tenths(descriptors_.per_hour()) + " per hour (bound " + with_tenths(slope_bound().value_or(0)) + ")");
   }
@@ -404,6 +407,7 @@ class soak {
   std::vector<numbers> erlang_;
   holdings most_;
   trend resident_;
+  trend used_;  // what is allocated, where `resident_` has besides what malloc keeps
   trend descriptors_;
   double first_resident_ = 0;
   double last_resident_ = 0;

@@ -149,11 +149,13 @@ class controlled {
     return "ok";
   }
   [[nodiscard]] std::string sample() const {
+    const auto heap = ::mallinfo2();
     std::ostringstream line;
     for (std::size_t at = 0; at < ergo_soak::names_of_counted.size(); ++at)
       line << ergo_soak::names_of_counted[at] << ' ' << seen().of(static_cast<counted>(at)) << ' ';
     line << "violations " << seen().violations() << " connected " << node_.nodes(ergo::node_set::all).size()
-         << " processes " << node_.runtime().process_count() << " atoms " << ergo::etf::atom_table_usage().count;
+         << " processes " << node_.runtime().process_count() << " atoms " << ergo::etf::atom_table_usage().count
+         << " heap_used " << heap.uordblks + heap.hblkhd << " heap_held " << heap.arena + heap.hblkhd;
     return line.str();
   }
 
