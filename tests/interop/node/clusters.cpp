@@ -63,9 +63,8 @@ void build_bridge(cluster& from, cluster& to) {
 
 TEST_CASE("One program bridges two clusters with different secrets, port mappers, and nodes of the same name") {
   for_every_release("two clusters, two cookies, two epmds: bridged by one program", [](const release& otp) {
-    ergo::runtime_options of;
+    auto of = runtime_for(otp);
     of.cores = 2;
-    if (otp.number == "23") of.compatibility = ergo::compatibility::otp23;
     ergo::runtime shared{ergo::networked(of)};
     cluster left{shared, otp, fresh_name("left"), "left_secret"};
     cluster right{shared, otp, fresh_name("right"), "right_secret"};

@@ -166,10 +166,14 @@ const certificate& everywhere() {
 
 }  // namespace
 
+ergo::runtime_options runtime_for(const release& otp) {
+  ergo::runtime_options made;
+  if (otp.number == "23") made.compatibility = ergo::compatibility::otp23;
+  return made;
+}
+
 world::world(const release& of, ergo::node_options options, const std::vector<std::string>& more, meeting over)
     : otp_{of}, over_{over}, port_{free_port()}, peer_options_{peer_at(of, port_)} {
-  ergo::runtime_options runtime;
-  if (of.number == "23") runtime.compatibility = ergo::compatibility::otp23;
   const auto defaults = options_for(fresh_name("cpp"), port_);
   options.name = defaults.name;
   options.cookie = defaults.cookie;
@@ -188,7 +192,7 @@ world::world(const release& of, ergo::node_options options, const std::vector<st
            {"-erl_epmd_port", std::to_string(port_), "-kernel", "inet_dist_use_interface", "{127,0,0,2}"});
   }
   append(peer_options_.more, more);
-  ours_ = std::make_unique<our_node>(std::move(options), std::move(runtime));
+  ours_ = std::make_unique<our_node>(std::move(options), runtime_for(of));
   peer_ = std::make_unique<erlang_peer>(peer_options_);
   peer_atom_ = parsed(atom_text(peer_->name())).as_atom().value();
 }

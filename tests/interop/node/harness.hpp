@@ -56,6 +56,9 @@ void eventually(std::string_view what, const std::function<bool()>& condition, s
 /// Options of a node of ours in these tests: `name` on localhost, cookie `interop`, a port mapper at `epmd_port`.
 [[nodiscard]] ergo::node_options options_for(const std::string& name, std::uint16_t epmd_port);
 
+/// Options of a runtime whose pids the release can read.
+[[nodiscard]] ergo::runtime_options runtime_for(const release& otp);
+
 /// A node of ours with `echo`, `recorder` and `control`, and everything that it reported. A start that fails throws
 /// what it said.
 class our_node {

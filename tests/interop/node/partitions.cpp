@@ -218,9 +218,7 @@ class scattered {
     options.visibility = seen;
     options.net_ticktime = tick_time;
     if (naming_ == naming::cluster) options.boot = ergo::kernel::boot();
-    ergo::runtime_options runtime;
-    if (otp.number == "23") runtime.compatibility = ergo::compatibility::otp23;
-    network_.on(computer, [&] { ours_.emplace(computer, std::make_unique<our_node>(options, std::move(runtime))); });
+    network_.on(computer, [&] { ours_.emplace(computer, std::make_unique<our_node>(options, runtime_for(otp))); });
   }
 
   naming naming_;

@@ -112,12 +112,6 @@ struct proxied {
     }
     return made;
   }
-  /// Pids that it can read.
-  [[nodiscard]] static ergo::runtime_options runtime_for(const release& otp) {
-    ergo::runtime_options made;
-    if (otp.number == "23") made.compatibility = ergo::compatibility::otp23;
-    return made;
-  }
   [[nodiscard]] peer_options with_port(dials caller) const {
     auto made = theirs;
     if (caller == dials::erlang) return made;

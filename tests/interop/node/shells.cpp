@@ -42,9 +42,7 @@ class office {
   office(const release& otp, ergo::kernel::options services) : otp_{otp}, port_{free_port()} {
     auto options = options_for(fresh_name("office"), port_);
     options.boot = ergo::kernel::boot(std::move(services));
-    ergo::runtime_options runtime;
-    if (otp.number == "23") runtime.compatibility = ergo::compatibility::otp23;
-    ours_ = std::make_unique<our_node>(std::move(options), std::move(runtime));
+    ours_ = std::make_unique<our_node>(std::move(options), runtime_for(otp));
   }
 
   [[nodiscard]] std::vector<std::string> remote_erl() const {

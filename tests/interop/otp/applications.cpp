@@ -174,7 +174,8 @@ struct office {
   our_node ours;
   erlang_peer peer;
 
-  explicit office(const release& release) : ours{options_for(fresh_name("cpp"), port)}, peer{peer_at(release, port)} {
+  explicit office(const release& release)
+      : ours{options_for(fresh_name("cpp"), port), runtime_for(release)}, peer{peer_at(release, port)} {
     otp::application_options options;
     options.known.push_back(otp::application::spec<scripted_app>("code"_atom, ergo::atom::of(peer.name())));
     options.known.back().module = "applications"_atom;

@@ -50,7 +50,7 @@ void start_manager(our_node& ours) {
 TEST_CASE("Erlang's gen_event clients get from our event manager what they get from Erlang's") {
   for_every_release("gen_event: add, notify, call, swap, supervise, stop", [](const release& otp) {
     const auto port = free_port();
-    our_node ours{options_for(fresh_name("cpp"), port)};
+    our_node ours{options_for(fresh_name("cpp"), port), runtime_for(otp)};
     start_manager(ours);
     erlang_peer peer{peer_at(otp, port)};
     peer.load(ERGO_SOURCE_DIR "/tests/interop/otp/managers.erl");

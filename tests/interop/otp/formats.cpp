@@ -284,7 +284,7 @@ std::size_t compare_formats(erlang_peer& peer, format_writer& writer, std::size_
 
 void compare_on(const release& otp, bool unicode) {
   const auto port = free_port();
-  our_node ours{options_for(fresh_name("cpp"), port)};
+  our_node ours{options_for(fresh_name("cpp"), port), runtime_for(otp)};
   auto options = peer_at(otp, port);
   if (unicode) options.more = {"+pc", "unicode"};
   erlang_peer peer{options};

@@ -51,7 +51,7 @@ TEST_CASE(
     "Random scripts of groups, their monitors and names go the same with Erlang's pg and registry and with ours") {
   for_every_release("pg and names: random scripts, the same in both", [](const release& otp) {
     const auto port = free_port();
-    our_node ours{visible_at(port)};
+    our_node ours{visible_at(port), runtime_for(otp)};
     expect(ours->provide("groups", "register", give_name).has_value(), "groups:register/2");
     expect(ours->provide("groups", "unregister", take_name).has_value(), "groups:unregister/1");
     expect(ours->provide("groups", "loop", worker).has_value(), "groups:loop/0");

@@ -159,7 +159,8 @@ struct theatre {
   our_node ours;
   erlang_peer peer;
 
-  explicit theatre(const release& otp) : ours{options_for(fresh_name("cpp"), port)}, peer{peer_at(otp, port)} {
+  explicit theatre(const release& otp)
+      : ours{options_for(fresh_name("cpp"), port), runtime_for(otp)}, peer{peer_at(otp, port)} {
     ergo::otp::start_options named;
     named.name = "trees"_atom;
     expect(ergo::otp::start<trees>(ours->local(), named).has_value(), "no trees");

@@ -86,7 +86,7 @@ struct stage {
   our_node ours;
   erlang_peer peer;
 
-  explicit stage(const release& otp) : ours{visible_at(port)}, peer{peer_at(otp, port)} {
+  explicit stage(const release& otp) : ours{visible_at(port), runtime_for(otp)}, peer{peer_at(otp, port)} {
     otp::start_options named;
     named.name = "twins"_atom;
     expect(otp::start<twins>(ours->local(), named).has_value(), "nobody starts twins");
