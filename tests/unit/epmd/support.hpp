@@ -153,7 +153,7 @@ class running_server {
   using setup = std::function<std::expected<void, epmd::listen_failure>(epmd::server&)>;
 
   explicit running_server(
-      epmd::server_options options = {}, setup begin = [](epmd::server& one) { return one.listen(); })
+      epmd::server_options options = {}, const setup& begin = [](epmd::server& one) { return one.listen(); })
       : work_{boost::asio::make_work_guard(io_)} {
     if (options.port == epmd::default_port) options.port = 0;
     if (options.addresses.empty()) options.addresses = {boost::asio::ip::make_address("127.0.0.1")};
