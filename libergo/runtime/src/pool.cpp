@@ -4,6 +4,8 @@
 #include <ergo/detail/signal.hpp>
 #include <ergo/task.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -34,14 +36,17 @@ crate crate_stack::pop() noexcept {
   return {taken, taken->magazines};
 }
 
+void block_source::unmapped::operator()(std::byte* memory) const noexcept { ::munmap(memory, piece); }
+
 std::byte* block_source::cut(std::size_t bytes) {
   const std::scoped_lock lock{mutex_};
   if (left_ < bytes) {
-    const auto size = std::max(piece, bytes);
-    std::unique_ptr<std::byte, freed> fresh{static_cast<std::byte*>(::operator new(size, line))};
-    pieces_.push_back(std::move(fresh));
+    void* const fresh = ::mmap(nullptr, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fresh == MAP_FAILED) throw std::bad_alloc{};
+    std::unique_ptr<std::byte, unmapped> owned{static_cast<std::byte*>(fresh)};
+    pieces_.push_back(std::move(owned));
     rest_ = pieces_.back().get();
-    left_ = size;
+    left_ = piece;
   }
   left_ -= bytes;
   return std::exchange(rest_, rest_ + bytes);
@@ -134,7 +139,8 @@ block_depot& signal_depot() {
 }
 
 constexpr std::size_t frame_step = 64;
-constexpr std::size_t frame_classes = 32;                    // up to 2 KiB; larger frames come from `new`
+constexpr std::size_t frame_classes = 32;  // up to 2 KiB; larger frames come from `new`
+static_assert(frame_classes * frame_step * block_depot::magazine <= block_source::piece);
 constexpr std::size_t frames_kept = std::size_t{512} << 10;  // of each class
 
 block_depot& frame_depot(std::size_t index) {

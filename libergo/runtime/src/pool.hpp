@@ -64,24 +64,25 @@ struct crate_stack {
   [[nodiscard]] crate pop() noexcept;
 };
 
-/// Where depots have their blocks from: large pieces of memory, cut in sequence. Blocks are never given back while the
-/// program runs; scattered over the heap, they would keep it from shrinking.
+/// Where depots have their blocks from: large pieces of memory from the system, cut in sequence. Blocks are never given
+/// back while the program runs; scattered over the heap, they would keep it from shrinking. What of a piece was not cut
+/// yet takes no memory.
 class block_source {
  public:
-  /// `bytes` is a multiple of 64, and so is the address. Any thread.
+  /// `bytes` is a multiple of 64, and so is the address: what two threads use never shares a line. At most
+  /// `piece`. Throws `std::bad_alloc`. Any thread.
   [[nodiscard]] std::byte* cut(std::size_t bytes);
 
- private:
-  static constexpr std::size_t piece = std::size_t{256} << 10;  // from here on `malloc` asks the system
-  static constexpr std::align_val_t line{64};                   // what two threads use never shares one
+  static constexpr std::size_t piece = std::size_t{1} << 20;
 
-  struct freed {
-    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, line); }
+ private:
+  struct unmapped {
+    void operator()(std::byte* memory) const noexcept;
   };
   std::mutex mutex_;
   std::byte* rest_ = nullptr;
   std::size_t left_ = 0;
-  std::vector<std::unique_ptr<std::byte, freed>> pieces_;
+  std::vector<std::unique_ptr<std::byte, unmapped>> pieces_;
 };
 
 /// The shared reserve of one block size.
