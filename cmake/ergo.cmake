@@ -220,7 +220,7 @@ endfunction()
 # ergo_add_fuzzer(NAME etf_decode SOURCES … ROOMS etf … [INCLUDES …])
 #
 # A harness of tests/fuzz with its seeds in tests/data/fuzz/<name>, if any. With ERGO_FUZZ it is the libFuzzer program
-# fuzz_<name>, else replay_<name>, which runs the seeds alone. Either way the test fuzz_<name> runs each seed once, so
+# fuzz_<name> (where it says `afl`, the one for AFL++), else replay_<name>, which runs the seeds alone. Either way the test fuzz_<name> runs each seed once, so
 # that what was found stays found.
 function(ergo_add_fuzzer)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;ROOMS;INCLUDES")
@@ -234,7 +234,7 @@ function(ergo_add_fuzzer)
   if(ERGO_FUZZ)
     set(program fuzz_${arg_NAME})
     add_executable(${program} ${arg_SOURCES})
-    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${program} PRIVATE ${ergo_fuzzing_main})
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
     if(NOT TARGET fuzzers)
       add_custom_target(fuzzers)
@@ -248,7 +248,8 @@ function(ergo_add_fuzzer)
   endif()
   target_link_libraries(${program} PRIVATE ${targets} ergo_build_flags)
   target_include_directories(${program} PRIVATE ${arg_INCLUDES})
-  if(EXISTS "${seeds}")
+  # The program for AFL++ is run by AFL++ only.
+  if(EXISTS "${seeds}" AND NOT ERGO_FUZZ STREQUAL "afl")
     ergo_run_as_test(fuzz_${arg_NAME} PROGRAM ${program} LABELS unit ARGUMENTS ${options} "${seeds}")
   endif()
 endfunction()
