@@ -117,7 +117,9 @@ TEST_CASE("Random scripts of calls, stops and crashes look the same to callers o
     for (auto seed = first; seed < first + count; ++seed) {
       const auto script = script_writer{seed}.write();
       const auto verdict = on.compare(script);
-      expect(verdict.starts_with("{same,"), "seed " + std::to_string(seed) + ": " + script + "\n" + verdict);
+      expect(
+          verdict.starts_with("{same,"),
+          std::string{"seed "}.append(std::to_string(seed)).append(": ").append(script).append("\n").append(verdict));
     }
     std::printf("gen_server and OTP %s: %u random scripts, identical to their callers\n", otp.number.c_str(), count);
   });
@@ -149,8 +151,9 @@ TEST_CASE("sys of every release finds the same in our servers as in Erlang's") {
              "{sys,no_debug,[]},{sys,remove,[nothing]},{sys,trace,[perhaps]},{sys,log,[sometimes]}",
              "{call,{timeout,0}},{sys,get_state,[]}",
          }) {
-      const auto verdict = on.compare_text("{ok,[" + steps + "]}.");
-      expect(verdict.starts_with("{same,"), "{ok,[" + steps + "]}\n" + verdict);
+      const auto script = "{ok,[" + steps + "]}";
+      const auto verdict = on.compare_text(script + ".");
+      expect(verdict.starts_with("{same,"), std::string{script}.append("\n").append(verdict));
     }
     for (const std::string debug : {"[]", "[{log,true}]", "[{log,{true,2}},{statistics,true}]"}) {
       expect_same(on.peer.run("{apply, twins, status, [" + debug + ", " + on.ours.quoted_name() + "]}"), "same");

@@ -141,14 +141,16 @@ TEST_CASE("sys of every release finds the same in our state machines as in Erlan
 TEST_CASE("sys of every release finds the same in our event managers as in Erlang's") {
   for_every_release("sys: states, status, suspend, log, change_code of a gen_event", [](const release& otp) {
     stage on{otp};
+    constexpr auto change_twice =
+        "{sys,suspend,[]},{sys,change_code,[watched,{version,3},4]},{sys,get_state,[]},"
+        "{sys,change_code,[nobody,{version,3},4]},{sys,resume,[]},{call,count}";
     for (const std::string steps : {
              "{sys,get_state,[]},{notify,{add,5}},{sys,get_state,[]}",
              "{sys,replace_state,[fun({M,I,S}) -> {M,I,S + 7} end]},{notify,x},{call,count}",
              "{sys,replace_state,[fun({M,false,_}) -> {M,false,1}; (_) -> exit(no) end]},{sys,get_state,[]}",
              "{sys,replace_state,[fun({_,_,S}) -> {other,false,S + 1} end]},{sys,get_state,[]}",
              "{sys,suspend,[]},{send,{notify,x}},{sys,get_state,[]},{sys,resume,[]},{call,count}",
-             "{sys,suspend,[]},{sys,change_code,[watched,{version,3},4]},{sys,get_state,[]},"
-             "{sys,change_code,[nobody,{version,3},4]},{sys,resume,[]},{call,count}",
+             change_twice,
              "{sys,log,[true]},{notify,x},{call,count},{send,hello},{sys,log,[get]}",
          }) {
       on.expect_same_story("bells", steps);
