@@ -24,17 +24,13 @@ asio::awaitable<answer<heard>> inquire(asio::any_io_executor executor, client_op
                                        std::string question, std::size_t limit) {
   co_await accept_cancellation();
   const auto with = std::make_shared<exchange>(executor);
-  with->start(options.timeout);
+  const exchange::deadline limited{with, options.timeout};
   auto connected = co_await connect(with, std::move(host), options.port);
-  if (!connected) {
-    with->finish();
-    co_return std::unexpected{connected.error()};
-  }
+  if (!connected) co_return std::unexpected{connected.error()};
   boost::system::error_code ignored;
   heard out;
   out.from = with->socket.remote_endpoint(ignored).address();
   auto reply = co_await ask(with, std::move(question), limit);
-  with->finish();
   if (!reply) co_return std::unexpected{reply.error()};
   out.bytes = std::move(*reply);
   co_return out;

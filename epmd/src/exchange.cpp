@@ -4,7 +4,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
@@ -82,10 +81,15 @@ asio::awaitable<answer<std::string>> ask(exchange_ptr with, std::string question
   // A server that closed at once may have answered all the same: the read tells.
   if (failed && with->explain(errc::closed_early, failed).code != errc::closed_early)
     co_return std::unexpected{with->explain(errc::closed_early, failed)};
+  // Not into a buffer that Asio lets grow: where there is no memory for it, Asio would throw at whoever runs the loop.
   std::string reply;
-  auto read = co_await asio::async_read(with->socket, asio::dynamic_buffer(reply, limit + 1), keep_error);
-  failed = std::get<0>(read);
-  if (reply.size() > limit) co_return std::unexpected{error{errc::bad_answer, {}}};
+  std::array<char, 4096> piece{};
+  for (failed = {}; !failed;) {
+    auto read = co_await with->socket.async_read_some(asio::buffer(piece), keep_error);
+    failed = std::get<0>(read);
+    reply.append(piece.data(), std::get<1>(read));
+    if (reply.size() > limit) co_return std::unexpected{error{errc::bad_answer, {}}};
+  }
   if (failed != asio::error::eof) co_return std::unexpected{with->explain(errc::closed_early, failed)};
   co_return reply;
 }

@@ -37,7 +37,9 @@ asio::awaitable<answer<alive2_answer>> read_alive2_answer(exchange_ptr with) {
 }
 
 /// One attempt; on success the exchange's socket is the registration. Error name_taken for any refusal.
-asio::awaitable<answer<std::uint32_t>> try_register(exchange_ptr with, std::string question, std::uint16_t port) {
+asio::awaitable<answer<std::uint32_t>> try_register(exchange_ptr with, std::string question, std::uint16_t port,
+                                                    std::chrono::milliseconds timeout) {
+  const exchange::deadline limited{with, timeout};
   auto connected = co_await connect(with, std::string{}, port);
   if (!connected) co_return std::unexpected{connected.error()};
   auto written = co_await asio::async_write(with->socket, asio::buffer(question), keep_error);
@@ -121,9 +123,8 @@ asio::awaitable<answer<registration>> registrar::obtain(asio::any_io_executor ex
   const auto deadline = steady_clock::now() + options.timeout;
   for (;;) {
     const auto with = std::make_shared<exchange>(executor);
-    with->start(std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()));
-    auto creation = co_await try_register(with, *question, options.port);
-    with->finish();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
+    auto creation = co_await try_register(with, *question, options.port, left);
     if (creation) {
       auto held = std::make_shared<registration::state>(std::move(with->socket), node, *creation);
       co_return registration{std::move(held)};
