@@ -170,10 +170,11 @@ class controlled {
 int main(int count, char** words) {
   const std::string folder{count < 6 ? "" : words[1]};
   if (folder.empty() || std::freopen((folder + "/node.err").c_str(), "w", stderr) == nullptr) return 2;
-  // Each thread that takes over from a late slice would bring an arena of its own, megabytes at a time that the
-  // computer's other work decides; and malloc keeps the more, the larger what was freed. What is left tells what lives.
+  // With more than one arena, a thread that takes a core over from a late slice may serve it from another one than the
+  // thread before, and what that one frees stays behind in holes: two megabytes each time, which the computer's other
+  // work decides. And malloc keeps the more, the larger what was freed. What is left tells what lives.
   constexpr int kept = 128 << 10;  // what both are before malloc raises them by itself
-  ::mallopt(M_ARENA_MAX, cores);
+  ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_THRESHOLD, kept);
   ::mallopt(M_TRIM_THRESHOLD, kept);
   auto given = read(count - 1, words + 1);
