@@ -220,8 +220,8 @@ endfunction()
 # ergo_add_fuzzer(NAME etf_decode SOURCES … ROOMS etf … [INCLUDES …])
 #
 # A harness of tests/fuzz with its seeds in tests/data/fuzz/<name>, if any. With ERGO_FUZZ it is the libFuzzer program
-# fuzz_<name> (where it says `afl`, the one for AFL++), else replay_<name>, which runs the seeds alone. Either way the test fuzz_<name> runs each seed once, so
-# that what was found stays found.
+# fuzz_<name> (where it says `afl`, the one for AFL++), else replay_<name>, which runs the seeds alone. But for AFL++,
+# the test fuzz_<name> runs each seed once, so that what was found stays found.
 function(ergo_add_fuzzer)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;ROOMS;INCLUDES")
   ergo_find_packages(${arg_ROOMS})

@@ -132,6 +132,27 @@ TEST_CASE("a thread that has nothing to do leaves to others what it keeps, but f
   busy.drain(depot);
 }
 
+#if !defined(ERGO_POOLS_PASS_THROUGH)
+TEST_CASE("envelopes that another thread has made and this one freed are used again once this one shares them") {
+  constexpr std::size_t many = 20'000;
+  const auto make_many = [] {
+    std::vector<detail::signal*> held;
+    std::thread{[&] {
+      while (held.size() < many) held.push_back(detail::make_signal(detail::signal_kind::message));
+    }}.join();
+    return held;
+  };
+  std::set<detail::signal*> seen;
+  for (int round = 0; round < 4; ++round) {
+    const auto held = make_many();
+    seen.insert(held.begin(), held.end());
+    for (auto* one : held) detail::release(one);
+    detail::share_thread_caches();
+  }
+  CHECK(seen.size() < many + many / 2);
+}
+#endif
+
 TEST_CASE("threads that are none of a runtime leave no envelopes behind when they end") {
   std::set<const void*> seen;
   for (int thread = 0; thread < 200; ++thread) {
