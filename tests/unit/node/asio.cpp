@@ -55,9 +55,7 @@ std::unique_ptr<node> start_lonely() {
 }
 
 /// A node that stops ends its processes in no certain order: the one that is called may have gone before the call came.
-bool ends(const auto& seen) {
-  return seen == errc::stopped || seen == errc::exited || seen == errc::noproc;
-}
+bool ends(const auto& seen) { return seen == errc::stopped || seen == errc::exited || seen == errc::noproc; }
 
 }  // namespace
 
