@@ -88,8 +88,9 @@ struct settings {
   std::uint64_t seed = 0;
 
   [[nodiscard]] bool in_full() const { return length >= 1h; }
-  /// What is not looked at when the slope is taken: pools and tables get their size.
-  [[nodiscard]] milliseconds warm_up() const { return std::max<milliseconds>(length / 10, 2min); }
+  /// What is not looked at when the slope is taken: pools and tables get their size, and so do what `malloc` keeps for
+  /// each thread and the holes of its heap, which takes a quarter of an hour.
+  [[nodiscard]] milliseconds warm_up() const { return std::max<milliseconds>(length / 4, 2min); }
 };
 
 /// What our node held, and of how many things it knew.

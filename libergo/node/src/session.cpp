@@ -289,6 +289,7 @@ void connection::tell_shares() {
   unfinished_.tell(terms_.unfinished, session_ == nullptr ? 0 : session_->in.unread() + session_->reader.open_bytes());
   if (unfinished_.told() == 0 || terms_.unfinished.all() <= terms_.limits.all_open_bytes) return;
   // Whoever is asked looks at all connections: once for each that goes, not in each slice until it has gone.
+  if (terms_.relieving.load(std::memory_order_relaxed)) return;
   if (!terms_.relieving.exchange(true, std::memory_order_acquire)) terms_.owner.crowded();
 }
 

@@ -3,7 +3,9 @@
 
 #include <pool.hpp>
 
+#include <atomic>
 #include <cstring>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -133,21 +135,67 @@ TEST_CASE("a thread that has nothing to do leaves to others what it keeps, but f
 }
 
 #if !defined(ERGO_POOLS_PASS_THROUGH)
+constexpr std::size_t many = 20'000;
+
+/// Envelopes that a thread of their own has made.
+std::vector<detail::signal*> make_many() {
+  std::vector<detail::signal*> made;
+  std::thread{[&] {
+    while (made.size() < many) made.push_back(detail::make_signal(detail::signal_kind::message));
+  }}.join();
+  return made;
+}
+
+void release_all(const std::vector<detail::signal*>& envelopes) {
+  for (auto* one : envelopes) detail::release(one);
+}
+
+/// Counts how often its core has nothing to do.
+class counting_parker final : public parker {
+ public:
+  explicit counting_parker(std::atomic<int>& rests) : rests_{rests} {}
+  void park(time_point until) override {
+    ++rests_;
+    rests_.notify_all();
+    inner_->park(until);
+  }
+  void poll() override { inner_->poll(); }
+  void unpark() noexcept override { inner_->unpark(); }
+  [[nodiscard]] bool worth_polling() const noexcept override { return inner_->worth_polling(); }
+
+ private:
+  std::atomic<int>& rests_;
+  std::unique_ptr<parker> inner_ = make_condition_parker();
+};
+
 TEST_CASE("envelopes that another thread has made and this one freed are used again once this one shares them") {
-  constexpr std::size_t many = 20'000;
-  const auto make_many = [] {
-    std::vector<detail::signal*> held;
-    std::thread{[&] {
-      while (held.size() < many) held.push_back(detail::make_signal(detail::signal_kind::message));
-    }}.join();
-    return held;
-  };
   std::set<detail::signal*> seen;
   for (int round = 0; round < 4; ++round) {
     const auto held = make_many();
     seen.insert(held.begin(), held.end());
-    for (auto* one : held) detail::release(one);
+    release_all(held);
     detail::share_thread_caches();
+  }
+  CHECK(seen.size() < many + many / 2);
+}
+
+TEST_CASE("a core that has nothing to do gives others the envelopes that its processes have freed") {
+  std::atomic<int> rests = 0;
+  std::atomic<int> rests_before = 0;
+  threaded_world world{
+      runtime_options{.cores = 1, .make_parker = [&](unsigned) { return std::make_unique<counting_parker>(rests); }}};
+  std::set<detail::signal*> seen;
+  for (int round = 0; round < 4; ++round) {
+    const auto held = make_many();
+    seen.insert(held.begin(), held.end());
+    rests_before = -1;
+    REQUIRE(world.runtime().spawn(world.node(), {}, plain({.start = [&](process&) {
+                                    release_all(held);
+                                    rests_before = rests.load();
+                                    rests_before.notify_all();
+                                  }})));
+    rests_before.wait(-1);
+    rests.wait(rests_before);
   }
   CHECK(seen.size() < many + many / 2);
 }
