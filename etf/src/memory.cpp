@@ -30,6 +30,7 @@ constexpr std::size_t classes = small_classes + 8;  ///< and these 2, 4 … 256 
 constexpr std::size_t largest_block = std::size_t{1} << (10 + classes - small_classes);
 constexpr std::size_t cached_bytes_per_class = 32U << 10;
 constexpr std::size_t cached_bytes_of_blocks = 1U << 20;  ///< of all large classes together
+constexpr std::size_t always = 8;                         ///< an eighth of these a thread may keep for ever
 
 constexpr std::size_t size_of_class(std::size_t pool) noexcept {
   return pool < small_classes ? pool * unit : std::size_t{2'048} << (pool - small_classes);
@@ -132,6 +133,22 @@ void drain_thread_cache() noexcept {
   }
   cache.counts = {};
   cache.block_bytes = 0;
+}
+
+void shrink_thread_cache() noexcept {
+  const auto drop = [](std::size_t pool) {
+    ::operator delete(std::exchange(cache.heads[pool], cache.heads[pool]->next));
+  };
+  for (std::size_t pool = 1; pool < small_classes; ++pool) {
+    auto& count = cache.counts[pool];
+    const auto kept = std::max<std::size_t>(count / 2, cached_bytes_per_class / always / size_of_class(pool));
+    for (; count > kept; --count) drop(pool);
+  }
+  const auto kept = std::max(cache.block_bytes / 2, cached_bytes_of_blocks / always);
+  for (auto pool = classes; pool-- > small_classes;) {
+    for (; cache.heads[pool] != nullptr && cache.block_bytes > kept; cache.block_bytes -= size_of_class(pool))
+      drop(pool);
+  }
 }
 
 void* take_memory(std::size_t bytes, std::uint32_t& pool) {

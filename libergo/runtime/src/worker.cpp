@@ -13,6 +13,7 @@ namespace {
 constinit thread_local worker* this_worker = nullptr;
 constexpr std::uint64_t slices_between_polls = 64;
 constexpr auto longest_turn = std::chrono::milliseconds{1};
+constexpr auto between_shrinks = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -114,7 +115,13 @@ void worker::serve(core& lease) {
 // What a busy core owes to others, after many slices or when the watchdog asks for it; false if the core was lost.
 bool worker::look_around(core& lease) {
   lease.attention.store(false, std::memory_order_relaxed);
-  lease.housekeeping(runtime_.now());
+  const auto now = runtime_.now();
+  lease.housekeeping(now);
+  if (now >= shrinks_at_) {
+    // Terms are made on one thread and end on another, where sizes that are rare would pile up for ever.
+    etf::detail::shrink_thread_cache();
+    shrinks_at_ = now + between_shrinks;
+  }
   auto* const writer = lease.next_lazy();
   return writer == nullptr || run_slice(lease, *writer);
 }

@@ -67,6 +67,7 @@ class worker {
   std::atomic<turns> turns_{turns::none_now};
 
   basic_wake_ring<schedulable> wakes_;
+  time_point shrinks_at_{};  ///< when its thread gives memory of terms back
 
   std::mutex mutex_;
   std::condition_variable changed_;

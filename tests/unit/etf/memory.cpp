@@ -3,10 +3,12 @@
 
 #include <ergo/etf/detail/thread_cache.hpp>
 #include <ergo_test/allocations.hpp>
+#include <ergo_test/sanitizers.hpp>
 
 #include <array>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using namespace ergo_test;
 using ergo::test::allocations;
@@ -106,6 +108,35 @@ TEST_CASE("a thread that gives up its cache keeps none of the memory of terms th
     const auto built = etf::tuple(1, etf::binary("bytes"), etf::list(1'000, 2'000));
     const auto decoded = etf::decode_all(bytes_of(bytes)).value();
   }
+  etf::detail::drain_thread_cache();
+  CHECK(held_allocations() == before);
+}
+
+TEST_CASE("a thread gives back what it keeps bit by bit, but for a little that the next terms need", "[etf][memory]") {
+  if (ergo::test::sanitized) SKIP("a sanitizer sees all memory come back at once");
+  etf::detail::drain_thread_cache();
+  const auto before = held_allocations();
+  {
+    std::vector<term> all;
+    for (std::size_t size = 1; size < 1'000; size += 16) {
+      for (int count = 0; count < 100; ++count) all.push_back(etf::binary(std::string(size, 'x')));
+    }
+    const auto decoded = etf::decode_all(bytes_of(etf::encode_to_string(etf::make_list(all)))).value();
+  }
+  auto kept = held_allocations() - before;
+  const auto most = kept;
+  for (int round = 0; round < 2; ++round) {
+    etf::detail::shrink_thread_cache();
+    const auto left = held_allocations() - before;
+    CHECK(left < kept * 3 / 4);
+    CHECK(left > kept / 3);
+    kept = left;
+  }
+  for (int round = 0; round < 10; ++round) etf::detail::shrink_thread_cache();
+  CHECK(held_allocations() - before < most / 4);
+  const auto allocated = allocations();
+  for (int count = 0; count < 1'000; ++count) static_cast<void>(etf::tuple(count, etf::binary("bytes")));
+  CHECK(allocations() == allocated);
   etf::detail::drain_thread_cache();
   CHECK(held_allocations() == before);
 }
