@@ -29,8 +29,9 @@ constexpr std::size_t small_classes = 65;           ///< class n holds n * 16 by
 constexpr std::size_t classes = small_classes + 8;  ///< and these 2, 4 … 256 KiB
 constexpr std::size_t largest_block = std::size_t{1} << (10 + classes - small_classes);
 constexpr std::size_t cached_bytes_per_class = 32U << 10;
-constexpr std::size_t cached_bytes_of_blocks = 1U << 20;  ///< of all large classes together
-constexpr std::size_t always = 8;                         ///< an eighth of these a thread may keep for ever
+constexpr std::size_t cached_bytes_of_blocks = 1U << 20;                     ///< of all large classes together
+constexpr std::size_t lasting_bytes_per_class = cached_bytes_per_class / 8;  ///< what shrinking leaves of these
+constexpr std::size_t lasting_bytes_of_blocks = cached_bytes_of_blocks / 8;
 
 constexpr std::size_t size_of_class(std::size_t pool) noexcept {
   return pool < small_classes ? pool * unit : std::size_t{2'048} << (pool - small_classes);
@@ -141,10 +142,10 @@ void shrink_thread_cache() noexcept {
   };
   for (std::size_t pool = 1; pool < small_classes; ++pool) {
     auto& count = cache.counts[pool];
-    const auto kept = std::max<std::size_t>(count / 2, cached_bytes_per_class / always / size_of_class(pool));
+    const auto kept = std::max<std::size_t>(count / 2, lasting_bytes_per_class / size_of_class(pool));
     for (; count > kept; --count) drop(pool);
   }
-  const auto kept = std::max(cache.block_bytes / 2, cached_bytes_of_blocks / always);
+  const auto kept = std::max(cache.block_bytes / 2, lasting_bytes_of_blocks);
   for (auto pool = classes; pool-- > small_classes;) {
     for (; cache.heads[pool] != nullptr && cache.block_bytes > kept; cache.block_bytes -= size_of_class(pool))
       drop(pool);

@@ -88,9 +88,8 @@ struct settings {
   std::uint64_t seed = 0;
 
   [[nodiscard]] bool in_full() const { return length >= 1h; }
-  /// What is not looked at when the slope is taken: pools, tables and the holes of the heap get their size, the later
-  /// the rarer what they are for.
-  [[nodiscard]] milliseconds warm_up() const { return std::max<milliseconds>(length / 4, 2min); }
+  /// What is not looked at when the slope is taken: pools and tables get their size.
+  [[nodiscard]] milliseconds warm_up() const { return std::max<milliseconds>(length / 10, 2min); }
 };
 
 /// What our node held, and of how many things it knew.

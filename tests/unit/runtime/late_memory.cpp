@@ -1,10 +1,13 @@
-// What a thread keeps of memory when its core is taken from it.
+// What a thread keeps of the memory of terms: while its core works, and when that is taken from it.
 #include "fixture.hpp"
 #include "worker.hpp"
 
 #include <ergo_test/allocations.hpp>
+#include <ergo_test/sanitizers.hpp>
 
+#include <atomic>
 #include <set>
+#include <string>
 #include <string_view>
 
 namespace ergo::test {
@@ -52,6 +55,33 @@ TEST_CASE("a thread whose core was taken keeps no memory of terms while it waits
     if (came_back) CHECK_FALSE(last.from_cache);
   }
   CHECK(came_back);
+}
+
+TEST_CASE("a core at work gives back bit by bit what it keeps of terms that have ended there") {
+  if (sanitized) SKIP("a sanitizer sees all memory come back at once");
+  threaded_world world{{.cores = 1, .takeover = 1min}};
+  std::atomic<int> taken = 0;
+  const auto use_all_sizes = [&](process&, const message&) {
+    std::vector<term> all;
+    for (std::size_t size = 100; taken == 1 && size < 1'000; size += 16) {
+      for (int count = 0; count < 400; ++count) all.push_back(etf::binary(std::string(size, 'x')));
+    }
+    all.clear();
+    ++taken;
+  };
+  const auto taker = world.runtime().spawn(world.node(), {}, plain({.receive = use_all_sizes}));
+  REQUIRE(taker);
+  const auto is_taken = [&] {
+    const int before = taken;
+    world.runtime().send(*taker, "work"_atom);
+    return eventually([&] { return taken > before; });
+  };
+  REQUIRE(is_taken());
+  const auto before = held_everywhere();
+  REQUIRE(is_taken());
+  const auto kept = held_everywhere() - before;
+  REQUIRE(kept > 3'000);
+  CHECK(eventually([&] { return is_taken() && held_everywhere() - before < kept / 3; }));
 }
 
 }  // namespace ergo::test

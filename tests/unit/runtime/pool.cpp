@@ -1,9 +1,6 @@
 // Envelopes and frames come back: memory does not grow with traffic, whichever thread frees.
 #include "fixture.hpp"
 
-#include <ergo/etf/detail/thread_cache.hpp>
-#include <ergo_test/baseline.hpp>
-#include <ergo_test/sanitizers.hpp>
 #include <pool.hpp>
 
 #include <atomic>
@@ -203,31 +200,6 @@ TEST_CASE("a core that has nothing to do gives others the envelopes that its pro
   CHECK(seen.size() < many + many / 2);
 }
 #endif
-
-TEST_CASE("a core gives back bit by bit what it keeps of terms that have ended there") {
-  if (sanitized) SKIP("a sanitizer sees all memory come back at once");
-  etf::detail::drain_thread_cache();
-  std::atomic<int> taken = 0;
-  threaded_world world{runtime_options{.cores = 1}};
-  const auto taker = world.runtime().spawn(world.node(), {}, plain({.receive = [&](process&, message) { ++taken; }}));
-  REQUIRE(taker);
-  int sent = 0;
-  const auto send = [&](const term& content) {
-    world.runtime().send(*taker, content);
-    ++sent;
-  };
-  const auto before = heap_bytes();
-  for (std::size_t size = 100; size < 1'000; size += 16) {
-    for (int count = 0; count < 100; ++count) send(etf::binary(std::string(size, 'x')));
-  }
-  REQUIRE(eventually([&] { return taken == sent; }));
-  const auto kept = heap_growth(before);
-  REQUIRE(kept > 500'000);
-  CHECK(eventually([&] {
-    send("more"_atom);
-    return eventually([&] { return taken == sent; }) && heap_growth(before) < kept / 3;
-  }));
-}
 
 TEST_CASE("threads that are none of a runtime leave no envelopes behind when they end") {
   std::set<const void*> seen;
