@@ -97,7 +97,15 @@ connection::connection(connection_terms& terms, atom peer, reactor& reactor, cor
   (void)signals.try_block();
 }
 
-connection::~connection() = default;
+// A runtime that stops may give a connection no slice to retire in; then nobody is left who could be answered.
+connection::~connection() {
+  const auto end = [this](signal* packed) { release(is_own(*packed) ? packed : unpack(packed, peer_).envelope); };
+  take_rest();
+  while (!backlog_.empty()) end(backlog_.pop_front());
+  while (auto lost = session_ == nullptr ? std::nullopt : session_->large.drop()) {
+    while (!lost->waiting.empty()) end(lost->waiting.pop_front());
+  }
+}
 
 // ----- any thread ---------------------------------------------------------------------------------------------------
 
@@ -305,6 +313,15 @@ std::uint8_t connection::collect() {
   return rung ? bells_.exchange(0, std::memory_order_acq_rel) : std::uint8_t{0};
 }
 
+// Closes the inbox and moves what is left of it behind the backlog.
+void connection::take_rest() noexcept {
+  for (auto* rest = signals.close(); rest != nullptr;) {
+    auto* const next = rest->next;
+    if (rest != &bell_) backlog_.push_back(rest);
+    rest = next;
+  }
+}
+
 void connection::obey(command told) {
   if (auto* const link = std::get_if<established_link>(&told)) {
     if (!if_possible([&] { begin(*link); })) end_before_begin(*link);
@@ -322,12 +339,7 @@ void connection::obey(command told) {
   } else {
     if (session_ != nullptr) lose({dist::peer_errc::stopping});
     retired_ = true;
-    auto* rest = signals.close();
-    while (rest != nullptr) {
-      auto* const next = rest->next;
-      if (rest != &bell_) backlog_.push_back(rest);
-      rest = next;
-    }
+    take_rest();
     fail_backlog();
     wake_waiters();
   }

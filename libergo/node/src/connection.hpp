@@ -190,6 +190,7 @@ class connection final : public schedulable {
   [[nodiscard]] bool has_work() const noexcept;
   void fail(signal* packed);
   std::uint8_t collect();
+  void take_rest() noexcept;
   void obey(command told);
   void begin(established_link& link);
   void end_before_begin(established_link& link);

@@ -336,6 +336,38 @@ TEST_CASE("after the node has stopped a signal is answered as for a lost connect
   CHECK(on.written.wait_for("DOWN noconnection"));
 }
 
+TEST_CASE("what still waits for a peer when its runtime has stopped ends with the connection") {
+  auto bytes = std::make_shared<const std::string>(etf::encode_to_string(etf::binary(std::string(100'000, 'x'))));
+  const std::weak_ptr<const std::string> held = bytes;
+  std::shared_ptr<const void> handle = std::move(bytes);
+  auto content = etf::decode_all(std::as_bytes(std::span{*held.lock()}), {.aliased = &handle}).value();
+  handle.reset();
+  const auto send = [&content](bench& on, const pid& from) {
+    on.local.route(on.remote, make_signal(signal_kind::message, from, content));
+  };
+  SECTION("before there is a session") {
+    bench on;
+    send(on, on.terms.speaker);
+    REQUIRE(on.owner.told.wait_for("wanted"));
+    on.runtime.stop(10ms);
+    send(on, on.terms.speaker);
+    on.way.monitor_node(on.terms.speaker, "there@h"_atom);
+    on.to_peer().separate();
+  }
+  SECTION("in a session, behind what is too long for the socket") {
+    bench on;
+    on.attach();
+    const auto sender = on.scribe_id;
+    on.local.route(on.remote, make_signal(signal_kind::message, sender, etf::binary(std::string(32U << 20, 'l'))));
+    send(on, sender);
+    REQUIRE(on.becomes_busy(true));
+    on.local.route(on.remote, make_signal(signal_kind::down, sender, term{"tag"_atom}, content));
+    on.runtime.stop(10ms);
+  }
+  content = {};
+  CHECK(held.expired());
+}
+
 TEST_CASE("the names of nodes that cannot be are answered at once, without a connection") {
   bench on;
   const pid nowhere{etf::node_id::make(atom::of("no_node"), 1).value(), 1, 1};
