@@ -9,6 +9,7 @@
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -58,6 +59,16 @@ std::unique_ptr<node> start_lonely() {
 bool ends(const auto& seen) { return seen == errc::stopped || seen == errc::exited || seen == errc::noproc; }
 
 }  // namespace
+
+TEST_CASE("an operation that is kept to be started later may be started more than once") {
+  const auto on = start_lonely();
+  const auto later = async_call(*on, "echo"_atom, "again"_atom, patience, asio::deferred);
+  const auto whole = async_call(*on, "echo"_atom, "whole"_atom, patience, as_result(asio::deferred));
+  for (int round = 0; round < 2; ++round) {
+    CHECK(later(asio::use_future).get() == term{"again"_atom});
+    CHECK(whole(asio::use_future).get().value() == term{"whole"_atom});
+  }
+}
 
 // ----- the node ends first ------------------------------------------------------------------------------------------
 

@@ -90,12 +90,12 @@ struct changed_handler {
 template <typename T>
 struct split_result {
   template <typename Handler>
-  void operator()(Handler handler, result<term> answer) const {
+  void operator()(Handler&& handler, result<term> answer) const {
     auto converted = convert_answer<T>(std::move(answer));
     if (converted) {
-      std::move(handler)(boost::system::error_code{}, *std::move(converted));
+      std::forward<Handler>(handler)(boost::system::error_code{}, *std::move(converted));
     } else {
-      std::move(handler)(to_error_code(converted.error()), T{});
+      std::forward<Handler>(handler)(to_error_code(converted.error()), T{});
     }
   }
 };
@@ -147,15 +147,17 @@ auto initiate(Token&& token, Operation operation) {
   if constexpr (is_as_result<std::decay_t<Token>>::value) {
     auto inner = std::forward<Token>(token).token;
     return boost::asio::async_initiate<decltype(inner), Whole>(
-        [](auto handler, Operation started) {
-          std::move(started)(changed_handler<decltype(handler), WholeChange>{std::move(handler), {}});
+        [](auto handler, auto&& given) {
+          auto started = std::forward<decltype(given)>(given);  // `deferred` may give a constant
+          started(changed_handler<decltype(handler), WholeChange>{std::move(handler), {}});
         },
         inner, std::move(operation));
   } else {
     std::decay_t<Token> inner{std::forward<Token>(token)};
     return boost::asio::async_initiate<std::decay_t<Token>, Plain>(
-        [](auto handler, Operation started) {
-          std::move(started)(changed_handler<decltype(handler), Split>{std::move(handler), {}});
+        [](auto handler, auto&& given) {
+          auto started = std::forward<decltype(given)>(given);  // `deferred` may give a constant
+          started(changed_handler<decltype(handler), Split>{std::move(handler), {}});
         },
         inner, std::move(operation));
   }
