@@ -55,6 +55,7 @@ TEST_CASE("a small message passes a large one of another process, and none of it
   REQUIRE(on.becomes_busy(true));
   on.tell(etf::tuple("send"_atom, on.remote, "mine"_atom));
   on.runtime.send(on.terms.speaker, etf::tuple("send"_atom, on.remote, "of another"_atom));
+  on.settle();
   CHECK(on.next() == on.send_line(on.terms.speaker, "'of another'"));
   CHECK(on.fragments > 0);
   CHECK(on.fragments < 400);
