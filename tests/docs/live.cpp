@@ -179,11 +179,12 @@ TEST_CASE("the README's options for TLS take what ergo-cert leaves in a folder",
 TEST_CASE("the demo prints what the README shows", "[docs][live]") {
   const auto demo = program_from("ERGO_PROGRAM_DEMO");
   static_cast<void>(erl());
-  const auto seen = ergo::test::run({in_tree("apps/demo/run"), demo});
+  const auto seen = ergo::test::run({in_tree("apps/demo/run"), demo}, {{"ERL_EPMD_PORT", std::to_string(free_port())}});
   INFO(seen.out << seen.err);
   REQUIRE(seen.exit_code == 0);
-  // The lines of the two nodes mix differently each time.
+  // The lines of the two nodes mix differently each time, and a busy computer makes any slice slow.
   auto printed = lines_of(seen.out);
+  std::erase_if(printed, [](const auto& line) { return line.find("a slice t") != std::string::npos; });
   for (const auto& line : lines_of(block_with(document("README.md"), "[erl] conversation").text)) {
     const auto found = std::ranges::find_if(printed, [&](const auto& one) { return shows(line, one); });
     INFO(line);

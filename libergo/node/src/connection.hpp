@@ -141,10 +141,10 @@ class connection final : public schedulable {
   [[nodiscard]] bool is_up() const noexcept { return up_.load(std::memory_order_relaxed); }
   /// The session that is up; none between sessions.
   [[nodiscard]] dist::attempt_id announced() const noexcept { return announced_.load(std::memory_order_relaxed); }
-  /// Whether the session that is up is one that somebody has separated from.
-  [[nodiscard]] bool is_parting() const noexcept {
+  /// Whether a session is up that nobody has separated from.
+  [[nodiscard]] bool is_staying() const noexcept {
     const auto session = announced();
-    return session != dist::attempt_id::none && separated_.load(std::memory_order_acquire) == session;
+    return session != dist::attempt_id::none && separated_.load(std::memory_order_acquire) != session;
   }
   [[nodiscard]] socket_ends ends();  ///< of the last session
   [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.load(std::memory_order_relaxed); }

@@ -129,8 +129,8 @@ result<void> node::connect(std::string_view peer, duration timeout) {
   if (!dist::valid_node_name(peer) || peer == name().text()) return fail(errc::badarg, etf::binary(peer));
   const auto name_of_peer = etf::atom::find(peer);
   const auto* const way = name_of_peer ? state_->ways().find(*name_of_peer) : nullptr;
-  // One that was disconnected is still there for a moment; what counts is the next.
-  if (state_->board().is_connected(peer) && (way == nullptr || !way->is_parting())) return {};
+  // One that was disconnected, or is lost already, is on the board for a moment; what counts is the next.
+  if (way != nullptr && way->is_staying() && state_->board().is_connected(peer)) return {};
   const auto told = std::make_shared<std::promise<result<void>>>();
   auto outcome = told->get_future();
   state_->board().connect(std::string{peer}, [told](result<void> how) { told->set_value(std::move(how)); });

@@ -93,7 +93,7 @@ TEST_CASE("A late answer of Erlang to a call from outside is dropped") {
       ++calls;
       seen.push_back(failed);
     });
-    ergo::async_call(in.node(), in.erl_server(), tuple("later"_atom, 300), 20ms, keep);
+    ergo::async_call(in.node(), in.erl_server(), tuple("later"_atom, 1'000), 20ms, keep);
     mine.run();
     const auto dropped = in.ours().call(in.erl_server(), "wait_late"_atom);
     expect_term(dropped, "ok");

@@ -172,7 +172,7 @@ TEST_CASE("A call to a node that does not exist fails with nodedown") {
 }
 
 ergo::task<ergo::term> late_answer(ergo::process& self, ergo::destination to) {
-  const auto later = tuple("later"_atom, 150);
+  const auto later = tuple("later"_atom, 1'000);
   const auto early = co_await ergo::otp::call<ergo::term>(self, to, later, 30ms);
   if (early || !(early.error() == ergo::errc::timeout)) co_return ergo::term{"no_timeout"_atom};
   const ergo::term wait{"wait_late"_atom};
@@ -188,7 +188,7 @@ TEST_CASE("The answer to a call that timed out never surfaces") {
   in_every_world("timeout, and the late reply never surfaces", [](world& in) {
     expect_term(run_process(in.node(), late_answer, in.erl_server()), "{hello,0}");
     expect_term(run_process(in.node(), late_answer, ergo::destination{"trouble"_atom}), "{hello,0}");
-    expect_same(in.erl("{call, " + in.at("trouble") + ", {later, 150}, 30}"), "{caught,timeout}");
+    expect_same(in.erl("{call, " + in.at("trouble") + ", {later, 1000}, 30}"), "{caught,timeout}");
     expect_same(in.erl("{call, " + in.at("trouble") + ", wait_late}"), "ok");
     expect_same(in.erl("{call, " + in.at("trouble") + ", hello}"), "hello");
     // A caller of OTP 23 has no alias, and gets the late answer as a message from any node.

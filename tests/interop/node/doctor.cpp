@@ -157,7 +157,9 @@ TEST_CASE("The doctor tells missing capabilities, silence, and a program that is
   among_ourselves("ergo-doctor: missing flag, silence, no node at the port", [] {
     const auto port = free_port();
     const raw_listener old{loopback, port};
-    const std::vector<std::string> there{"--port", std::to_string(port), "--timeout", "1"};
+    const std::vector<std::string> there{"--port", std::to_string(port)};
+    auto impatient = there;
+    impatient.insert(impatient.end(), {"--timeout", "1"});
     const std::string name = "old@127.0.0.1";
     {
       doctor asking{free_port(), name, there};
@@ -169,7 +171,7 @@ TEST_CASE("The doctor tells missing capabilities, silence, and a program that is
       asking.expect_failure(17, "flags", {"BIG_CREATION", "newer Erlang/OTP"});
     }
     {
-      doctor asking{free_port(), name, there};
+      doctor asking{free_port(), name, impatient};
       const auto silent = old.accept();
       asking.expect_failure(19, "time", {"too long"});
     }

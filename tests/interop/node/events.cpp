@@ -38,11 +38,11 @@ ergo::task<ergo::term> witness(ergo::process& self) {
 
 /// Writes down what a process is told that monitors nodes, of `peer` and of nobody else, until `finish`.
 ergo::task<ergo::term> listed(ergo::process& self, ergo::atom peer) {
-  (void)self.register_name("listed"_atom);
   std::vector<ergo::term> told;
   for (const auto node : self.monitor_nodes(ergo::node_set::all)) {
     if (node == peer) told.emplace_back("present"_atom);
   }
+  (void)self.register_name("listed"_atom);
   for (;;) {
     const auto got = co_await self.receive_any();
     if (got.payload().is("finish"_atom)) co_return ergo::etf::make_list(told);

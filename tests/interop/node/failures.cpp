@@ -193,7 +193,7 @@ void peer_stands_still(ticking& on, scenario& figures) {
   eventually("it is down", [&] { return !in.node().is_connected(in.peer().name()); }, 2 * on.time + 6s);
   const auto took = steady::now() - silent;
   in.peer().signal(SIGCONT);
-  constexpr auto slack = 200ms;  // for the scheduling of this computer
+  constexpr auto slack = 400ms;  // for the scheduling of this computer
   figures.ran();
   figures.measured({.name = "ours off T by",
                     .value = std::abs(std::chrono::duration<double, std::milli>(took - on.time).count()),
@@ -201,7 +201,7 @@ void peer_stands_still(ticking& on, scenario& figures) {
                     .at_most = std::chrono::duration<double, std::milli>(on.time / 4 + slack).count()});
   expect(took > on.time * 3 / 4 - slack && took < on.time * 5 / 4 + slack,
          "it took " + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms");
-  expect(in.ours().reported("silent"), "the reason: " + in.ours().reports());
+  eventually("the reason is silence", [&] { return in.ours().reported("silent"); });
   in.connect(false);
 }
 

@@ -165,6 +165,7 @@ TEST_CASE("Two remote shells are served at once, and one that is killed leaves n
       eventually("the command runs", [&] { return of.node().whereis("here"_atom).has_value(); });
     }
     eventually("the command has ended with its terminal", [&] { return !of.node().whereis("here"_atom); });
+    eventually("one node is left", [&] { return of.node().nodes(ergo::node_set::all).size() == 1; });
     stays.enter("nodes");
     (void)stays.wait_for("connected to 1 node");
     (void)stays.wait_for(of.prompt());

@@ -19,7 +19,7 @@ steady::time_point after_a_byte(const they_dial& on, way which) {
   return steady::now();
 }
 
-constexpr std::chrono::milliseconds slack = 200ms;  // for the scheduling of this computer
+constexpr std::chrono::milliseconds slack = 400ms;  // for the scheduling of this computer
 
 void expect_in_time(steady::duration took, std::chrono::milliseconds tick_time) {
   expect(took > tick_time * 3 / 4 - slack && took < tick_time * 5 / 4 + slack,
@@ -36,7 +36,7 @@ void erlang_falls_silent(they_dial& on, std::chrono::seconds tick_time) {
   on.proxy.lose(way::forward);
   eventually("it is down", [&] { return !on.ours->is_connected(on.peer.name()); }, 2 * tick_time + 6s);
   expect_in_time(steady::now() - silent, tick_time);
-  expect(on.ours.reported("silent"), "the reason: " + on.ours.reports());
+  eventually("the reason is silence", [&] { return on.ours.reported("silent"); });
   expect_same(on.peer.run(watched_within(tick_time)), "{noconnection,nodedown}");
 }
 

@@ -115,8 +115,12 @@ TEST_CASE("Erlang gives our freed name to our next node, as the next incarnation
     our_node first{unnamed(peer.name(), port)};
     const auto connected = [&](our_node& one) { return peer.run("{connected, " + one.quoted_name() + "}") == "true"; };
     {
-      our_node second{unnamed(peer.name(), port)};
-      expect(first.name() != second.name(), "one name for two nodes");
+      std::optional<our_node> second{std::in_place, unnamed(peer.name(), port)};
+      expect(first.name() != second->name(), "one name for two nodes");
+      const auto ended = "{connected, " + second->quoted_name() + "}";
+      second.reset();
+      eventually("the second is gone",
+                 [&] { return peer.run(ended) == "false"; });  // the name that is freed last is given
     }
     expect_same(peer.run("{disconnect, " + first.quoted_name() + "}"), "true");
     eventually("it is gone", [&] { return !connected(first); });

@@ -56,7 +56,7 @@ class script_writer {
     auto limit = one_of(std::array{"brutal_kill", "infinity", "5000"});
     if (below(12) == 0) {
       limit = "20";
-      outcomes = "[deaf,deaf]";
+      outcomes = "[deaf,deaf,deaf,deaf,deaf,deaf,deaf,deaf,deaf,deaf,deaf,deaf]";  // whoever obeys has time to do so
     }
     return "{worker," + id + "," + kind(rule) + "," + limit + "," + outcomes + "}";
   }

@@ -18,6 +18,8 @@
 
 #include "support.hpp"
 
+#include <ergo_test/free_port.hpp>
+
 using namespace ergo::epmd;
 using namespace ergo::test;
 using namespace std::chrono_literals;
@@ -67,14 +69,6 @@ auto lookup(std::uint16_t port, std::string_view name, std::chrono::milliseconds
 
 auto names(std::uint16_t port, std::string_view host = "") {
   return run({.port = port}, [&](client& one, auto token) { return one.async_names(host, token); });
-}
-
-/// A port at which nobody listens.
-std::uint16_t closed_port() {
-  const descriptor one{::socket(AF_INET, SOCK_STREAM, 0)};
-  const auto own = address_of(INADDR_LOOPBACK, 0);
-  REQUIRE(::bind(one.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
-  return port_of(one);
 }
 
 }  // namespace
@@ -128,7 +122,7 @@ TEST_CASE("A kill and a stop report what came of them") {
 }
 
 TEST_CASE("Without a port mapper there is no connection") {
-  const auto failed = names(closed_port());
+  const auto failed = names(free_port());
   REQUIRE_FALSE(failed);
   CHECK(failed.error().code == errc::cannot_connect);
   CHECK(failed.error().cause == std::errc::connection_refused);
@@ -143,9 +137,9 @@ TEST_CASE("A host without address is told apart from one without port mapper") {
 }
 
 TEST_CASE("Names that cannot exist are not asked for") {
-  CHECK(lookup(closed_port(), "").error().code == errc::empty_name);
-  CHECK(lookup(closed_port(), "\xff").error().code == errc::bad_encoding);
-  CHECK(lookup(closed_port(), std::string(256, 'a')).error().code == errc::name_too_long);
+  CHECK(lookup(free_port(), "").error().code == errc::empty_name);
+  CHECK(lookup(free_port(), "\xff").error().code == errc::bad_encoding);
+  CHECK(lookup(free_port(), std::string(256, 'a')).error().code == errc::name_too_long);
   const auto refused = run({}, [](client& one, auto token) { return one.async_register({.name = "a\0b"s}, token); });
   CHECK(refused.error().code == errc::nul_in_name);
 }

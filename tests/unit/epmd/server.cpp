@@ -90,7 +90,7 @@ TEST_CASE("Nonsense is closed without an answer") {
 }
 
 TEST_CASE("The deadline counts from the first byte and is not extended by dribbling") {
-  constexpr auto deadline = 300ms;
+  constexpr auto deadline = 1s;
   running_server server{{.request_deadline = deadline}};
   raw_client one{server.port()};
   REQUIRE_FALSE(one.is_closed_within(deadline / 2));
@@ -99,8 +99,8 @@ TEST_CASE("The deadline counts from the first byte and is not extended by dribbl
   // A dribbling client would last for minutes if each byte counted anew.
   while (!one.is_closed_within(20ms) && steady_clock::now() - start < 10s) one.send("a");
   const auto lasted = steady_clock::now() - start;
-  CHECK(lasted >= 250ms);
-  CHECK(lasted < 2s);
+  CHECK(lasted >= 900ms);
+  CHECK(lasted < 5s);
   CHECK(eventually([&] { return server.count(errc::timed_out) == 1; }));
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("Who says nothing has as long as who asks, from the connection on") {
 }
 
 TEST_CASE("Silent and refused clients are closed at the deadline, registrations live on") {
-  running_server server{{.request_deadline = 200ms}};
+  running_server server{{.request_deadline = 2s}};
   const auto port = server.port();
   raw_client node{port}, rival{port}, silent{port};
   REQUIRE(node.enlist("a")->result == 0);
@@ -133,8 +133,7 @@ TEST_CASE("A client that does not read its answer is closed at the deadline") {
   const auto port = port_of(socket);
   const int small = 4096;  // inherited by accepted sockets, so that an answer does not fit into the system's buffers
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  running_server server{{.request_deadline = 400ms},
-                        [&](ergo::epmd::server& one) { return one.adopt(socket.release()); }};
+  running_server server{{.request_deadline = 3s}, [&](ergo::epmd::server& one) { return one.adopt(socket.release()); }};
   std::vector<raw_client> nodes;
   for (int i = 0; i < 500; ++i) {
     std::string name = std::to_string(i);

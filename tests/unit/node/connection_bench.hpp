@@ -56,7 +56,7 @@ class owner_stub final : public connection_owner {
 };
 
 /// Traps exits and writes everything down; obeys `{link, Pid}`, `{monitor, Pid, _}`, `{watch, Node}`, `{send, To, M}`,
-/// `{order, To, M}` (send, monitor, link) and `{flood, To, N}`, whose end it writes down as `flooded`.
+/// `{order, To, M}` (send, monitor, link) and `{flood, To, N}`, whose ends it writes down as `ordered` and `flooded`.
 class recorder final : public behaviour {
  public:
   explicit recorder(journal* to) : to_{to} {}
@@ -71,7 +71,8 @@ class recorder final : public behaviour {
     if (etf::is_tagged(content, "order"_atom, 3)) {
       (void)self.send(*part[1].as_pid(), part[2]);
       (void)self.monitor(*part[1].as_pid());
-      return self.link(*part[1].as_pid());
+      self.link(*part[1].as_pid());
+      return to_->add("ordered");
     }
     if (etf::is_tagged(content, "flood"_atom, 3)) {
       const auto bulk = etf::binary(std::string(1U << 20, 'x'));

@@ -379,7 +379,7 @@ TEST_CASE("a peer from which nothing comes any more is down within its tick time
     on.proxy.stall(way::backward);
     REQUIRE(eventually([&] { return !on.a->is_connected(name_b); }));
     const auto took = steady::now() - silent;
-    const auto slack = 200ms;  // for the scheduling of this computer
+    const auto slack = 400ms;  // for the scheduling of this computer
     CHECK(took > tick_time * 3 / 4 - slack);
     CHECK(took < tick_time * 5 / 4 + slack);
     figures.ran();

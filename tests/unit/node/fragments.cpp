@@ -1,5 +1,6 @@
 // A connection with headers: the atom cache, large messages in fragments, and who waits for whom.
 #include "connection_bench.hpp"
+#include "lone_node.hpp"
 
 using namespace ergo_test;
 
@@ -52,7 +53,7 @@ TEST_CASE("atoms by number and messages in fragments reach processes") {
 TEST_CASE("a small message passes a large one of another process, and none of its own") {
   headers_bench on;
   on.tell(etf::tuple("send"_atom, on.remote, bulk(32U << 20)));
-  REQUIRE(on.becomes_busy(true));
+  REQUIRE(eventually([&] { return on.to_peer().counters().packets_out > 0; }));  // the first fragment
   on.tell(etf::tuple("send"_atom, on.remote, "mine"_atom));
   on.runtime.send(on.terms.speaker, etf::tuple("send"_atom, on.remote, "of another"_atom));
   on.settle();
@@ -101,8 +102,7 @@ TEST_CASE("control signals follow the large message of their process") {
 TEST_CASE("what waits behind a large message is answered when the connection is lost") {
   headers_bench on;
   on.tell(etf::tuple("order"_atom, on.remote, bulk(32U << 20)));
-  on.settle();
-  REQUIRE(on.becomes_busy(true));
+  REQUIRE(on.written.wait_for("ordered"));
   ::close(std::exchange(on.other, -1));
   CHECK(on.written.wait_for("DOWN noconnection"));
   CHECK(on.written.wait_for("{'EXIT',<there@h.5.1>,noconnection}"));
@@ -112,7 +112,7 @@ TEST_CASE("what waits behind a large message is answered when the connection is 
 TEST_CASE("large messages are written before the end of a session that we end") {
   headers_bench on;
   on.tell(etf::tuple("order"_atom, on.remote, bulk(8U << 20)));
-  REQUIRE(on.becomes_busy(true));
+  REQUIRE(on.written.wait_for("ordered"));
   on.to_peer().close(dist::peer_errc::disconnected);
   CHECK(on.next().starts_with(on.send_line(on.scribe_id, "<<\"xxx")));
   CHECK(on.next().starts_with("{19," + text(on.scribe_id)));

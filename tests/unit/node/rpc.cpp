@@ -78,7 +78,11 @@ task<term> call_too_late(process& self, atom node) {
   const auto value = co_await rpc::call(self, where, "m", "named_wait");
   if (value) co_return *value;
   const rpc::at again{node, patience};
-  const auto freed = co_await rpc::call(self, again, "erlang", "send", "waits"_atom, "go"_atom);
+  auto freed = co_await rpc::call(self, again, "erlang", "send", "waits"_atom, "go"_atom);
+  for (int tries = 0; !freed && tries < 1'000; ++tries) {  // it has no name before its first slice
+    co_await self.sleep(1ms);
+    freed = co_await rpc::call(self, again, "erlang", "send", "waits"_atom, "go"_atom);
+  }
   // An answer that was under way would be here before the answer to this.
   const auto later = co_await rpc::call(self, again, "m", "add", 1, 2);
   co_return etf::tuple(value.error().reason(), freed.has_value(), *later, self.unread());

@@ -48,6 +48,8 @@ TEST_CASE("of nodes that start at once under one name exactly one gets it, and n
     const auto other = start_at("b@localhost", epmd);
     REQUIRE(other);
     const destination echo_at_a{"echo"_atom, "a@localhost"_atom};
+    // The port mapper may be gone with a rival, and each node registers again in its own time.
+    REQUIRE(eventually([&] { return (*other)->connect("a@localhost").has_value(); }));
     CHECK(call_from(**other, echo_at_a, term{round}) == term{round});
     const auto opened = first->counters("b@localhost");
     const auto again = start_at("a@localhost", epmd);

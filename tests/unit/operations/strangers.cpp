@@ -52,7 +52,9 @@ TEST_CASE("A request that does not end is not waited for, and one that is none c
   http_client client{pages->port()};
   client.send(request);
   CHECK(client.is_closed());
-  CHECK(get(*pages, "/health").result_int() == 200);
+  // Whoever is slow to ask on a busy computer is closed, too.
+  for (bool answered = false; !answered; answered = http_client{pages->port()}.answers("/health")) {
+  }
 }
 
 TEST_CASE("A header of more than 8 KiB closes the connection", "[operations]") {

@@ -57,7 +57,7 @@ TEST_CASE("A profile shows samples of a busy thread, in the format that pprof re
 TEST_CASE("While a profile is taken another one is refused, and the server goes on", "[profile]") {
   const auto node = start_alone();
   const auto pages = serve(*node);
-  add_profile(*pages, std::chrono::seconds{1});
+  add_profile(*pages, std::chrono::seconds{3});
   http_client first{pages->port()};
   first.send("GET /debug/pprof/profile?seconds=3600 HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(get(*pages, "/debug/pprof/profile?seconds=1").result_int() == 409);  // requests are served in their order

@@ -96,7 +96,6 @@ struct thread_results {
   std::atomic<std::size_t> other{0};
 
   void add(const result<void>& outcome) {
-    ++sent;
     if (outcome) {
       ++succeeded;
     } else if (outcome.error() == errc::system_limit) {
@@ -106,6 +105,7 @@ struct thread_results {
     } else {
       ++other;
     }
+    ++sent;  // at last: it tells that the others have been counted
   }
 };
 

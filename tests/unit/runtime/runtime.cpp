@@ -43,7 +43,8 @@ TEST_CASE("wait gives up after its time limit and leaves no watcher behind") {
   REQUIRE_FALSE(ended);
   CHECK(ended.error() == errc::timeout);
   CHECK(eventually([&] { return world.runtime().process_count() == 1; }));
-  CHECK(world.events().all().empty());  // its watcher did not crash
+  const auto crashed = [](const event& happened) { return happened.what == event::kind::crash; };
+  CHECK(std::ranges::none_of(world.events().all(), crashed));  // its watcher
 }
 
 TEST_CASE("a wait that is under way when the runtime stops fails with stopped or tells the end") {
@@ -86,16 +87,18 @@ TEST_CASE("stop tells processes to shut down and kills those that do not") {
   const auto polite = world.spawn(
       {.trap_exits = true},
       [](process& self, reports<std::string>* out) -> task<> {
+        out->add("is there");
         auto order = co_await self.receive<exit_message>();
         out->add(text(order->reason.value()));
       },
       &told);
   const auto deaf = world.spawn({.trap_exits = true}, bodies::stubborn);
-  CHECK(eventually([&] { return world.runtime().alive(polite) && world.runtime().alive(deaf); }));
+  REQUIRE(told.wait_for(1));
+  CHECK((world.runtime().alive(polite) && world.runtime().alive(deaf)));
   const auto begun = std::chrono::steady_clock::now();
-  world.runtime().stop(50ms);
-  CHECK(std::chrono::steady_clock::now() - begun < 2s);
-  CHECK(told.all() == std::vector<std::string>{"shutdown"});
+  world.runtime().stop(500ms);
+  CHECK(std::chrono::steady_clock::now() - begun < 3s);
+  CHECK(told.all() == std::vector<std::string>{"is there", "shutdown"});
   CHECK(world.runtime().process_count() == 0);
 }
 
@@ -257,7 +260,7 @@ TEST_CASE(
   const int lives = sanitized ? 200 : 1000;
   for (int round = 0; round < lives; ++round) once();
   const auto more = grown(before);
-  CHECK(more.threads == 0);
+  CHECK(more.threads <= 0);  // a thread that was joined is listed for a moment longer
   CHECK(more.descriptors == 0);
   if (!sanitized) CHECK(more.resident < 1 << 20);
   figures.ran(lives);

@@ -31,7 +31,7 @@ task<> yield_often(process& self, int rounds, reports<int>* done) {
 
 TEST_CASE("a measured runtime counts each slice, and knows the longest") {
   reports<int> done;
-  threaded_world world{{.cores = 2, .measure_slices = true}};
+  threaded_world world{{.cores = 2, .takeover = 1h, .measure_slices = true}};
   const auto busy = world.spawn(compute);
   REQUIRE(world.runtime().wait(busy, 20s));
   world.spawn(yield_often, 100, &done);
