@@ -94,7 +94,7 @@ TEST_CASE("a thread starts, calls and stops a server") {
   otp::cast(here.node(), "counter"_atom, add);
   CHECK(otp::call<int>(here.node(), "counter"_atom, "get"_atom) == 5);
   CHECK(otp::call<int>(here.node(), *server, "later"_atom) == 5);
-  const auto deaf = here.runtime().spawn(here.node(), {}, [](process& self) -> task<> { co_await self.sleep(1h); });
+  const auto deaf = here.runtime().spawn(here.node(), [](process& self) -> task<> { co_await self.sleep(1h); });
   REQUIRE(deaf);
   const auto late = otp::call<int>(here.node(), *deaf, "get"_atom, 1ms);
   CHECK((!late && late.error() == errc::timeout));
