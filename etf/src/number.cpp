@@ -3,6 +3,9 @@
 #include "memory.hpp"
 #include "parts.hpp"
 
+#include <ergo/etf/big_integer.hpp>
+#include <ergo/etf/convert/scalar.hpp>
+
 #include <bit>
 #include <cmath>
 #include <iterator>
@@ -84,6 +87,12 @@ std::weak_ordering compare_bigs(const big_view& left, const big_view& right) noe
   return left.negative ? reverse(order) : order;
 }
 
+bool builtin<big_integer>::read(const term& from, big_integer& into, reading& state) {
+  if (!matches(from)) return state.fail(errc::wrong_type);
+  into = *from.as_big_integer();
+  return true;
+}
+
 }  // namespace detail
 
 using detail::term_access;
@@ -107,6 +116,17 @@ term::term(const big_integer& value) {
   auto* to = reinterpret_cast<std::uint64_t*>(made + 1);
   boost::multiprecision::export_bits(magnitude, to, 64, false);
   term_access::set(*this, {detail::tag::big, detail::owning, static_cast<std::uint16_t>(negative), 0}, made);
+}
+
+term term::beyond_small(std::uint64_t value) { return term{big_integer{value}}; }
+
+std::optional<std::uint64_t> term::as_unsigned() const noexcept {
+  if (const auto small = as_integer()) {
+    return *small >= 0 ? std::optional{static_cast<std::uint64_t>(*small)} : std::nullopt;
+  }
+  if (head_.tag() != detail::tag::big) return std::nullopt;
+  const auto big = detail::big_of(*this);
+  return !big.negative && big.limbs.size() == 1 ? std::optional{big.limbs.front()} : std::nullopt;
 }
 
 std::optional<big_integer> term::as_big_integer() const {

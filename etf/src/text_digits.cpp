@@ -1,6 +1,7 @@
 // A number is divided by the power of the base that halves its digits, and so on with both halves. Long divisions are
 // multiplications by a reciprocal, which Boost makes faster than long division (Barrett; Brent and Zimmermann, Modern
 // Computer Arithmetic, 1.7 and 3.4).
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/digits.hpp>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 #include "text_scan.hpp"
 #include "utf8.hpp"
 
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/text.hpp>
 
 #include <span>

@@ -3,6 +3,7 @@
 #include "text_chars.hpp"
 #include "text_number.hpp"
 
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/digits.hpp>
 #include <ergo/etf/text.hpp>
 

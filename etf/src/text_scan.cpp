@@ -3,6 +3,8 @@
 
 #include "text_chars.hpp"
 
+#include <ergo/etf/big_integer.hpp>
+
 #include <bit>
 #include <charconv>
 #include <cmath>

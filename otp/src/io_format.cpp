@@ -3,6 +3,7 @@
 #include "io_format_term.hpp"
 #include "io_format_text.hpp"
 
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/digits.hpp>
 #include <ergo/otp/io_format.hpp>
 

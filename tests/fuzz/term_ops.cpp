@@ -1,6 +1,7 @@
 // Terms built, taken apart, compared, hashed, printed, copied and destroyed in any order, on a stack of 64 KiB. The
 // input is a program for a small stack machine. Oracles: no crash, no leak, equality agrees with order and hash, copies
 // are equal.
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/codec.hpp>
 #include <ergo/etf/text.hpp>
 

@@ -3,6 +3,8 @@
 
 #include "operations.hpp"
 
+#include <ergo/etf/big_integer.hpp>
+
 #include <array>
 #include <span>
 #include <utility>
@@ -79,12 +81,9 @@ class fields {
   }
 
   std::uint64_t link_id(std::size_t element) {
-    const auto id = at(element).as_big_integer();
-    if (!id || *id < 1 || *id > UINT64_MAX) {
-      refuse(control_errc::wrong_type, element);
-      return 0;
-    }
-    return static_cast<std::uint64_t>(*id);
+    const auto id = at(element).as_unsigned().value_or(0);
+    if (id == 0) refuse(control_errc::wrong_type, element);
+    return id;
   }
 
  private:

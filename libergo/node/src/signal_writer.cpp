@@ -24,8 +24,7 @@ constexpr etf::encode_options gathering{.gather_from = 32U << 10};
 
 std::uint64_t unlink_id(const term& payload) {
   if (const auto small = payload.as_integer()) return static_cast<std::uint64_t>(*small);
-  const auto big = payload.as_big_integer();
-  return big ? static_cast<std::uint64_t>(*big) : 0;
+  return payload.as_unsigned().value_or(0);
 }
 
 control::process_name target_of(const destination& to) {

@@ -2,6 +2,7 @@
 // refused by both.
 #include "harness.hpp"
 
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/codec.hpp>
 #include <ergo/otp/io_format.hpp>
 

@@ -1,5 +1,6 @@
 // Control messages: every operation is understood, every damage to any of them is refused as a whole (attack S14).
 #include <ergo/dist/control_decode.hpp>
+#include <ergo/etf/big_integer.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

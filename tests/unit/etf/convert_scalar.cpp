@@ -1,6 +1,8 @@
 // Single values: booleans, numbers, texts, atoms, identifiers, time.
 #include "convert_fixture.hpp"
 
+#include <ergo/etf/big_integer.hpp>
+
 #include <chrono>
 #include <cmath>
 #include <limits>

@@ -47,6 +47,7 @@ TEST_CASE("an accessor for another kind finds nothing", "[etf][term]") {
                           etf::tuple(1),  etf::list(1),     etf::binary("x")};
   for (const auto& value : values) {
     CHECK(value.as_integer().has_value() == (value.kind() == kind::integer));
+    CHECK(value.as_unsigned().has_value() == (value.kind() == kind::integer));
     CHECK(value.as_big_integer().has_value() == (value.kind() == kind::integer));
     CHECK(value.as_double().has_value() == (value.kind() == kind::floating));
     CHECK(value.as_atom().has_value() == (value.kind() == kind::atom));
@@ -78,11 +79,16 @@ TEST_CASE("integers of every size come back as they went in", "[etf][term]") {
         CHECK(made.kind() == kind::integer);
         CHECK(made.as_big_integer() == value);
         CHECK(made.as_integer().has_value() == (value >= INT64_MIN && value <= INT64_MAX));
+        CHECK(made.as_unsigned().has_value() == (value >= 0 && value <= UINT64_MAX));
+        if (const auto whole = made.as_unsigned()) CHECK(*whole == value);
       }
     }
   }
   CHECK(term{UINT64_MAX}.as_big_integer() == etf::big_integer{UINT64_MAX});
   CHECK_FALSE(term{UINT64_MAX}.as_integer().has_value());
+  CHECK(term{UINT64_MAX}.as_unsigned() == UINT64_MAX);
+  CHECK_FALSE(term{etf::big_integer{1} << 64}.as_unsigned().has_value());
+  CHECK_FALSE(term{-etf::big_integer{UINT64_MAX}}.as_unsigned().has_value());
 }
 
 TEST_CASE("an integer that no Erlang takes is refused", "[etf][term]") {

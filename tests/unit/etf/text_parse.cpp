@@ -1,4 +1,5 @@
 // What the parser takes, and where it stops at what it does not take.
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/text.hpp>
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,5 @@
 // How terms are printed: what the vectors of a live Erlang cannot show, such as identifiers, limits and depth.
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/digits.hpp>
 #include <ergo/etf/text.hpp>
 #include <ergo_test/sanitizers.hpp>

@@ -2,6 +2,7 @@
 // survives.
 #pragma once
 
+#include <ergo/etf/big_integer.hpp>
 #include <ergo/etf/codec.hpp>
 
 #include <catch2/catch_test_macros.hpp>

@@ -5,7 +5,7 @@
 #include <ergo/etf/atom.hpp>
 #include <ergo/etf/ids.hpp>
 
-#include <boost/multiprecision/cpp_int.hpp>
+#include <boost/multiprecision/fwd.hpp>
 
 #include <array>
 #include <compare>
@@ -22,7 +22,7 @@
 
 namespace ergo::inline v0::etf {
 
-/// An integer of any size; what does not fit into 64 bits.
+/// An integer of any size; what does not fit into 64 bits. Declared here, and complete with <ergo/etf/big_integer.hpp>.
 using big_integer = boost::multiprecision::cpp_int;
 
 /// What a term is, in the names of Erlang's type tests.
@@ -136,8 +136,9 @@ class term {
   [[nodiscard]] bool is_binary() const noexcept;  ///< a bit string of whole bytes
 
   [[nodiscard]] std::optional<std::int64_t> as_integer() const noexcept;  ///< empty for other kinds and beyond 64 bits
-  [[nodiscard]] std::optional<big_integer> as_big_integer() const;        ///< any integer
-  [[nodiscard]] std::optional<double> as_double() const noexcept;         ///< floats only; integers are not converted
+  [[nodiscard]] std::optional<std::uint64_t> as_unsigned() const noexcept;  ///< integers from 0 to 2^64 - 1
+  [[nodiscard]] std::optional<big_integer> as_big_integer() const;  ///< any integer; needs <ergo/etf/big_integer.hpp>
+  [[nodiscard]] std::optional<double> as_double() const noexcept;   ///< floats only; integers are not converted
   [[nodiscard]] std::optional<atom> as_atom() const noexcept;
   [[nodiscard]] std::optional<pid> as_pid() const noexcept;
   [[nodiscard]] std::optional<reference> as_reference() const noexcept;
@@ -186,10 +187,11 @@ class term {
   template <std::integral Integer>
   [[nodiscard]] static term make_integer(Integer value) {
     if constexpr (std::unsigned_integral<Integer> && sizeof(Integer) == 8) {
-      if (value > static_cast<std::uint64_t>(INT64_MAX)) return term{big_integer{value}};
+      if (value > static_cast<std::uint64_t>(INT64_MAX)) return beyond_small(value);
     }
     return small(static_cast<std::int64_t>(value));
   }
+  [[nodiscard]] static term beyond_small(std::uint64_t value);
   [[nodiscard]] static term long_reference(const reference& value);
   [[nodiscard]] static term small(std::int64_t value) noexcept {
     term made;

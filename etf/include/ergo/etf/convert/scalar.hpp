@@ -35,7 +35,7 @@ struct builtin<T> {
     }
     if (from.kind() != kind::integer) return state.fail(errc::wrong_type);
     if (!fits_unsigned(from)) return state.fail(errc::out_of_range);
-    into = static_cast<T>(*from.as_big_integer());
+    into = static_cast<T>(*from.as_unsigned());
     return true;
   }
   [[nodiscard]] static bool matches(const term& from) noexcept {
@@ -49,14 +49,9 @@ struct builtin<T> {
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
     return value >= least && (value < 0 || static_cast<std::uint64_t>(value) <= most);
   }
-  /// Whether an integer beyond 63 bits fits; compared, not copied, because a peer's integer may be huge.
+  /// Whether an integer beyond 63 bits fits.
   [[nodiscard]] static bool fits_unsigned(const term& from) noexcept {
-    if constexpr (std::unsigned_integral<T> && sizeof(T) == sizeof(std::uint64_t)) {
-      static const term most{big_integer{std::numeric_limits<T>::max()}};
-      return compare(from, term{0}) > 0 && compare(from, most) <= 0;
-    } else {
-      return false;
-    }
+    return std::unsigned_integral<T> && sizeof(T) == sizeof(std::uint64_t) && from.as_unsigned();
   }
 };
 
@@ -91,11 +86,7 @@ struct builtin<T> {
 template <>
 struct builtin<big_integer> {
   [[nodiscard]] static term write(const big_integer& value) { return term{value}; }
-  [[nodiscard]] static bool read(const term& from, big_integer& into, reading& state) {
-    if (!matches(from)) return state.fail(errc::wrong_type);
-    into = *from.as_big_integer();
-    return true;
-  }
+  [[nodiscard]] static bool read(const term& from, big_integer& into, reading& state);
   [[nodiscard]] static bool matches(const term& from) noexcept { return from.kind() == kind::integer; }
 };
 
