@@ -141,8 +141,9 @@ std::optional<term> scanner::based_integer(std::string& sign_and_base, std::size
 
 std::optional<term> scanner::integer(std::string_view digits, unsigned base, std::size_t from) {
   std::int64_t small = 0;
-  const auto* const end = digits.data() + digits.size();
-  if (std::from_chars(digits.data(), end, small, static_cast<int>(base)).ec == std::errc{}) return term{small};
+  const auto* const begin = digits.data();
+  if (std::from_chars(begin, begin + digits.size(), small, static_cast<int>(base)).ec == std::errc{})
+    return term{small};
   const bool negative = digits.front() == '-';
   if (negative) digits.remove_prefix(1);
   digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));

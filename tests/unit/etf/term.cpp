@@ -249,7 +249,8 @@ TEST_CASE("binaries keep their bytes, copied or adopted", "[etf][term]") {
   }
   std::string large(100'000, 'y');
   const auto* memory = large.data();
-  CHECK(etf::adopt_binary(std::move(large)).bytes().data() == memory);
+  const auto adopted = etf::adopt_binary(std::move(large));
+  CHECK(adopted.bytes().data() == memory);
 }
 
 TEST_CASE("a bit string keeps its bits and clears the others", "[etf][term]") {
@@ -406,8 +407,8 @@ TEST_CASE("detach keeps every kind of term", "[etf][term]") {
   for (const auto* text : {"6a", "6101", "77 02 6f6b", "46 3ff0000000000000", "6e 09 01 0000000000000000 ff",
                            "5a 0005 77 03 784079 00000001 00000001 00000002 00000003 00000004 00000005",
                            "6c 00000001 61 01 61 02", "4d 00000002 03 ffff", "71 77 01 6d 77 01 66 61 03",
-                           "70 0000003a 02 00000000000000000000000000000007 00000003 00000001 77016d 6102 6103 58 "
-                           "7703784079 00000001 00000002 00000003 6b0001ff",
+                           ("70 0000003a 02 00000000000000000000000000000007 00000003 00000001 77016d 6102 6103 58 "
+                            "7703784079 00000001 00000002 00000003 6b0001ff"),
                            "43 00000001 01 77016d 77016e 770166 6c00000001 6161 6a"}) {
     const auto value = read(text);
     CHECK(value.detach() == value);

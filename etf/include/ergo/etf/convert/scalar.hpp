@@ -45,6 +45,7 @@ struct builtin<T> {
 
  private:
   [[nodiscard]] static constexpr bool fits(std::int64_t value) noexcept {
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): a signed char is a number here.
     constexpr auto least = static_cast<std::int64_t>(std::numeric_limits<T>::min());
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
     return value >= least && (value < 0 || static_cast<std::uint64_t>(value) <= most);
