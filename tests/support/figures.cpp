@@ -31,6 +31,8 @@ struct course {
   std::int64_t scenarios = 0;
   std::int64_t runs = 0;
   std::string why_skipped;
+  std::string file;                   ///< of figures, when the program began; a test of figures has one of its own
+  std::vector<std::string> violated;  ///< what was told to that file
 };
 
 course& the_course() {
@@ -52,6 +54,14 @@ void write_line(const json::object& line) {
   if (file < 0) return;
   [[maybe_unused]] const auto written = ::write(file, text.data(), text.size());
   ::close(file);
+}
+
+/// A line of how a scenario ended. Its violations are told by the program's exit code, too.
+void write_end(const json::object& line) {
+  write_line(line);
+  const auto* const count = line.if_contains("violations");
+  if (count == nullptr || count->as_int64() == 0 || the_course().file != file_of_figures()) return;
+  the_course().violated.push_back(json::serialize(line));
 }
 
 std::string fresh_key() {
@@ -134,7 +144,7 @@ struct scenario::state {
     if (!erlang.empty()) made["erlang"] = erlang;
     made["seconds"] = seconds_since(began);
     add_growth(made, more);
-    write_line(made);
+    write_end(made);
   }
 };
 
@@ -158,6 +168,12 @@ void scenario::erlang(std::string what) { state_->erlang = std::move(what); }
 void scenario::may_keep(std::int64_t bytes) noexcept { state_->may_keep = bytes; }
 
 void count_runs(std::int64_t times) noexcept { the_course().runs += times; }
+
+const std::vector<std::string>& violated_scenarios() { return the_course().violated; }
+
+void figures_listener::testRunStarting(const Catch::TestRunInfo&) {
+  if (const char* const path = file_of_figures()) the_course().file = path;
+}
 
 void figures_listener::testCaseStarting(const Catch::TestCaseInfo&) {
   auto& now = the_course();
@@ -195,7 +211,7 @@ void figures_listener::testCaseEnded(const Catch::TestCaseStats& stats) {
       line["seconds"] = seconds_since(began_);
       add_growth(line, more);
     }
-    write_line(line);
+    write_end(line);
   }
 }
 

@@ -8,13 +8,20 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace ergo::test {
+
+/// Scenarios that this program has told as violated: what was left behind or above its bound need not be an assertion
+/// of a test. Lines as in the file of figures.
+const std::vector<std::string>& violated_scenarios();
 
 class figures_listener : public Catch::EventListenerBase {
  public:
   using EventListenerBase::EventListenerBase;
 
+  void testRunStarting(const Catch::TestRunInfo& info) override;
   void testCaseStarting(const Catch::TestCaseInfo& info) override;
   void assertionEnded(const Catch::AssertionStats& stats) override;
   void testCaseEnded(const Catch::TestCaseStats& stats) override;

@@ -203,5 +203,8 @@ int main(int argc, char* argv[]) {
   session.cli(session.cli() | Opt(into("ERGO_SIM_SEEDS"), "number")["--seeds"]("simulated runs of each scenario") |
               Opt(into("ERGO_SIM_SEED"), "number")["--seed"]("one simulated run, with its last steps") |
               Opt(into("ERGO_SIM_FAULTS"), "list")["--faults"]("which of its faults are done, as in 3,9"));
-  return session.run(argc, argv);
+  const int code = session.run(argc, argv);
+  const auto& violated = ergo::test::violated_scenarios();
+  for (const auto& line : violated) std::fprintf(stderr, "violated: %s\n", line.c_str());
+  return code == 0 && !violated.empty() ? EXIT_FAILURE : code;
 }

@@ -89,6 +89,15 @@ result<void> leave_terminal() {
   return {};
 }
 
+event readable_cookie() {
+  return {.what = event::kind::cluster,
+          .level = log_level::warning,
+          .text =
+              "the cookie came by the command line (-setcookie), where every user of this computer could read it "
+              "until this program had started; prefer a cookie file",
+          .reason = {}};
+}
+
 // The secret must not stay readable in the process list.
 void hide_cookies(int argc, char** argv) {
   bool hides = false;
@@ -299,6 +308,8 @@ options launch::configured_services(options own) const {
 result<std::unique_ptr<node>> launch::start(node_options own, options services, runtime_options runtime) const {
   if (encrypted_ && !own.tls) return refuse("-proto_dist inet_tls wants a program with certificates of its own");
   auto wanted = configured(std::move(own));
+  const auto& tell = wanted.on_event ? wanted.on_event : runtime.on_event;
+  if (tell && (cookie_ || !peer_cookies_.empty())) tell(readable_cookie());
   if (by_ != carrier::distribution) {
     wanted.boot = [from = *this, after = std::move(wanted.boot)](node& on) -> result<void> {
       auto ends =

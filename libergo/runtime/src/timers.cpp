@@ -12,7 +12,6 @@ namespace {
 constexpr auto later = [](const detail::timer_slot& left, const detail::timer_slot& right) {
   return left.when > right.when;
 };
-constexpr duration longest_timer = std::chrono::milliseconds{UINT32_MAX};
 
 }  // namespace
 
@@ -50,7 +49,7 @@ time_point process_kernel::earliest(const process& self) noexcept {
 timer_ref process::send_after(duration delay, const destination& to, term content) {
   const auto ref = next_reference(0);
   auto& extras = detail::extras_of(*this);
-  const auto when = after(read_clock(), std::clamp(delay, duration::zero(), longest_timer));
+  const auto when = after(read_clock(), std::max(delay, duration::zero()));
   extras.timers.emplace(ref, detail::pending_timer{when, to, std::move(content)});
   extras.timer_heap.push_back({when, ref});
   std::ranges::push_heap(extras.timer_heap, later);

@@ -144,6 +144,23 @@ TEST_CASE("a peer without a name is a node in no network") {
   }
 }
 
+TEST_CASE("a cookie on the command line is warned of, once") {
+  for (const auto* const cookies : {"", " -setcookie secret", " -setcookie secret -setcookie a@b other"}) {
+    const auto read = parsed("-user peer -origin 127.0.0.1 1 -detached" + std::string{cookies});
+    REQUIRE(read);
+    REQUIRE(*read);
+    std::vector<std::string> told;
+    node_options wanted;
+    wanted.on_event = [&](const event& seen) {
+      const bool warned = seen.level == log_level::warning && seen.text.find("-setcookie") != std::string::npos;
+      if (warned) told.push_back(seen.text);
+    };
+    CHECK_FALSE((*read)->start(wanted));  // nobody listens there
+    CHECK(told.size() == (*cookies == '\0' ? 0 : 1));
+    for (const auto& text : told) CHECK(text.find("secret") == std::string::npos);
+  }
+}
+
 TEST_CASE("what cannot be done as asked is refused by name") {
   const auto says = [](const std::string& line, std::string_view part) {
     const auto said = why_refused(line + " -user peer");

@@ -141,19 +141,27 @@ TEST_CASE("a timer to a name finds whoever has the name when it goes off") {
   CHECK(kept.lines() == std::vector<std::string>{"10 hello"});
 }
 
-TEST_CASE("the longest timer is 2^32-1 ms") {
+namespace {
+constexpr std::chrono::hours year{24 * 365};
+}  // namespace
+
+TEST_CASE("a timer may be set for years, and for ever") {
   manual_world world;
+  stamped kept;
+  world.spawn({.name = "later"_atom}, note_arrivals, &world, world.now(), &kept);
   std::optional<duration> left;
   world.spawn(
       [](process& self, std::optional<duration>* remaining) -> task<> {
-        const auto timer = self.send_after(std::chrono::hours{24 * 365}, self.id(), "far"_atom);
-        *remaining = self.cancel_timer(timer);
-        co_return;
+        self.send_after(forever, "later"_atom, "never"_atom);
+        self.send_after(year, "later"_atom, "far"_atom);
+        self.send_after(1ms, "later"_atom, "near"_atom);
+        *remaining = self.cancel_timer(self.send_after(2 * year, self.id(), "too far"_atom));
+        co_await self.sleep(3 * year);
       },
       &left);
-  world.run();
-  REQUIRE(left);
-  CHECK(*left == milliseconds{UINT32_MAX});
+  world.advance(2 * year);
+  CHECK(left == duration{2 * year});
+  CHECK(kept.lines() == std::vector<std::string>{"1 near", std::to_string(milliseconds{year}.count()) + " far"});
 }
 
 TEST_CASE("100,000 timers go off in order, each exactly once, and cancelled ones never") {

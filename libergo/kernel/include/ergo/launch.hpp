@@ -41,8 +41,8 @@ class launch {
   /// Reads the command line; nothing for a program that was started in some other way (without `-user peer`).
   ///
   /// Understood: `-sname`, `-name`, `-setcookie [Node] Cookie` (which is overwritten in `argv`, so that the process
-  /// list does not show it), `-hidden`, `-env`, `-origin`, `-detached`, `-connect_all`, `-proto_dist`, `-start_epmd
-  /// false`, and of
+  /// list does not show it; `start` warns of it by an event), `-hidden`, `-env`, `-origin`, `-detached`,
+  /// `-connect_all`, `-proto_dist`, `-start_epmd false`, and of
   /// `-kernel` `net_ticktime`, `net_tickintensity`, `inet_dist_listen_min` and `_max`, `connect_all`,
   /// `prevent_overlapping_partitions` and `start_pg`. Other flags are kept in `others`, and those of the emulator (`+S
   /// 4`) have no meaning here; ERL_FLAGS and its like are not read.

@@ -183,7 +183,8 @@ auto async_call(node& on, const destination& to, const Request& request, duratio
       std::forward<Token>(token), std::move(operation));
 }
 
-/// Sends from outside: `void(error_code)`. Completes at once, or when the connection is not busy any more.
+/// Sends from outside: `void(error_code)`. Completes at once, or when the connection is not busy any more. Errors:
+/// stopped, cancelled, system_limit.
 template <typename Content, typename Token>
 auto async_send(node& on, const destination& to, const Content& content, Token&& token) {
   auto operation = [state = on.shared_state(), to, sent = detail::as_term(content)](auto handler) mutable {
@@ -193,7 +194,8 @@ auto async_send(node& on, const destination& to, const Content& content, Token&&
       std::forward<Token>(token), std::move(operation));
 }
 
-/// Connects to a node: `void(error_code)`; at once when it is connected. Error: nodedown, badarg.
+/// Connects to a node: `void(error_code)`; at once when it is connected. Errors: nodedown, badarg,
+/// not_alive, stopped, cancelled (which ends the wait, not the attempt).
 template <typename Token>
 auto async_connect(node& on, std::string_view peer, Token&& token) {
   auto operation = [state = on.shared_state(), name = std::string{peer}](auto handler) mutable {

@@ -156,6 +156,9 @@ class node {
   void stop(duration grace = std::chrono::seconds{5});
   /// Waits for SIGTERM or SIGINT and stops; a second signal ends the program at once. Outside threads only; returns the
   /// signal.
+  ///
+  /// `init:stop/0`, `halt/0` and the end of a permanent application raise SIGTERM: a program that does not wait here
+  /// must handle it. `stop` elsewhere does not end this wait; `std::raise(SIGTERM)` does.
   int run_until_signal(duration grace = std::chrono::seconds{5});
 
   [[nodiscard]] const std::shared_ptr<detail::node_state>& shared_state() const noexcept { return state_; }

@@ -90,7 +90,8 @@ class process final : public detail::process_state {
   /// kept.
   ///
   /// The result may be ignored, or awaited: then a process that floods a busy connection waits, and one that has used
-  /// up its slice yields.
+  /// up its slice yields. Who awaits nothing and puts more than `node_limits::slice` bytes on a busy connection gets an
+  /// exit signal `{system_limit, Node}` when its slice ends; `try_send` refuses instead.
   template <typename T>
   detail::send_awaiter send(const destination& to, const T& content) {
     return send_term(to, detail::as_term(content));
@@ -110,6 +111,9 @@ class process final : public detail::process_state {
   void reply(const caller& to, term answer);
 
   /// Ends this process with `reason`, from any depth; destructors run, `terminate` of a server too.
+  ///
+  /// An exception that is no `std::exception`: `catch (...)` must throw it on, and a destructor or a `noexcept`
+  /// function must not call this.
   [[noreturn]] void exit(exit_reason reason);
   /// Sends an exit signal, as `exit/2`: `kill` cannot be trapped and becomes `killed`.
   void exit(const pid& target, exit_reason reason);
@@ -155,7 +159,7 @@ class process final : public detail::process_state {
   [[nodiscard]] result<void> register_name(atom name);
   void unregister_name() noexcept;
 
-  /// Sends `content` to `to` after `delay` (0 … 2^32-1 ms as in OTP; longer ones are clamped).
+  /// Sends `content` to `to` after `delay`; at once if that is not positive, and never for `forever`.
   timer_ref send_after(duration delay, const destination& to, term content);
   /// As `send_after`, but sends `{timeout, Ref, Content}`, as `erlang:start_timer/3`.
   timer_ref start_timer(duration delay, const destination& to, term content);
@@ -191,6 +195,10 @@ class process final : public detail::process_state {
   }
 
   /// Runs `work` on a thread of the side pool and suspends meanwhile; its exceptions arrive here.
+  ///
+  /// `work` must not use the process. It cannot be stopped: when the process is killed, links and monitors hear of it
+  /// at once, but the frames, and what `work` refers to in them, live until it returns. Work beyond
+  /// `runtime_options::blocking_threads` waits for its turn.
   template <std::invocable Work>
   [[nodiscard]] detail::blocking_awaiter<Work> blocking(Work work) {
     return {*this, std::move(work)};
@@ -205,7 +213,8 @@ class process final : public detail::process_state {
   /// spawned `pinned`, and makes them on `reactor_of(self)`.
   [[nodiscard]] asio_token use() noexcept { return {this}; }
 
-  /// Spawns a process on this node: see spawn.hpp.
+  /// Spawns a process on this node: see spawn.hpp. Where that is not possible (`system_limit`, `stopped`), this process
+  /// ends with the reason; `try_spawn` gives it as an error.
   template <typename Body, typename... Argument>
     requires std::invocable<Body&, process&, Argument...>
   pid spawn(Body body, Argument... argument);

@@ -62,7 +62,8 @@ class [[nodiscard]] typed_call {
 /// Calls the server at `to` and gives its answer as a `T`, by default as the term it is; `void` drops it.
 ///
 /// The request leaves at once. Fails with `timeout` (a late answer never surfaces), `noproc`, `nodedown`, `exited` with
-/// the server's exit reason, `calling_self`, and `bad_answer` with the answer where it is no `T`. `std::expected<V, E>`
+/// the server's exit reason, `calling_self`, `system_limit` when the server's mailbox is full and refuses, and
+/// `bad_answer` with the answer where it is no `T`. `std::expected<V, E>`
 /// as `T` reads `{ok, V}` and `{error, E}`. Suspends only this process.
 template <typename T = term, typename Request>
 typed_call<T> call(process& self, const destination& to, Request&& request, duration timeout = default_call_timeout) {

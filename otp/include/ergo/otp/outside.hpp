@@ -24,6 +24,7 @@ template <server Server, typename... Argument>
 }
 
 /// Calls the server at `to` as a process of node `here` would and blocks until it answers; see `call(process&, …)`.
+/// Fails with `stopped`, too, when the runtime stops meanwhile.
 template <typename T = term, typename Request>
 [[nodiscard]] ergo::result<T> call(local_node& here, const destination& to, const Request& request,
                                    duration timeout = default_call_timeout) {
@@ -45,7 +46,9 @@ void reply(local_node& by, const from& to, const T& value) {
 
 /// Stops a process of this program with `reason` and blocks until it has ended; kills it after `grace`.
 ///
-/// A server that traps exits runs `terminate` first. Returns how it ended; fails with `noproc` when it was not there.
+/// It sends an exit signal, where `stop(process&, …)` asks as `gen_server:stop` does: only a server that traps exits
+/// runs `terminate`, and `normal` ends no other, which is killed after `grace`; `shutdown` is the usual reason. Returns
+/// how it ended; fails with `noproc` when it was not there.
 ergo::result<exit_reason> stop(local_node& on, const pid& target, const exit_reason& reason,
                                duration grace = std::chrono::seconds{5});
 
